@@ -1,0 +1,490 @@
+//! Commands: what a client asks of the engine, after its syntax has been understood.
+//!
+//! A `Command` borrows its strings from the request. Where the reference reports a malformed
+//! argument only *after* it has looked at the key, the argument arrives as [`Deferred`], and the
+//! rule that uses it decides when to report it.
+
+use crate::error::CommandError;
+use crate::fields::Fields;
+use crate::id::{StreamId, UnixMillis};
+
+/// An argument whose error waits for its turn in the order of checks.
+pub type Deferred<T> = Result<T, CommandError>;
+
+/// One request to the engine.
+#[expect(missing_docs, reason = "the fields of a variant carry the names of the command's arguments")]
+#[derive(Debug, Clone, PartialEq)]
+pub enum Command<'a> {
+    // ---- streams: entries ----
+    /// <https://redis.io/commands/xadd>
+    XAdd(XAdd<'a>),
+    /// <https://redis.io/commands/xlen>
+    XLen { key: &'a [u8] },
+    /// <https://redis.io/commands/xrange>, and XREVRANGE with `Order::Descending`.
+    XRange { key: &'a [u8], range: IdRange, count: Option<i64>, order: Order },
+    /// <https://redis.io/commands/xdel>
+    XDel { key: &'a [u8], ids: Deferred<Vec<StreamId>> },
+    /// <https://redis.io/commands/xtrim>
+    XTrim { key: &'a [u8], trim: Trim },
+    /// <https://redis.io/commands/xsetid>
+    XSetId {
+        key: &'a [u8],
+        last_id: StreamId,
+        entries_added: Option<u64>,
+        max_deleted_id: Option<StreamId>,
+    },
+    /// <https://redis.io/commands/xread>
+    XRead(XRead<'a>),
+    // ---- streams: groups ----
+    /// <https://redis.io/commands/xreadgroup>
+    XReadGroup(XReadGroup<'a>),
+    /// <https://redis.io/commands/xack>
+    XAck { key: &'a [u8], group: &'a [u8], ids: Deferred<Vec<StreamId>> },
+    /// <https://redis.io/commands/xpending>; `range` is `None` for the summary form.
+    XPending { key: &'a [u8], group: &'a [u8], range: Option<PendingRange<'a>> },
+    /// <https://redis.io/commands/xclaim>
+    XClaim { key: &'a [u8], group: &'a [u8], consumer: &'a [u8], claim: Deferred<Claim> },
+    /// <https://redis.io/commands/xautoclaim>
+    XAutoClaim(XAutoClaim<'a>),
+    /// <https://redis.io/commands/xgroup-create>
+    XGroupCreate {
+        key: &'a [u8],
+        group: &'a [u8],
+        from: Deferred<GroupStart>,
+        make_stream: bool,
+        entries_read: Option<u64>,
+    },
+    /// <https://redis.io/commands/xgroup-setid>
+    XGroupSetId {
+        key: &'a [u8],
+        group: &'a [u8],
+        from: Deferred<GroupStart>,
+        entries_read: Option<u64>,
+    },
+    /// <https://redis.io/commands/xgroup-destroy>
+    XGroupDestroy { key: &'a [u8], group: &'a [u8] },
+    /// <https://redis.io/commands/xgroup-createconsumer>
+    XGroupCreateConsumer { key: &'a [u8], group: &'a [u8], consumer: &'a [u8] },
+    /// <https://redis.io/commands/xgroup-delconsumer>
+    XGroupDelConsumer { key: &'a [u8], group: &'a [u8], consumer: &'a [u8] },
+    /// <https://redis.io/commands/xinfo-stream>
+    XInfoStream { key: &'a [u8], detail: InfoDetail },
+    /// <https://redis.io/commands/xinfo-groups>
+    XInfoGroups { key: &'a [u8] },
+    /// <https://redis.io/commands/xinfo-consumers>
+    XInfoConsumers { key: &'a [u8], group: &'a [u8] },
+
+    // ---- keys ----
+    /// DEL and UNLINK.
+    Del { keys: &'a [&'a [u8]] },
+    /// EXISTS: a key named twice counts twice.
+    Exists { keys: &'a [&'a [u8]] },
+    /// TOUCH.
+    Touch { keys: &'a [&'a [u8]] },
+    /// TYPE.
+    Type { key: &'a [u8] },
+    /// EXPIRE, PEXPIRE, EXPIREAT, PEXPIREAT.
+    Expire { key: &'a [u8], when: ExpireTime, condition: ExpireCondition },
+    /// TTL, PTTL, EXPIRETIME, PEXPIRETIME.
+    Ttl { key: &'a [u8], unit: TimeUnit, form: TtlForm },
+    /// PERSIST.
+    Persist { key: &'a [u8] },
+    /// RENAME, and RENAMENX with `only_if_free`.
+    Rename { key: &'a [u8], new_key: &'a [u8], only_if_free: bool },
+    /// COPY within or between databases.
+    Copy { key: &'a [u8], new_key: &'a [u8], new_db: Option<u8>, replace: bool },
+    /// MOVE to another database.
+    Move { key: &'a [u8], new_db: u8 },
+    /// KEYS.
+    Keys { pattern: &'a [u8] },
+    /// SCAN. `type_name` is compared without regard to case.
+    Scan { cursor: u64, pattern: Option<&'a [u8]>, count: u64, type_name: Option<&'a [u8]> },
+    /// RANDOMKEY; the number is drawn by the caller, as the engine draws none.
+    RandomKey { draw: u64 },
+    /// DBSIZE.
+    DbSize,
+    /// FLUSHDB (the selected database) and FLUSHALL.
+    Flush { all: bool },
+    /// SWAPDB.
+    SwapDb { first: u8, second: u8 },
+    /// OBJECT ENCODING, IDLETIME, REFCOUNT, FREQ.
+    Object { key: &'a [u8], what: ObjectField },
+    /// MEMORY USAGE: bytes held in memory for the key; `None`-like nil for a missing key.
+    MemoryUsage { key: &'a [u8] },
+
+    // ---- strings ----
+    /// GET.
+    Get { key: &'a [u8] },
+    /// SET with all its options, SETNX, SETEX, PSETEX.
+    Set(Set<'a>),
+    /// GETSET.
+    GetSet { key: &'a [u8], value: &'a [u8] },
+    /// GETDEL.
+    GetDel { key: &'a [u8] },
+    /// GETEX.
+    GetEx { key: &'a [u8], expiry: Option<SetExpiry> },
+    /// MGET.
+    MGet { keys: &'a [&'a [u8]] },
+    /// MSET, and MSETNX with `only_if_free`: `key, value, key, value, ...`.
+    MSet { pairs: &'a [&'a [u8]], only_if_free: bool },
+    /// INCR, DECR, INCRBY, DECRBY.
+    IncrBy { key: &'a [u8], by: i64 },
+    /// INCRBYFLOAT.
+    IncrByFloat { key: &'a [u8], by: f64 },
+    /// APPEND.
+    Append { key: &'a [u8], value: &'a [u8] },
+    /// STRLEN.
+    StrLen { key: &'a [u8] },
+    /// GETRANGE and SUBSTR, both ends inclusive, negative from the end.
+    GetRange { key: &'a [u8], start: i64, end: i64 },
+    /// SETRANGE.
+    SetRange { key: &'a [u8], offset: u64, value: &'a [u8] },
+
+    // ---- hashes ----
+    /// HSET (`Integer` reply) and HMSET (`OK`): `name, value, ...`.
+    HSet { key: &'a [u8], pairs: &'a [&'a [u8]], legacy_reply: bool },
+    /// HSETNX.
+    HSetNx { key: &'a [u8], field: &'a [u8], value: &'a [u8] },
+    /// HGET.
+    HGet { key: &'a [u8], field: &'a [u8] },
+    /// HMGET.
+    HMGet { key: &'a [u8], fields: &'a [&'a [u8]] },
+    /// HGETALL, HKEYS, HVALS.
+    HGetAll { key: &'a [u8], part: HashPart },
+    /// HDEL.
+    HDel { key: &'a [u8], fields: &'a [&'a [u8]] },
+    /// HEXISTS.
+    HExists { key: &'a [u8], field: &'a [u8] },
+    /// HLEN.
+    HLen { key: &'a [u8] },
+    /// HSTRLEN.
+    HStrLen { key: &'a [u8], field: &'a [u8] },
+    /// HINCRBY.
+    HIncrBy { key: &'a [u8], field: &'a [u8], by: i64 },
+    /// HINCRBYFLOAT.
+    HIncrByFloat { key: &'a [u8], field: &'a [u8], by: f64 },
+    /// HSCAN.
+    HScan { key: &'a [u8], cursor: u64, pattern: Option<&'a [u8]>, count: u64 },
+    /// HRANDFIELD; `draw` seeds the choice. `count` is `None` for the single form.
+    HRandField { key: &'a [u8], count: Option<i64>, with_values: bool, draw: u64 },
+}
+
+/// XADD after parsing.
+#[derive(Debug, Clone, PartialEq)]
+pub struct XAdd<'a> {
+    /// The stream.
+    pub key: &'a [u8],
+    /// The ID as asked for.
+    pub id: NewId,
+    /// At least one pair.
+    pub fields: Fields<'a>,
+    /// NOMKSTREAM: answer null instead of creating the key.
+    pub no_make_stream: bool,
+    /// MAXLEN or MINID, applied after the append.
+    pub trim: Option<Trim>,
+}
+
+/// The ID argument of XADD.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum NewId {
+    /// `*`
+    Auto,
+    /// `ms-*`
+    AutoSeq(u64),
+    /// `ms-seq` or `ms`
+    Explicit(StreamId),
+}
+
+/// MAXLEN or MINID with its options, as resolved by the parser.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Trim {
+    /// What may stay.
+    pub keep: TrimKeep,
+    /// `=` or `~`.
+    pub precision: TrimPrecision,
+}
+
+/// The threshold of a trim.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum TrimKeep {
+    /// MAXLEN: the newest n entries.
+    MaxLen(u64),
+    /// MINID: entries with this ID or a larger one.
+    MinId(StreamId),
+}
+
+/// How closely the threshold is followed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum TrimPrecision {
+    /// `=` or nothing.
+    Exact,
+    /// `~`: whole blocks only. `limit` is LIMIT as given; `None` when absent, `Some(0)` for no cap.
+    Approximate { limit: Option<u64> },
+}
+
+/// A range of IDs, both ends inclusive (exclusive bounds were resolved by the parser).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct IdRange {
+    /// Smallest ID.
+    pub start: StreamId,
+    /// Largest ID.
+    pub end: StreamId,
+}
+
+/// Direction of a range read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Order {
+    /// Oldest first.
+    Ascending,
+    /// Newest first.
+    Descending,
+}
+
+/// XREAD after parsing.
+#[derive(Debug, Clone, PartialEq)]
+pub struct XRead<'a> {
+    /// Keys in the order named, each with where to read from.
+    pub streams: Vec<(&'a [u8], Deferred<ReadFrom>)>,
+    /// Per stream; `None` for no limit.
+    pub count: Option<u64>,
+    /// BLOCK in milliseconds, 0 without limit.
+    pub block_ms: Option<u64>,
+}
+
+/// The ID argument of XREAD.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ReadFrom {
+    /// Entries strictly above the ID.
+    After(StreamId),
+    /// `$`
+    Last,
+    /// `+`: the last live entry.
+    LastEntry,
+}
+
+/// XREADGROUP after parsing.
+#[derive(Debug, Clone, PartialEq)]
+pub struct XReadGroup<'a> {
+    /// Group name, the same for all streams.
+    pub group: &'a [u8],
+    /// Consumer name; created where it is missing.
+    pub consumer: &'a [u8],
+    /// Keys in the order named.
+    pub streams: Vec<(&'a [u8], Deferred<GroupReadFrom>)>,
+    /// Per stream; `None` for no limit.
+    pub count: Option<u64>,
+    /// BLOCK in milliseconds, 0 without limit.
+    pub block_ms: Option<u64>,
+    /// NOACK: deliver without a pending entry.
+    pub no_ack: bool,
+}
+
+/// The ID argument of XREADGROUP.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum GroupReadFrom {
+    /// `>`: entries never delivered to the group.
+    New,
+    /// The consumer's own pending entries above the ID.
+    HistoryAfter(StreamId),
+}
+
+/// The range form of XPENDING.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct PendingRange<'a> {
+    /// IDs of interest.
+    pub range: IdRange,
+    /// Zero and below give an empty list.
+    pub count: i64,
+    /// Only this consumer's.
+    pub consumer: Option<&'a [u8]>,
+    /// Only entries idle for at least so many milliseconds.
+    pub idle_min_ms: u64,
+}
+
+/// XCLAIM's arguments after the consumer.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Claim {
+    /// Negative values count as 0.
+    pub idle_min_ms: u64,
+    /// In argument order.
+    pub ids: Vec<StreamId>,
+    /// IDLE or TIME, the last one given.
+    pub delivery_time: ClaimTime,
+    /// RETRYCOUNT, unless negative.
+    pub delivery_count: Option<u64>,
+    /// FORCE.
+    pub force: bool,
+    /// JUSTID.
+    pub just_id: bool,
+    /// LASTID.
+    pub last_id: Option<StreamId>,
+}
+
+/// The delivery time that a claim sets.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ClaimTime {
+    /// Neither IDLE nor TIME.
+    Now,
+    /// IDLE, milliseconds, as given.
+    Idle(i64),
+    /// TIME, Unix milliseconds, as given.
+    At(i64),
+}
+
+/// XAUTOCLAIM after parsing.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct XAutoClaim<'a> {
+    /// The stream.
+    pub key: &'a [u8],
+    /// The group.
+    pub group: &'a [u8],
+    /// The new owner.
+    pub consumer: &'a [u8],
+    /// Negative values count as 0.
+    pub idle_min_ms: u64,
+    /// First pending ID to look at.
+    pub start: StreamId,
+    /// At least 1.
+    pub count: u64,
+    /// JUSTID.
+    pub just_id: bool,
+}
+
+/// Where a group starts to read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum GroupStart {
+    /// Entries above the ID.
+    After(StreamId),
+    /// `$`
+    Last,
+}
+
+/// How much XINFO STREAM tells.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum InfoDetail {
+    /// The short form.
+    Summary,
+    /// FULL; at most `count` of each list, `None` for all.
+    Full { count: Option<u64> },
+}
+
+/// When a key shall expire.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ExpireTime {
+    /// Milliseconds from now; negative deletes at once.
+    In(i64),
+    /// Unix milliseconds; the past deletes at once.
+    At(i64),
+}
+
+/// NX, XX, GT, LT of the EXPIRE family (GT and LT may each combine with XX).
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct ExpireCondition {
+    /// NX: only without an expiry.
+    pub none_set: bool,
+    /// XX: only with one.
+    pub some_set: bool,
+    /// GT: only if later than the present one (no expiry counts as infinite).
+    pub later: bool,
+    /// LT: only if sooner.
+    pub sooner: bool,
+}
+
+/// Seconds or milliseconds in a reply.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum TimeUnit {
+    /// Rounded as Redis rounds.
+    Seconds,
+    /// Exact.
+    Millis,
+}
+
+/// TTL (what is left) or EXPIRETIME (the instant).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum TtlForm {
+    /// TTL, PTTL.
+    Remaining,
+    /// EXPIRETIME, PEXPIRETIME.
+    Instant,
+}
+
+/// OBJECT's subcommands about one key.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ObjectField {
+    /// OBJECT ENCODING.
+    Encoding,
+    /// OBJECT IDLETIME, seconds.
+    IdleTime,
+    /// OBJECT REFCOUNT.
+    RefCount,
+    /// OBJECT FREQ: always Redis's error, as no LFU policy can be chosen.
+    Freq,
+}
+
+/// SET after parsing.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Set<'a> {
+    /// The key.
+    pub key: &'a [u8],
+    /// Its new value.
+    pub value: &'a [u8],
+    /// NX, XX or neither.
+    pub condition: SetCondition,
+    /// What becomes of the expiry.
+    pub expiry: SetExpiry,
+    /// What is answered.
+    pub reply: SetReply,
+}
+
+/// NX and XX of SET.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum SetCondition {
+    /// Neither.
+    Always,
+    /// NX.
+    IfMissing,
+    /// XX.
+    IfPresent,
+}
+
+/// The expiry after SET or GETEX.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum SetExpiry {
+    /// No expiry: plain SET, and GETEX PERSIST.
+    Clear,
+    /// KEEPTTL.
+    Keep,
+    /// EX, PX, EXAT, PXAT. Parser made sure that it is positive and does not overflow.
+    Until(ExpireTime),
+}
+
+/// What SET answers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum SetReply {
+    /// OK or null.
+    Status,
+    /// GET: the old value.
+    OldValue,
+    /// SETNX: 1 or 0.
+    Flag,
+}
+
+/// Which half of a hash is asked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum HashPart {
+    /// HGETALL: a map.
+    Pairs,
+    /// HKEYS.
+    Fields,
+    /// HVALS.
+    Values,
+}
+
+/// What every decision needs to know beside the command.
+#[derive(Debug, Clone, Copy)]
+pub struct Context {
+    /// The selected database, below [`crate::DATABASES`].
+    pub db: u8,
+    /// The instant of the command; one for a whole transaction.
+    pub now: UnixMillis,
+}

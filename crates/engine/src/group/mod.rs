@@ -1,0 +1,1 @@
+//! Consumer groups: position, consumers, pending entries.

@@ -1,0 +1,38 @@
+//! The engine: streams, consumer groups and the keys beside them. State and rules, nothing else.
+//!
+//! # Decide, record, apply
+//!
+//! [`Engine::decide`] looks at a [`Command`] by `&self` and answers with a [`Decision`]: a
+//! [`Reply`], and the [`Op`]s that make the command's change absolute. The caller records the
+//! operations, then hands each to [`Engine::apply`], the only code that changes state, which cannot
+//! fail. Live traffic, recovery and checkpoints all run the same `apply`.
+//!
+//! # What is absent
+//!
+//! No I/O, no clock, no thread, no async runtime, no random number, and no map whose iteration
+//! depends on a random seed. Time is an argument ([`Context::now`]).
+//!
+//! # Reading order
+//!
+//! [`command`] and [`op`] (the vocabulary), [`engine`](Engine) (decide and apply), `keyspace`, then
+//! `stream` and `group`.
+
+mod command;
+mod engine;
+mod error;
+mod fields;
+mod group;
+mod id;
+mod keyspace;
+mod op;
+mod reply;
+mod stream;
+
+pub use command::*;
+pub use engine::{BlockedRead, BlockedReadKind, DATABASES, Decision, Engine, Settings};
+pub use error::CommandError;
+pub use fields::Fields;
+pub use id::{ID_TEXT_MAX, StreamId, UnixMillis};
+pub use op::{Ids, Op, Ops, Text, Touched};
+pub use reply::Reply;
+pub use stream::{BlockLocation, EntryRange};
