@@ -12,7 +12,10 @@ use crate::id::{StreamId, UnixMillis};
 pub type Deferred<T> = Result<T, CommandError>;
 
 /// One request to the engine.
-#[expect(missing_docs, reason = "the fields of a variant carry the names of the command's arguments")]
+#[expect(
+    missing_docs,
+    reason = "the fields of a variant carry the names of the command's arguments"
+)]
 #[derive(Debug, Clone, PartialEq)]
 pub enum Command<'a> {
     // ---- streams: entries ----

@@ -1,16 +1,17 @@
 //! The engine itself: decide by `&self`, apply by `&mut self`.
 
 use std::cell::Cell;
+use std::sync::atomic::{AtomicU32, Ordering};
 
 use smallvec::smallvec;
 
-use crate::command::{Command, Context, GroupReadFrom, ReadFrom, XRead, XReadGroup};
+use crate::blocked::BlockedRead;
+use crate::command::{Command, Context};
+use crate::decide::{View, decide};
 use crate::error::CommandError;
-use crate::id::StreamId;
-use crate::keyspace::{Db, Entry, Value};
+use crate::keyspace::Db;
 use crate::op::{Op, Ops};
 use crate::reply::Reply;
-use crate::stream::Stream;
 
 /// Number of databases that SELECT can choose, as in Redis's default configuration.
 pub const DATABASES: u8 = 16;
@@ -39,6 +40,10 @@ pub struct Engine {
     /// Number of the next block to be sealed. Blocks are numbered by the operations alone, so that a
     /// checkpoint's copy of a block and the live one are known to be the same.
     pub(crate) block_next: u64,
+    /// Unix seconds of the first and of the latest command, for OBJECT IDLETIME. No part of the
+    /// state: keys that operations make count as accessed at the latest command.
+    first_command_s: AtomicU32,
+    clock_s: AtomicU32,
 }
 
 /// What a command comes to.
@@ -70,70 +75,17 @@ impl<'a> Decision<'a> {
     }
 }
 
-/// A blocking read that is waiting: owned, and with `$` resolved to the ID that it meant at first.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct BlockedRead {
-    /// XREAD or XREADGROUP.
-    pub kind: BlockedReadKind,
-    /// Keys in the order named. The ID is where XREAD goes on; XREADGROUP waits on `>` only.
-    pub streams: Vec<(Box<[u8]>, StreamId)>,
-    /// COUNT per stream.
-    pub count: Option<u64>,
-}
-
-/// Which command is waiting.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum BlockedReadKind {
-    /// XREAD.
-    Plain,
-    /// XREADGROUP.
-    Group {
-        /// Group name.
-        group: Box<[u8]>,
-        /// Consumer name.
-        consumer: Box<[u8]>,
-        /// NOACK.
-        no_ack: bool,
-    },
-}
-
-impl BlockedRead {
-    /// The command to run again. It carries `BLOCK 0`, so that an unserved read comes back with
-    /// [`Decision::wait`] set; the deadline is the caller's.
-    #[must_use]
-    pub fn command(&self) -> Command<'_> {
-        match &self.kind {
-            BlockedReadKind::Plain => Command::XRead(XRead {
-                streams: self
-                    .streams
-                    .iter()
-                    .map(|(key, id)| (&**key, Ok(ReadFrom::After(*id))))
-                    .collect(),
-                count: self.count,
-                block_ms: Some(0),
-            }),
-            BlockedReadKind::Group { group, consumer, no_ack } => Command::XReadGroup(XReadGroup {
-                group,
-                consumer,
-                streams: self
-                    .streams
-                    .iter()
-                    .map(|(key, _)| (&**key, Ok(GroupReadFrom::New)))
-                    .collect(),
-                count: self.count,
-                block_ms: Some(0),
-                no_ack: *no_ack,
-            }),
-        }
-    }
-}
-
 impl Engine {
     /// An empty engine. `hash_seed` protects its maps against chosen keys; it changes no reply.
     #[must_use]
     pub fn new(settings: Settings, hash_seed: u64) -> Self {
-        let dbs = (0..DATABASES).map(|_| Db::new(hash_seed)).collect();
-        Self { dbs, settings, block_next: 1 }
+        Self {
+            dbs: (0..DATABASES).map(|_| Db::new(hash_seed)).collect(),
+            settings,
+            block_next: 1,
+            first_command_s: AtomicU32::new(0),
+            clock_s: AtomicU32::new(0),
+        }
     }
 
     /// The settings in force.
@@ -152,6 +104,7 @@ impl Engine {
         command: &Command<'a>,
         context: Context,
     ) -> Result<Decision<'a>, CommandError> {
+        self.set_clock(context);
         let view = View { engine: self, context, seen: Cell::new(0) };
         let mut decision = decide(&view, command)?;
         decision.seen = view.seen.get();
@@ -159,73 +112,22 @@ impl Engine {
         Ok(decision)
     }
 
-    /// Applies one operation. `version` is the number of the record that carries it, never smaller
-    /// than that of an earlier one.
-    ///
-    /// # Panics
-    ///
-    /// If the operation does not fit the state: it came from another history, which is our own bug.
-    pub fn apply(&mut self, op: &Op<'_>, version: u64) {
-        let _ = (op, version);
+    /// Unix seconds of the latest command, 0 before the first.
+    pub(crate) fn clock_s(&self) -> u32 {
+        self.clock_s.load(Ordering::Relaxed)
     }
 
-    /// A command that changes a key whose time has passed, but which nobody has removed yet, removes
-    /// it first, so that the old value and expiry are not built upon.
-    fn delete_expired_first(&self, ops: &mut Ops<'_>, context: Context) {
-        let _ = (ops, context);
-    }
-}
-
-/// Finds the rule of each command. One arm each; the rules live beside the state they read.
-fn decide<'a>(view: &View<'_>, command: &Command<'a>) -> Result<Decision<'a>, CommandError> {
-    let _ = view;
-    match command {
-        // streams: stream/
-        // groups: group/
-        // keys, strings, hashes: keys.rs, strings.rs, hashes.rs
-        _ => Err(CommandError::Fixed("ERR not yet")),
-    }
-}
-
-/// The state as one command sees it: one database, one instant, expired keys missing.
-pub(crate) struct View<'e> {
-    pub(crate) engine: &'e Engine,
-    pub(crate) context: Context,
-    /// The newest version looked at; becomes [`Decision::seen`].
-    pub(crate) seen: Cell<u64>,
-}
-
-impl<'e> View<'e> {
-    /// The selected database.
-    pub(crate) fn db(&self) -> &'e Db {
-        &self.engine.dbs[usize::from(self.context.db)]
+    /// Unix seconds of the first command, at which a key from before it counts as accessed.
+    pub(crate) fn first_command_s(&self) -> u32 {
+        self.first_command_s.load(Ordering::Relaxed)
     }
 
-    /// The live entry of a key in the selected database. Looking counts: the reply then depends on
-    /// the key's last change, or on the last removal if the key is missing.
-    pub(crate) fn entry(&self, key: &[u8]) -> Option<&'e Entry> {
-        self.entry_in(self.context.db, key)
-    }
-
-    /// As [`View::entry`], in any database.
-    pub(crate) fn entry_in(&self, db: u8, key: &[u8]) -> Option<&'e Entry> {
-        let db = &self.engine.dbs[usize::from(db)];
-        let entry = db.entry(key).filter(|entry| !entry.is_expired(self.context.now));
-        self.saw(entry.map_or(db.removed_version, |entry| entry.version));
-        entry
-    }
-
-    /// The stream of a key.
-    pub(crate) fn stream(&self, key: &[u8]) -> Result<Option<&'e Stream>, CommandError> {
-        match self.entry(key).map(|entry| &entry.value) {
-            None => Ok(None),
-            Some(Value::Stream(stream)) => Ok(Some(stream)),
-            Some(_) => Err(CommandError::WrongType),
+    fn set_clock(&self, context: Context) {
+        // The year 2106 is far; idle times are then wrong, and nothing else is.
+        let now_s = u32::try_from(context.now / 1000).unwrap_or(u32::MAX);
+        self.clock_s.store(now_s, Ordering::Relaxed);
+        if self.first_command_s() == 0 {
+            self.first_command_s.store(now_s, Ordering::Relaxed);
         }
-    }
-
-    /// Notes that the reply depends on a change.
-    pub(crate) fn saw(&self, version: u64) {
-        self.seen.set(self.seen.get().max(version));
     }
 }

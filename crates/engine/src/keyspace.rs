@@ -1,6 +1,7 @@
 //! Keys to values, with expiry.
 
 use std::collections::BTreeSet;
+use std::sync::atomic::{AtomicU32, Ordering};
 
 use foldhash::fast::FixedState;
 use indexmap::IndexMap;
@@ -15,31 +16,44 @@ use crate::stream::Stream;
 /// or was seen already, so that a key present all the time is always returned.
 #[derive(Debug)]
 pub(crate) struct Db {
-    pub(crate) entries: IndexMap<Box<[u8]>, Entry, FixedState>,
-    /// Keys with an expiry, soonest first.
-    pub(crate) expiries: BTreeSet<(UnixMillis, Box<[u8]>)>,
+    entries: IndexMap<Box<[u8]>, Entry, FixedState>,
+    /// Keys with an expiry, soonest first. Holds exactly the expiries that stand in `entries`.
+    expiries: BTreeSet<(UnixMillis, Box<[u8]>)>,
     /// Version of the last change of any key.
     pub(crate) version: u64,
-    /// Version of the last removal of a key.
+    /// Version of the last removal of a key: what the reply "no such key" depends on.
     pub(crate) removed_version: u64,
+    /// Version of the last SWAPDB that put this database in its place. Whatever is seen in it
+    /// depends on that, although no key changed.
+    pub(crate) swapped_version: u64,
 }
 
-/// A key's value and what belongs to it.
+/// A key's value and what belongs to it. Millions of these may exist, hence the packing.
 #[derive(Debug)]
 pub(crate) struct Entry {
     pub(crate) value: Value,
-    pub(crate) expire_at: Option<UnixMillis>,
+    /// [`NO_EXPIRY`], or when the key expires. Changes through [`Db`] alone, which keeps the order
+    /// of expiries.
+    expire_at: UnixMillis,
     /// Version of the last change.
     pub(crate) version: u64,
+    /// Unix seconds of the last access, for OBJECT IDLETIME. No part of the state: reads set it.
+    accessed_s: AtomicU32,
 }
 
+/// Stands for "never" in [`Entry`]; as an expiry it would be half a billion years away.
+const NO_EXPIRY: UnixMillis = UnixMillis::MAX;
+
 /// The kinds of value.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) enum Value {
+    /// A `Vec` costs no more than a boxed slice here, and APPEND needs its spare room.
     String(Vec<u8>),
     Hash(Box<Hash>),
     Stream(Box<Stream>),
 }
+
+const _: () = assert!(size_of::<Entry>() <= 48);
 
 /// Fields of a hash in insertion order.
 pub(crate) type Hash = IndexMap<Box<[u8]>, Box<[u8]>, FixedState>;
@@ -51,6 +65,7 @@ impl Db {
             expiries: BTreeSet::new(),
             version: 0,
             removed_version: 0,
+            swapped_version: 0,
         }
     }
 
@@ -58,10 +73,175 @@ impl Db {
     pub(crate) fn entry(&self, key: &[u8]) -> Option<&Entry> {
         self.entries.get(key)
     }
+
+    /// The entry at a place of the dense array.
+    pub(crate) fn entry_at(&self, index: usize) -> Option<(&[u8], &Entry)> {
+        self.entries.get_index(index).map(|(key, entry)| (&**key, entry))
+    }
+
+    /// As [`Db::entry_at`], with the value open to changes that no command can notice.
+    pub(crate) fn value_at_mut(&mut self, index: usize) -> Option<(&[u8], &mut Value)> {
+        self.entries.get_index_mut(index).map(|(key, entry)| (&**key, &mut entry.value))
+    }
+
+    /// The place of a key in the dense array.
+    pub(crate) fn index_of(&self, key: &[u8]) -> Option<usize> {
+        self.entries.get_index_of(key)
+    }
+
+    /// Keys, including expired ones that nobody has removed yet.
+    pub(crate) fn len(&self) -> usize {
+        self.entries.len()
+    }
+
+    /// All keys in the order of the dense array, expired or not.
+    pub(crate) fn iter(&self) -> impl DoubleEndedIterator<Item = (&[u8], &Entry)> {
+        self.entries.iter().map(|(key, entry)| (&**key, entry))
+    }
+
+    /// Keys with an expiry.
+    pub(crate) fn expiring_len(&self) -> usize {
+        self.expiries.len()
+    }
+
+    /// Expiries, soonest first.
+    pub(crate) fn expiries(&self) -> impl Iterator<Item = (UnixMillis, &[u8])> {
+        self.expiries.iter().map(|(at, key)| (*at, &**key))
+    }
+
+    /// Whether some key's time has passed: nearly always false, and cheap to know.
+    pub(crate) fn has_expired(&self, now: UnixMillis) -> bool {
+        self.expiries.first().is_some_and(|(at, _)| *at <= now)
+    }
+
+    /// An empty hash with this database's seed.
+    pub(crate) fn new_hash(&self) -> Hash {
+        Hash::with_hasher(self.entries.hasher().clone())
+    }
+
+    /// The value of a key for a change of it: its version is set.
+    pub(crate) fn change(&mut self, key: &[u8], version: u64) -> Option<&mut Value> {
+        let entry = self.entries.get_mut(key)?;
+        entry.version = version;
+        self.version = version;
+        Some(&mut entry.value)
+    }
+
+    /// As [`Db::change`]; a missing key gets the value that `make` gives.
+    pub(crate) fn change_or_insert_with(
+        &mut self,
+        key: &[u8],
+        version: u64,
+        accessed_s: u32,
+        make: impl FnOnce(FixedState) -> Value,
+    ) -> &mut Value {
+        self.version = version;
+        let index = match self.entries.get_index_of(key) {
+            Some(index) => index,
+            None => {
+                let entry =
+                    Entry::new(make(self.entries.hasher().clone()), None, version, accessed_s);
+                self.entries.insert_full(key.into(), entry).0
+            }
+        };
+        let entry = &mut self.entries[index];
+        entry.version = version;
+        &mut entry.value
+    }
+
+    /// Puts a value and its expiry in the place of whatever was there.
+    pub(crate) fn insert(
+        &mut self,
+        key: &[u8],
+        value: Value,
+        expire_at: Option<UnixMillis>,
+        version: u64,
+        accessed_s: u32,
+    ) {
+        self.version = version;
+        let entry = Entry::new(value, expire_at, version, accessed_s);
+        let at = entry.expire_at;
+        let before = match self.entries.get_mut(key) {
+            Some(place) => std::mem::replace(place, entry).expire_at,
+            None => {
+                self.entries.insert(key.into(), entry);
+                NO_EXPIRY
+            }
+        };
+        self.reorder_expiry(key, before, at);
+    }
+
+    /// Takes a key out. The last key of the dense array moves into its place.
+    pub(crate) fn remove(&mut self, key: &[u8], version: u64) -> Option<Entry> {
+        let entry = self.entries.swap_remove(key)?;
+        self.reorder_expiry(key, entry.expire_at, NO_EXPIRY);
+        self.version = version;
+        self.removed_version = version;
+        Some(entry)
+    }
+
+    /// Sets or takes away the expiry of a key; false if the key is missing.
+    pub(crate) fn set_expiry(&mut self, key: &[u8], at: Option<UnixMillis>, version: u64) -> bool {
+        let Some(entry) = self.entries.get_mut(key) else { return false };
+        let before = std::mem::replace(&mut entry.expire_at, at.unwrap_or(NO_EXPIRY));
+        entry.version = version;
+        let now = entry.expire_at;
+        self.version = version;
+        self.reorder_expiry(key, before, now);
+        true
+    }
+
+    /// Takes every key out.
+    pub(crate) fn clear(&mut self, version: u64) {
+        // New maps, not cleared ones: the room of millions of keys goes back.
+        self.entries = IndexMap::with_hasher(self.entries.hasher().clone());
+        self.expiries = BTreeSet::new();
+        self.version = version;
+        self.removed_version = version;
+    }
+
+    /// Notes that SWAPDB put this database in its place.
+    pub(crate) fn swapped(&mut self, version: u64) {
+        self.version = version;
+        self.removed_version = version;
+        self.swapped_version = version;
+    }
+
+    fn reorder_expiry(&mut self, key: &[u8], before: UnixMillis, after: UnixMillis) {
+        if before == after {
+            return;
+        }
+        if before != NO_EXPIRY {
+            self.expiries.remove(&(before, Box::from(key)));
+        }
+        if after != NO_EXPIRY {
+            self.expiries.insert((after, key.into()));
+        }
+    }
 }
 
 impl Entry {
+    fn new(value: Value, expire_at: Option<UnixMillis>, version: u64, accessed_s: u32) -> Self {
+        let expire_at = expire_at.unwrap_or(NO_EXPIRY);
+        Self { value, expire_at, version, accessed_s: AtomicU32::new(accessed_s) }
+    }
+
+    /// When the key expires.
+    pub(crate) fn expire_at(&self) -> Option<UnixMillis> {
+        Some(self.expire_at).filter(|at| *at != NO_EXPIRY)
+    }
+
     pub(crate) fn is_expired(&self, now: UnixMillis) -> bool {
-        self.expire_at.is_some_and(|at| at <= now)
+        self.expire_at <= now
+    }
+
+    /// Notes that a command looked at the value.
+    pub(crate) fn touch(&self, now_s: u32) {
+        self.accessed_s.store(now_s, Ordering::Relaxed);
+    }
+
+    /// Unix seconds of the last access, 0 if there was none since the start.
+    pub(crate) fn accessed_s(&self) -> u32 {
+        self.accessed_s.load(Ordering::Relaxed)
     }
 }

@@ -17,9 +17,13 @@
 //! [`command`] and [`op`] (the vocabulary), [`engine`](Engine) (decide and apply), `keyspace`, then
 //! `stream` and `group`.
 
+mod apply;
+mod blocked;
 mod command;
+mod decide;
 mod engine;
 mod error;
+mod expiry;
 mod fields;
 mod group;
 mod id;
@@ -28,9 +32,11 @@ mod op;
 mod reply;
 mod stream;
 
+pub use blocked::{BlockedRead, BlockedReadKind};
 pub use command::*;
-pub use engine::{BlockedRead, BlockedReadKind, DATABASES, Decision, Engine, Settings};
+pub use engine::{DATABASES, Decision, Engine, Settings};
 pub use error::CommandError;
+pub use expiry::ExpiredKeys;
 pub use fields::Fields;
 pub use id::{ID_TEXT_MAX, StreamId, UnixMillis};
 pub use op::{Ids, Op, Ops, Text, Touched};

@@ -20,7 +20,10 @@ use crate::id::{StreamId, UnixMillis};
 pub type Ops<'a> = SmallVec<[Op<'a>; 1]>;
 
 /// One absolute change of state.
-#[expect(missing_docs, reason = "fields are described with their variant where the name is not enough")]
+#[expect(
+    missing_docs,
+    reason = "fields are described with their variant where the name is not enough"
+)]
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub enum Op<'a> {
     /// Block limits from here on: entries and bytes per block, 0 for none.
@@ -28,9 +31,18 @@ pub enum Op<'a> {
 
     // ---- keys ----
     /// The key is gone, for whatever reason.
-    Delete { db: u8, #[serde(borrow, with = "serde_bytes")] key: &'a [u8] },
+    Delete {
+        db: u8,
+        #[serde(borrow, with = "serde_bytes")]
+        key: &'a [u8],
+    },
     /// The expiry of a key; `None` for none.
-    Expire { db: u8, #[serde(borrow, with = "serde_bytes")] key: &'a [u8], at: Option<UnixMillis> },
+    Expire {
+        db: u8,
+        #[serde(borrow, with = "serde_bytes")]
+        key: &'a [u8],
+        at: Option<UnixMillis>,
+    },
     /// The value and its expiry move to another name or database, replacing what was there.
     Rename {
         db: u8,
@@ -95,7 +107,11 @@ pub enum Op<'a> {
 
     // ---- streams: entries ----
     /// An empty stream comes into being.
-    StreamCreate { db: u8, #[serde(borrow, with = "serde_bytes")] key: &'a [u8] },
+    StreamCreate {
+        db: u8,
+        #[serde(borrow, with = "serde_bytes")]
+        key: &'a [u8],
+    },
     /// An entry above the last generated ID; creates the stream.
     StreamAppend {
         db: u8,

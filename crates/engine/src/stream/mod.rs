@@ -15,7 +15,7 @@ pub struct BlockLocation {
 }
 
 /// A stream.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, Clone)]
 pub(crate) struct Stream {
     pub(crate) last_id: StreamId,
 }

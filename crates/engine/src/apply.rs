@@ -1,0 +1,160 @@
+//! Apply: what each operation does to the state. The only code that changes it.
+
+use crate::engine::{Engine, Settings};
+use crate::keyspace::{Hash, Value};
+use crate::op::Op;
+use crate::stream::Stream;
+
+/// Fields up to which a hash keeps its insertion order when one of them goes. Beyond it the last
+/// field moves into the gap, as closing the gap would cost time in proportion to the hash.
+///
+/// Part of the meaning of [`Op::HashDelete`]: the same log must give the same order.
+pub(crate) const HASH_ORDERED_FIELDS_MAX: usize = 128;
+
+/// Room that a growing string gets beyond its need, at most.
+const STRING_ROOM_MAX: usize = 1 << 20;
+
+/// Why a lookup in `apply` cannot fail.
+const PRESENT: &str = "decide saw the key, and the record holds its decision";
+
+impl Engine {
+    /// Applies one operation. `version` is the number of the record that carries it, never smaller
+    /// than that of an earlier one.
+    ///
+    /// # Panics
+    ///
+    /// If the operation does not fit the state: it came from another history, which is our own bug.
+    pub fn apply(&mut self, op: &Op<'_>, version: u64) {
+        match *op {
+            Op::Configure { block_entries_max, block_bytes_max } => {
+                self.settings = Settings { block_entries_max, block_bytes_max };
+            }
+            Op::Delete { .. }
+            | Op::Expire { .. }
+            | Op::Rename { .. }
+            | Op::Copy { .. }
+            | Op::Flush { .. }
+            | Op::SwapDb { .. } => self.apply_to_keys(op, version),
+            Op::StringSet { .. }
+            | Op::StringWrite { .. }
+            | Op::HashSet { .. }
+            | Op::HashDelete { .. } => self.apply_to_value(op, version),
+            _ => self.apply_to_stream(op, version),
+        }
+    }
+
+    fn apply_to_keys(&mut self, op: &Op<'_>, version: u64) {
+        let clock_s = self.clock_s();
+        match *op {
+            Op::Delete { db, key } => {
+                self.dbs[usize::from(db)].remove(key, version);
+            }
+            Op::Expire { db, key, at } => {
+                assert!(self.dbs[usize::from(db)].set_expiry(key, at, version), "{PRESENT}");
+            }
+            Op::Rename { db, key, new_db, new_key } => {
+                let entry = self.dbs[usize::from(db)].remove(key, version).expect(PRESENT);
+                let expire_at = entry.expire_at();
+                let new_db = &mut self.dbs[usize::from(new_db)];
+                new_db.insert(new_key, entry.value, expire_at, version, clock_s);
+            }
+            Op::Copy { db, key, new_db, new_key } => {
+                let entry = self.dbs[usize::from(db)].entry(key).expect(PRESENT);
+                let (value, expire_at) = (entry.value.clone(), entry.expire_at());
+                let new_db = &mut self.dbs[usize::from(new_db)];
+                new_db.insert(new_key, value, expire_at, version, clock_s);
+            }
+            Op::Flush { db: Some(db) } => self.dbs[usize::from(db)].clear(version),
+            Op::Flush { db: None } => self.dbs.iter_mut().for_each(|db| db.clear(version)),
+            Op::SwapDb { first, second } => {
+                self.dbs.swap(usize::from(first), usize::from(second));
+                for db in [first, second] {
+                    self.dbs[usize::from(db)].swapped(version);
+                }
+            }
+            _ => unreachable!("not about keys: {op:?}"),
+        }
+    }
+
+    fn apply_to_value(&mut self, op: &Op<'_>, version: u64) {
+        let clock_s = self.clock_s();
+        match *op {
+            Op::StringSet { db, key, ref value, expire_at } => {
+                let value = Value::String(value.to_vec());
+                self.dbs[usize::from(db)].insert(key, value, expire_at, version, clock_s);
+            }
+            Op::StringWrite { db, key, offset, ref value } => {
+                let db = &mut self.dbs[usize::from(db)];
+                let make = |_| Value::String(Vec::new());
+                match db.change_or_insert_with(key, version, clock_s, make) {
+                    Value::String(string) => write_at(string, offset, value),
+                    other => unreachable!("not a string: {other:?}"),
+                }
+            }
+            Op::HashSet { db, key, ref pairs } => {
+                let db = &mut self.dbs[usize::from(db)];
+                let make = |hasher| Value::Hash(Box::new(Hash::with_hasher(hasher)));
+                match db.change_or_insert_with(key, version, clock_s, make) {
+                    Value::Hash(hash) => pairs.pairs().for_each(|(field, value)| {
+                        // An overwritten field keeps its place, and its name is not copied again.
+                        match hash.get_mut(field) {
+                            Some(place) => *place = value.into(),
+                            None => drop(hash.insert(field.into(), value.into())),
+                        }
+                    }),
+                    other => unreachable!("not a hash: {other:?}"),
+                }
+            }
+            Op::HashDelete { db, key, ref fields } => {
+                let db = &mut self.dbs[usize::from(db)];
+                let Some(Value::Hash(hash)) = db.change(key, version) else {
+                    unreachable!("{PRESENT}")
+                };
+                for field in fields {
+                    remove_field(hash, field);
+                }
+                if hash.is_empty() {
+                    db.remove(key, version);
+                }
+            }
+            _ => unreachable!("not about a string or a hash: {op:?}"),
+        }
+    }
+
+    fn apply_to_stream(&mut self, op: &Op<'_>, version: u64) {
+        let clock_s = self.clock_s();
+        match *op {
+            Op::StreamCreate { db, key } | Op::StreamAppend { db, key, .. } => {
+                let db = &mut self.dbs[usize::from(db)];
+                let make = |_| Value::Stream(Box::new(Stream::default()));
+                db.change_or_insert_with(key, version, clock_s, make);
+            }
+            _ => {}
+        }
+    }
+}
+
+/// Writes `bytes` at `offset`, filling a gap before it with zeros.
+fn write_at(string: &mut Vec<u8>, offset: u64, bytes: &[u8]) {
+    let offset = usize::try_from(offset).expect("decide keeps strings below 512 MiB");
+    let end = offset + bytes.len();
+    if string.capacity() < end {
+        // The first write is exact; a string that grows again gets room, so that a long series of
+        // APPENDs copies it seldom.
+        let room = if string.is_empty() { 0 } else { end.min(STRING_ROOM_MAX) };
+        string.reserve_exact(end + room - string.len());
+    }
+    if string.len() < end {
+        string.resize(end, 0);
+    }
+    string[offset..end].copy_from_slice(bytes);
+}
+
+fn remove_field(hash: &mut Hash, field: &[u8]) {
+    let removed = if hash.len() <= HASH_ORDERED_FIELDS_MAX {
+        hash.shift_remove(field)
+    } else {
+        hash.swap_remove(field)
+    };
+    assert!(removed.is_some(), "decide saw the field, and the record holds its decision");
+}
