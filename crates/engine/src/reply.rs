@@ -29,6 +29,10 @@ pub enum Reply {
     Array(Vec<Reply>),
     /// Pairs: a map in RESP3, a flat array in RESP2.
     Map(Vec<(Reply, Reply)>),
+    /// A set in RESP3, an array in RESP2.
+    Set(Vec<Reply>),
+    /// Text for human eyes: a verbatim string (`txt`) in RESP3, a bulk string in RESP2.
+    Verbatim(Bytes),
     /// XREAD's answer: a map from key to entries in RESP3, an array of two-element arrays in RESP2.
     Streams(Vec<(Bytes, Reply)>),
     /// Entries still in their blocks, as `array[array[id, array[field, value, ...]], ...]`. They are

@@ -1,1 +1,35 @@
-//! Placeholder while the workspace is laid out.
+//! The wire: RESP2 and RESP3 bytes to requests, the grammar of every command, and replies back to
+//! bytes.
+//!
+//! # One request
+//!
+//! [`Decoder::decode`] finds the end of a request in the read buffer and [`Decoder::args`] names its
+//! arguments without copying them. [`resolve`] looks the command up in the static table and checks
+//! its argument count; the flags of the [`CommandSpec`] it returns tell the server what it must ask
+//! first (authentication, MULTI, memory). [`parse`] then reads the arguments into a [`Request`],
+//! which borrows from the buffer. A reply goes out through [`encode`].
+//!
+//! # What is absent
+//!
+//! No socket, no clock, no state of a connection beyond the position inside a half-arrived request,
+//! no random number (the caller draws it) and no knowledge of any key.
+//!
+//! # Reading order
+//!
+//! [`decode`](Decoder), [`command`](Request), `table`, [`encode`](encode()).
+
+mod command;
+mod decode;
+mod encode;
+mod error;
+mod table;
+
+pub use command::{
+    AofWait, ClientCommand, ClientKind, ClientList, ConfigCommand, DebugCommand, Hello, KillFilter,
+    MemoryCommand, PauseKind, ReplicaOf, ReplyMode, Request, Save, ServerCommand, SessionCommand,
+    Shutdown, WakeReason, parse, resolve,
+};
+pub use decode::{Args, Decoder, Limits};
+pub use encode::{Version, encode, encode_error};
+pub use error::ProtocolError;
+pub use table::{CommandSpec, Flags, lookup};
