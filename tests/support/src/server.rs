@@ -1,0 +1,381 @@
+//! A server process: started on a free port, waited for by its ready line, ended by its pid.
+
+use std::ffi::{OsStr, OsString};
+use std::io::{self, BufRead, BufReader, Read};
+use std::net::{Ipv4Addr, SocketAddr, TcpListener};
+use std::os::unix::process::ExitStatusExt;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::atomic::{AtomicU16, Ordering};
+use std::sync::{Arc, Condvar, Mutex, PoisonError};
+use std::thread;
+use std::time::Duration;
+
+use rustix::process::{Pid, Signal, kill_process};
+use tempfile::TempDir;
+
+use crate::client::Client;
+use crate::process::child_of;
+
+/// What a server prints once it serves; Redis and Headwater use the same words.
+const READY: &str = "Ready to accept connections";
+
+/// How long a start may take before the test fails.
+const READY_TIMEOUT: Duration = Duration::from_secs(120);
+
+/// Ports below the range from which the kernel takes those of outgoing connections: one of those
+/// could sit on ours.
+const PORTS: std::ops::Range<u16> = 10_000..32_000;
+
+/// How to start a server, as often as needed, always on the same directory.
+#[derive(Clone, Debug)]
+pub struct Launch {
+    program: PathBuf,
+    arguments: Vec<OsString>,
+    environment: Vec<(OsString, OsString)>,
+    wrapper: Vec<OsString>,
+    dir: Dir,
+    port: Option<u16>,
+}
+
+#[derive(Clone, Debug)]
+enum Dir {
+    Own(Arc<TempDir>),
+    Given(PathBuf),
+}
+
+impl Launch {
+    /// The program on a fresh directory of its own. `HEADWATER_TEST_SERVER` in the environment
+    /// replaces the program: `redis-server` there shows whether a test is right about Redis.
+    pub fn new(program: impl AsRef<Path>) -> Self {
+        let program = std::env::var_os("HEADWATER_TEST_SERVER")
+            .map_or_else(|| program.as_ref().to_owned(), PathBuf::from);
+        Self {
+            program,
+            arguments: Vec::new(),
+            environment: Vec::new(),
+            wrapper: Vec::new(),
+            dir: Dir::Own(Arc::new(crate::dir::temp_dir())),
+            port: None,
+        }
+    }
+
+    /// This directory instead of a fresh one. It is left alone afterwards.
+    #[must_use]
+    pub fn dir(mut self, dir: impl AsRef<Path>) -> Self {
+        self.dir = Dir::Given(dir.as_ref().to_owned());
+        self
+    }
+
+    /// This port instead of a free one.
+    #[must_use]
+    pub const fn port(mut self, port: u16) -> Self {
+        self.port = Some(port);
+        self
+    }
+
+    /// More arguments, in the form that both servers take: `--maxclients 10`.
+    #[must_use]
+    pub fn args<A: AsRef<OsStr>>(mut self, arguments: impl IntoIterator<Item = A>) -> Self {
+        self.arguments.extend(arguments.into_iter().map(|a| a.as_ref().to_owned()));
+        self
+    }
+
+    /// One environment variable for the server.
+    #[must_use]
+    pub fn env(mut self, name: impl AsRef<OsStr>, value: impl AsRef<OsStr>) -> Self {
+        self.environment.push((name.as_ref().to_owned(), value.as_ref().to_owned()));
+        self
+    }
+
+    /// Runs the server below another program: `["strace", "-f", ...]`.
+    #[must_use]
+    pub fn wrapper<A: AsRef<OsStr>>(mut self, words: impl IntoIterator<Item = A>) -> Self {
+        self.wrapper = words.into_iter().map(|a| a.as_ref().to_owned()).collect();
+        self
+    }
+
+    /// The data directory.
+    pub fn path(&self) -> &Path {
+        match &self.dir {
+            Dir::Own(dir) => dir.path(),
+            Dir::Given(dir) => dir,
+        }
+    }
+
+    /// Whether it is Redis that is started, to state what only Headwater promises.
+    pub fn is_redis(&self) -> bool {
+        self.program.file_name().is_some_and(|name| name == "redis-server")
+    }
+
+    /// Starts it and waits for its ready line.
+    ///
+    /// # Panics
+    /// If it ends or stays silent instead, with all that it printed.
+    pub fn start(&self) -> Server {
+        self.try_start().unwrap_or_else(|refusal| {
+            panic!("{} did not start: {refusal:?}", self.program.display())
+        })
+    }
+
+    /// Starts it and waits for its ready line, or for its end.
+    pub fn try_start(&self) -> Result<Server, Refusal> {
+        loop {
+            let port = self.port.unwrap_or_else(free_port);
+            let refusal = match self.start_on(port) {
+                Err(refusal) => refusal,
+                started => return started,
+            };
+            // Between the look for a free port and the bind another process can take it.
+            let taken = refusal.output.iter().any(|line| line.contains("in use"));
+            if self.port.is_some() || !taken {
+                return Err(refusal);
+            }
+        }
+    }
+
+    fn start_on(&self, port: u16) -> Result<Server, Refusal> {
+        let (reader, writer) = io::pipe().expect("a pipe can be made");
+        let mut command = self.command(port);
+        command
+            .stdin(Stdio::null())
+            .stdout(writer.try_clone().expect("a descriptor can be duplicated"))
+            .stderr(writer);
+        let mut child = command
+            .spawn()
+            .unwrap_or_else(|error| panic!("cannot start {:?}: {error}", command.get_program()));
+        // `command` holds the pipe's writing end: the reader sees no end while it lives.
+        drop(command);
+
+        let output = Arc::new(Output::default());
+        thread::spawn({
+            let output = Arc::clone(&output);
+            move || output.collect(reader)
+        });
+        if output.wait_for_ready() {
+            let pid = match self.wrapper.is_empty() {
+                true => child.id(),
+                false => child_of(child.id()).expect("the wrapper runs the server as its child"),
+            };
+            return Ok(Server { child, pid, port, output, launch: self.clone() });
+        }
+        let ended = output.has_ended();
+        if !ended {
+            let _ = child.kill();
+        }
+        let status = child.wait().expect("our own child can be waited for");
+        Err(Refusal { status, output: output.lines() })
+    }
+
+    fn command(&self, port: u16) -> Command {
+        let mut words = self.wrapper.iter().map(OsString::as_os_str);
+        let mut command = match words.next() {
+            None => Command::new(&self.program),
+            Some(wrapper) => {
+                let mut command = Command::new(wrapper);
+                command.args(words).arg(&self.program);
+                command
+            }
+        };
+        command.arg("--port").arg(port.to_string()).arg("--dir").arg(self.path());
+        if self.is_redis() {
+            command.args(["--appendonly", "yes", "--appendfsync", "always", "--save", ""]);
+        }
+        command.args(&self.arguments);
+        command.envs(self.environment.iter().map(|(name, value)| (name, value)));
+        command
+    }
+}
+
+/// A server that ended before it was ready.
+#[derive(Debug)]
+pub struct Refusal {
+    /// How it ended.
+    pub status: ExitStatus,
+    /// Every line that it printed.
+    pub output: Vec<String>,
+}
+
+impl Refusal {
+    /// Its output as one text.
+    pub fn text(&self) -> String {
+        self.output.join("\n")
+    }
+}
+
+/// A running server. Dropped, it is killed.
+#[derive(Debug)]
+pub struct Server {
+    child: Child,
+    pid: u32,
+    port: u16,
+    output: Arc<Output>,
+    launch: Launch,
+}
+
+impl Server {
+    /// The pid of the server itself, also below a wrapper.
+    pub const fn pid(&self) -> u32 {
+        self.pid
+    }
+
+    /// The port on 127.0.0.1.
+    pub const fn port(&self) -> u16 {
+        self.port
+    }
+
+    /// The address.
+    pub fn address(&self) -> SocketAddr {
+        SocketAddr::from((Ipv4Addr::LOCALHOST, self.port))
+    }
+
+    /// The data directory.
+    pub fn dir(&self) -> &Path {
+        self.launch.path()
+    }
+
+    /// All lines that it printed so far.
+    pub fn output(&self) -> Vec<String> {
+        self.output.lines()
+    }
+
+    /// A new connection.
+    ///
+    /// # Panics
+    /// If it is refused.
+    pub fn connect(&self) -> Client {
+        Client::connect(self.address()).expect("a running server accepts connections")
+    }
+
+    /// SIGKILL, and waits for its end.
+    pub fn kill(mut self) {
+        self.end_now();
+    }
+
+    /// SIGTERM, and how it ended.
+    pub fn terminate(mut self) -> ExitStatus {
+        self.signal(Signal::TERM);
+        self.child.wait().expect("our own child can be waited for")
+    }
+
+    /// Waits until it ends by itself.
+    pub fn wait(mut self) -> ExitStatus {
+        self.child.wait().expect("our own child can be waited for")
+    }
+
+    /// Sends a signal to the server.
+    pub fn signal(&self, signal: Signal) {
+        let raw = i32::try_from(self.pid).expect("a pid fits an i32");
+        let pid = Pid::from_raw(raw).expect("a pid is not zero");
+        // It may have ended already; nobody has waited for it, so the pid is still its own.
+        let _ = kill_process(pid, signal);
+    }
+
+    fn end_now(&mut self) {
+        if let Ok(None) = self.child.try_wait() {
+            self.signal(Signal::KILL);
+            let status = self.child.wait();
+            debug_assert!(status.is_ok_and(|s| s.signal().is_some() || s.code().is_some()));
+        }
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        self.end_now();
+        if thread::panicking() {
+            eprintln!("--- output of the server of the failed test:");
+            for line in self.output.lines() {
+                eprintln!("    {line}");
+            }
+        }
+    }
+}
+
+/// What a server prints, gathered line by line.
+#[derive(Debug, Default)]
+struct Output {
+    state: Mutex<OutputState>,
+    changed: Condvar,
+}
+
+#[derive(Debug, Default)]
+struct OutputState {
+    lines: Vec<String>,
+    is_ready: bool,
+    has_ended: bool,
+}
+
+impl Output {
+    fn collect(&self, reader: impl Read) {
+        let mut reader = BufReader::new(reader);
+        let mut line = Vec::new();
+        loop {
+            line.clear();
+            let ended = !matches!(reader.read_until(b'\n', &mut line), Ok(1..));
+            let mut state = self.lock();
+            if ended {
+                state.has_ended = true;
+            } else {
+                let text = String::from_utf8_lossy(&line).trim_end().to_owned();
+                state.is_ready |= text.contains(READY);
+                state.lines.push(text);
+            }
+            drop(state);
+            self.changed.notify_all();
+            if ended {
+                return;
+            }
+        }
+    }
+
+    fn wait_for_ready(&self) -> bool {
+        let waiting = |state: &mut OutputState| !state.is_ready && !state.has_ended;
+        let (state, _) = self
+            .changed
+            .wait_timeout_while(self.lock(), READY_TIMEOUT, waiting)
+            .unwrap_or_else(PoisonError::into_inner);
+        state.is_ready
+    }
+
+    fn has_ended(&self) -> bool {
+        self.lock().has_ended
+    }
+
+    fn lines(&self) -> Vec<String> {
+        self.lock().lines.clone()
+    }
+
+    fn lock(&self) -> std::sync::MutexGuard<'_, OutputState> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// A port that was free a moment ago, below the range of outgoing connections.
+pub fn free_port() -> u16 {
+    static NEXT: AtomicU16 = AtomicU16::new(0);
+    let span = PORTS.end - PORTS.start;
+    // Test processes run side by side: each begins at a place of its own.
+    let process = u16::try_from(std::process::id() % u32::from(span)).expect("below a u16");
+    let begin = process.wrapping_mul(37) % span;
+    for _ in 0..span {
+        let step = NEXT.fetch_add(1, Ordering::Relaxed) % span;
+        let port = PORTS.start + (begin + step) % span;
+        if TcpListener::bind((Ipv4Addr::LOCALHOST, port)).is_ok() {
+            return port;
+        }
+    }
+    panic!("no free port in {PORTS:?}")
+}
+
+/// The path of a program that a test needs.
+///
+/// # Panics
+/// If it is not installed: a test that cannot run must not be green.
+pub fn require_tool(name: &str) -> PathBuf {
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    std::env::split_paths(&path)
+        .map(|dir| dir.join(name))
+        .find(|file| file.is_file())
+        .unwrap_or_else(|| panic!("{name} is not installed; scripts/test installs it"))
+}
