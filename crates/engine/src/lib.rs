@@ -19,6 +19,7 @@
 
 mod apply;
 mod blocked;
+mod blocks;
 mod command;
 mod decide;
 mod engine;
@@ -27,18 +28,21 @@ mod expiry;
 mod fields;
 mod group;
 mod id;
+mod image;
 mod keyspace;
 mod op;
 mod reply;
 mod stream;
 
 pub use blocked::{BlockedRead, BlockedReadKind};
+pub use blocks::{Adopt, AdoptCursor, BlockRef};
 pub use command::*;
 pub use engine::{DATABASES, Decision, Engine, Settings};
 pub use error::CommandError;
 pub use expiry::ExpiredKeys;
 pub use fields::Fields;
 pub use id::{ID_TEXT_MAX, StreamId, UnixMillis};
+pub use image::{ImageError, ImageLoader, Item, LoadError};
 pub use op::{Ids, Op, Ops, Text, Touched};
 pub use reply::Reply;
 pub use stream::{BlockLocation, EntryRange};

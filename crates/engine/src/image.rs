@@ -1,0 +1,309 @@
+//! The state as a sequence of items, and back.
+//!
+//! A snapshot is this sequence in a file; how it is framed and checked is `storage`'s business. The
+//! order is fixed, and belongs to the format (`docs/on-disk-format.md`, "Snapshot items"):
+//!
+//! ```text
+//! Engine, then for each database with keys: Db, then its keys in the order of their array, each
+//!     String | Hash, HashFields... | Stream, its parts...
+//! End
+//! ```
+//!
+//! Loading the items of an engine gives its twin: the same replies, and the same effect of every
+//! operation from there on. Nothing about the order of fields or keys is lost, as SCAN and HGETALL
+//! show it.
+
+use bytes::Bytes;
+use serde::{Deserialize, Serialize};
+use thiserror::Error;
+
+use crate::engine::{DATABASES, Engine, Settings};
+use crate::fields::Fields;
+use crate::id::UnixMillis;
+use crate::keyspace::{Db, Entry, Hash, Value};
+use crate::op::Text;
+use crate::stream::BlockLocation;
+
+/// Bytes of names and values after which an item of many parts ends. A single value may be larger.
+const ITEM_BYTES: usize = 256 << 10;
+
+/// One part of the state.
+///
+/// The variants are numbered by their order: **append new ones at the end, change none**.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub enum Item<'a> {
+    /// The first: what belongs to no key.
+    Engine {
+        /// [`Settings::block_entries_max`]
+        block_entries_max: u64,
+        /// [`Settings::block_bytes_max`]
+        block_bytes_max: u64,
+        /// Number of the next block to be sealed.
+        block_next: u64,
+    },
+    /// The keys that follow stand in this database; numbers rise.
+    Db {
+        /// Below [`DATABASES`].
+        db: u8,
+    },
+    /// A string.
+    String {
+        /// Its key.
+        #[serde(borrow)]
+        key: Text<'a>,
+        /// When it expires.
+        expire_at: Option<UnixMillis>,
+        /// The whole value.
+        #[serde(borrow)]
+        value: Text<'a>,
+    },
+    /// A hash begins; at least one [`Item::HashFields`] follows.
+    Hash {
+        /// Its key.
+        #[serde(borrow)]
+        key: Text<'a>,
+        /// When it expires.
+        expire_at: Option<UnixMillis>,
+    },
+    /// Fields of that hash, in order.
+    HashFields {
+        /// Names and values in turn.
+        #[serde(borrow)]
+        pairs: Fields<'a>,
+    },
+    /// A stream begins.
+    Stream {
+        /// Its key.
+        #[serde(borrow)]
+        key: Text<'a>,
+        /// When it expires.
+        expire_at: Option<UnixMillis>,
+    },
+    /// The last: the sequence is whole.
+    End,
+}
+
+impl Engine {
+    /// The state as items, none of them over about 1 MiB unless a single value is.
+    pub fn image(&self) -> impl Iterator<Item = Item<'_>> {
+        let Settings { block_entries_max, block_bytes_max } = self.settings;
+        let first =
+            Item::Engine { block_entries_max, block_bytes_max, block_next: self.block_next };
+        let keys =
+            (0u8..).zip(&self.dbs).filter(|(_, db)| db.len() != 0).flat_map(|(number, db)| {
+                let keys = db.iter().flat_map(|(key, entry)| key_items(key, entry));
+                std::iter::once(Item::Db { db: number }).chain(keys)
+            });
+        std::iter::once(first).chain(keys).chain(std::iter::once(Item::End))
+    }
+}
+
+/// The items of one key. Strings, of which there may be millions, cost no allocation.
+fn key_items<'a>(key: &'a [u8], entry: &'a Entry) -> impl Iterator<Item = Item<'a>> {
+    let expire_at = entry.expire_at();
+    let key = Text::Borrowed(key);
+    let (head, rest): (_, Option<Box<dyn Iterator<Item = Item<'a>>>>) = match &entry.value {
+        Value::String(value) => {
+            (Item::String { key, expire_at, value: Text::Borrowed(value) }, None)
+        }
+        Value::Hash(hash) => (Item::Hash { key, expire_at }, Some(Box::new(hash_items(hash)))),
+        Value::Stream(_) => (Item::Stream { key, expire_at }, None),
+    };
+    std::iter::once(head).chain(rest.into_iter().flatten())
+}
+
+fn hash_items(hash: &Hash) -> impl Iterator<Item = Item<'_>> {
+    let mut fields = hash.iter().peekable();
+    std::iter::from_fn(move || {
+        fields.peek()?;
+        let mut strings = Vec::new();
+        let mut bytes = 0;
+        while let Some((field, value)) = fields.next_if(|_| bytes < ITEM_BYTES) {
+            strings.extend([&**field, &**value]);
+            // Two words for each string bound the items of many empty ones.
+            bytes += field.len() + value.len() + 2 * size_of::<&[u8]>();
+        }
+        Some(Item::HashFields { pairs: Fields::Collected(strings) })
+    })
+}
+
+/// Why a sequence of items is no image of an engine.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+pub enum ImageError {
+    /// Items that cannot stand where they stand, or do not fit together.
+    #[error("the items of the snapshot make no state: {0}")]
+    Sequence(&'static str),
+}
+
+/// Why an item could not be taken in.
+#[derive(Debug, Error)]
+pub enum LoadError<E> {
+    /// The item is wrong.
+    #[error(transparent)]
+    Image(#[from] ImageError),
+    /// A sealed block was not to be had; the caller's reason.
+    #[error("a block that the snapshot needs cannot be had: {0}")]
+    Block(E),
+}
+
+/// Builds an engine from the items of an image.
+#[derive(Debug)]
+pub struct ImageLoader {
+    engine: Engine,
+    version: u64,
+    /// The database whose keys follow.
+    db: Option<u8>,
+    at: At,
+}
+
+/// What may come next.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum At {
+    /// The first item.
+    Start,
+    /// A key, a database or the end.
+    Keys,
+    /// Fields of the hash that is the last key of the database: its first ones, or more.
+    Hash,
+    /// Parts of the stream that is the last key of the database.
+    Stream,
+    /// Nothing.
+    End,
+}
+
+impl ImageLoader {
+    /// A loader whose keys all count as changed by record `version`, the snapshot's LSN.
+    /// `hash_seed` is that of [`Engine::new`].
+    #[must_use]
+    pub fn new(hash_seed: u64, version: u64) -> Self {
+        let mut engine = Engine::new(Settings::default(), hash_seed);
+        for db in &mut engine.dbs {
+            db.version = version;
+            db.removed_version = version;
+        }
+        Self { engine, version, db: None, at: At::Start }
+    }
+
+    /// Takes in the next item. `block` gives the bytes of a sealed block, preferably mapped.
+    ///
+    /// # Errors
+    ///
+    /// If the item does not fit, or a block cannot be had. The loader is then of no more use.
+    pub fn push<E>(
+        &mut self,
+        item: &Item<'_>,
+        block: &mut dyn FnMut(BlockLocation) -> Result<Bytes, E>,
+    ) -> Result<(), LoadError<E>> {
+        let _ = block;
+        self.push_item(item).map_err(|reason| ImageError::Sequence(reason).into())
+    }
+
+    fn push_item(&mut self, item: &Item<'_>) -> Result<(), &'static str> {
+        match (self.at, item) {
+            (At::End, _) => return Err("an item after the end"),
+            (At::Start, Item::Engine { block_entries_max, block_bytes_max, block_next }) => {
+                self.engine.settings = Settings {
+                    block_entries_max: *block_entries_max,
+                    block_bytes_max: *block_bytes_max,
+                };
+                self.engine.block_next = *block_next;
+                self.at = At::Keys;
+            }
+            (At::Start, _) => return Err("the first item is not about the engine"),
+            (_, Item::Engine { .. }) => return Err("two items about the engine"),
+            (At::Hash, Item::HashFields { pairs }) => self.push_fields(pairs)?,
+            (_, Item::HashFields { .. }) => return Err("fields outside a hash"),
+            (_, item) => {
+                self.close_key()?;
+                self.open(item)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Ends the key whose parts were being taken in.
+    fn close_key(&mut self) -> Result<(), &'static str> {
+        if self.at == At::Hash && matches!(self.last_value()?, Value::Hash(hash) if hash.is_empty())
+        {
+            return Err("a hash without fields");
+        }
+        self.at = At::Keys;
+        Ok(())
+    }
+
+    /// Takes in an item that begins something.
+    fn open(&mut self, item: &Item<'_>) -> Result<(), &'static str> {
+        match item {
+            Item::Db { db } => {
+                if DATABASES <= *db || self.db.is_some_and(|before| *db <= before) {
+                    return Err("databases out of order");
+                }
+                self.db = Some(*db);
+            }
+            Item::String { key, expire_at, value } => {
+                self.insert(key, Value::String(value.to_vec()), *expire_at)?;
+            }
+            Item::Hash { key, expire_at } => {
+                let hash = self.db()?.new_hash();
+                self.insert(key, Value::Hash(Box::new(hash)), *expire_at)?;
+                self.at = At::Hash;
+            }
+            Item::Stream { key, expire_at } => {
+                self.insert(key, Value::Stream(Box::default()), *expire_at)?;
+                self.at = At::Stream;
+            }
+            Item::End => self.at = At::End,
+            Item::Engine { .. } | Item::HashFields { .. } => return Err("an item out of place"),
+        }
+        Ok(())
+    }
+
+    fn push_fields(&mut self, pairs: &Fields<'_>) -> Result<(), &'static str> {
+        let Value::Hash(hash) = self.last_value()? else { return Err("fields outside a hash") };
+        for (field, value) in pairs.pairs() {
+            if hash.insert(field.into(), value.into()).is_some() {
+                return Err("a field twice in one hash");
+            }
+        }
+        Ok(())
+    }
+
+    fn insert(
+        &mut self,
+        key: &[u8],
+        value: Value,
+        expire_at: Option<UnixMillis>,
+    ) -> Result<(), &'static str> {
+        let version = self.version;
+        let db = self.db()?;
+        if db.entry(key).is_some() {
+            return Err("a key twice in one database");
+        }
+        db.insert(key, value, expire_at, version, 0);
+        Ok(())
+    }
+
+    fn db(&mut self) -> Result<&mut Db, &'static str> {
+        let db = self.db.ok_or("a key outside a database")?;
+        Ok(&mut self.engine.dbs[usize::from(db)])
+    }
+
+    /// The value of the key that was inserted last.
+    fn last_value(&mut self) -> Result<&mut Value, &'static str> {
+        let db = self.db()?;
+        let last = db.len().checked_sub(1).ok_or("a part of no key")?;
+        db.value_at_mut(last).map(|(_, value)| value).ok_or("a part of no key")
+    }
+
+    /// The engine, once the last item was taken in.
+    ///
+    /// # Errors
+    ///
+    /// If items are missing.
+    pub fn finish(self) -> Result<Engine, ImageError> {
+        if self.at != At::End {
+            return Err(ImageError::Sequence("it ends before its last item"));
+        }
+        Ok(self.engine)
+    }
+}
