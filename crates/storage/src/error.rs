@@ -1,0 +1,151 @@
+//! Everything that can go wrong between an engine and its disk. A variant answers: what do we do now.
+
+use std::fmt;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use thiserror::Error;
+
+/// A failure of the storage. An I/O error is not corruption, and corruption is not the end of the
+/// log: the three are kept apart.
+#[derive(Debug, Clone, Error)]
+pub enum StorageError {
+    /// The machine refused. Stop serving, exit, recover at the next start.
+    #[error("cannot {op} {}: {source}", .file.display())]
+    Io {
+        /// What was tried, as in "cannot ...".
+        op: &'static str,
+        /// The file or directory.
+        file: PathBuf,
+        /// The operating system's reason.
+        source: Arc<io::Error>,
+    },
+    /// An earlier write or sync failed: memory is ahead of the disk, and only recovery knows by how
+    /// much. Nothing is acknowledged any more.
+    #[error(
+        "the log takes nothing more since an earlier failure ({cause}); restart to recover from what is on disk"
+    )]
+    Poisoned {
+        /// The first failure.
+        cause: Arc<StorageError>,
+    },
+    /// Bytes that were durable are not what was written. Do not start.
+    #[error("{}: damaged at offset {offset}: {reason}; nothing was changed. `headwater check DIR` shows the extent", .file.display())]
+    Corrupt {
+        /// The damaged (or missing) file.
+        file: PathBuf,
+        /// Offset of the first bad byte, as near as it is known.
+        offset: u64,
+        /// What is wrong there.
+        reason: Damage,
+    },
+    /// Written by a newer Headwater. Do not start, change nothing.
+    #[error("{}: format version {found}, and this program reads up to {supported}; start it with the newer program that wrote it", .file.display())]
+    UnsupportedVersion {
+        /// The file.
+        file: PathBuf,
+        /// Its version.
+        found: u32,
+        /// The newest version that we read.
+        supported: u32,
+    },
+    /// Another server works in the directory.
+    #[error("{}: in use by the process with pid {pid}; stop it, or choose another directory", .dir.display())]
+    Locked {
+        /// The directory.
+        dir: PathBuf,
+        /// Who holds the lock, as it wrote into the file.
+        pid: String,
+    },
+    /// The directory holds something else than a database of ours.
+    #[error("{}: not a Headwater directory ({name} does not belong there); choose an empty or new one", .dir.display())]
+    NotOurs {
+        /// The directory.
+        dir: PathBuf,
+        /// The first thing that is not ours.
+        name: String,
+    },
+    /// Space could not be reserved for a write. Nothing has happened; reads go on.
+    #[error("no space left for the log in {}", .dir.display())]
+    NoSpace {
+        /// The directory of the log.
+        dir: PathBuf,
+    },
+}
+
+/// What is wrong with bytes that were durable once.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[expect(missing_docs, reason = "the sentence of each variant is its documentation")]
+pub enum Damage {
+    /// The file is gone.
+    Missing,
+    /// The header of the file does not carry its own checksum.
+    Header,
+    /// Another kind of file, or none of ours.
+    Magic,
+    /// The header says another number than the file's name.
+    Name { found: u64 },
+    /// A checksum differs, or a length leads out of the file.
+    Checksum,
+    /// Record `lsn` is not readable, yet record `durable_says` proves that it was durable.
+    Record { lsn: u64, durable_says: u64 },
+    /// Records up to `found` only, although the log reached `expected` once.
+    Short { found: u64, expected: u64 },
+    /// The record (or section) carries its checksum, but its content makes no sense.
+    Undecodable(String),
+}
+
+impl fmt::Display for Damage {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Damage::Missing => f.write_str("the file is missing"),
+            Damage::Header => f.write_str("the file header does not match its checksum"),
+            Damage::Magic => f.write_str("the file does not begin with the mark of its kind"),
+            Damage::Name { found } => {
+                write!(f, "the file header says {found}, which is not the file's name")
+            }
+            Damage::Checksum => f.write_str("the bytes do not match their checksum"),
+            Damage::Record { lsn, durable_says } => write!(
+                f,
+                "record {lsn} is not readable, but it was acknowledged: record {durable_says} after it proves that"
+            ),
+            Damage::Short { found, expected } => {
+                write!(f, "the log ends with record {found}, but it reached record {expected}")
+            }
+            Damage::Undecodable(what) => {
+                write!(f, "the checksum is right, the content is not: {what}")
+            }
+        }
+    }
+}
+
+impl StorageError {
+    /// For `map_err` on an operation with one file.
+    pub fn io(op: &'static str, file: &Path) -> impl FnOnce(io::Error) -> Self {
+        let file = file.to_path_buf();
+        move |source| StorageError::Io { op, file, source: Arc::new(source) }
+    }
+
+    /// Damage in a file.
+    #[must_use]
+    pub fn corrupt(file: &Path, offset: u64, reason: Damage) -> Self {
+        StorageError::Corrupt { file: file.to_path_buf(), offset, reason }
+    }
+
+    /// Whether space ran out (or a quota, or a file size limit), which an operator can mend while
+    /// the server runs.
+    #[must_use]
+    pub fn is_space(&self) -> bool {
+        match self {
+            StorageError::NoSpace { .. } => true,
+            StorageError::Io { source, .. } => matches!(
+                source.kind(),
+                io::ErrorKind::StorageFull
+                    | io::ErrorKind::QuotaExceeded
+                    | io::ErrorKind::FileTooLarge
+            ),
+            _ => false,
+        }
+    }
+}

@@ -1,0 +1,1 @@
+//! Records of the log (`docs/on-disk-format.md`, "Records").

@@ -1,0 +1,212 @@
+//! The seam to the disk: everything that storage asks of an operating system.
+//!
+//! [`RealFs`] is the machine's; `SimFs` (feature `sim`) is a disk in memory whose power can be cut.
+//! The trait is small on purpose: what it does not offer (appending through a shared position,
+//! overwriting by truncation, mapping for writing) storage does not use.
+//!
+//! A name is durable after [`Fs::sync_dir`], the bytes of a file after [`File::sync_data`], and
+//! neither before.
+
+mod real;
+#[cfg(any(test, feature = "sim"))]
+pub mod sim;
+
+use std::any::Any;
+use std::fmt::Debug;
+use std::io;
+use std::path::Path;
+use std::sync::Arc;
+
+use bytes::Bytes;
+
+pub use real::RealFs;
+
+/// Names, directories and whole files.
+pub trait Fs: Debug + Send + Sync {
+    /// A new file, readable and writable by us alone.
+    ///
+    /// # Errors
+    ///
+    /// `AlreadyExists` if the name is taken: nothing is ever overwritten by creating it.
+    fn create(&self, path: &Path) -> io::Result<Arc<dyn File>>;
+
+    /// An existing file, to read.
+    ///
+    /// # Errors
+    ///
+    /// Those of `open(2)`.
+    fn open(&self, path: &Path) -> io::Result<Arc<dyn File>>;
+
+    /// An existing file, to read and write.
+    ///
+    /// # Errors
+    ///
+    /// Those of `open(2)`.
+    fn open_write(&self, path: &Path) -> io::Result<Arc<dyn File>>;
+
+    /// Gives a file another name, replacing what had it.
+    ///
+    /// # Errors
+    ///
+    /// Those of `rename(2)`.
+    fn rename(&self, from: &Path, to: &Path) -> io::Result<()>;
+
+    /// Takes a file's name away.
+    ///
+    /// # Errors
+    ///
+    /// Those of `unlink(2)`.
+    fn remove(&self, path: &Path) -> io::Result<()>;
+
+    /// Makes the names in a directory durable.
+    ///
+    /// # Errors
+    ///
+    /// Those of `fsync(2)`. As with data, a second try proves nothing.
+    fn sync_dir(&self, dir: &Path) -> io::Result<()>;
+
+    /// Names in a directory, sorted.
+    ///
+    /// # Errors
+    ///
+    /// Those of `readdir(3)`; a name that is not UTF-8 is `InvalidData`, as we made none such.
+    fn list(&self, dir: &Path) -> io::Result<Vec<String>>;
+
+    /// Whether there is a file or directory of this name.
+    ///
+    /// # Errors
+    ///
+    /// Those of `stat(2)`, except that a missing name is an answer.
+    fn exists(&self, path: &Path) -> io::Result<bool>;
+
+    /// Makes a directory (and its parents) unless it is there; for us alone.
+    ///
+    /// # Errors
+    ///
+    /// Those of `mkdir(2)`.
+    fn create_dir(&self, path: &Path) -> io::Result<()>;
+
+    /// The bytes of a file that never changes again. They are paged in when looked at, and stay
+    /// readable after the name is gone.
+    ///
+    /// # Errors
+    ///
+    /// Those of `mmap(2)`.
+    fn map(&self, path: &Path) -> io::Result<Bytes>;
+
+    /// Bytes that may still be allocated on the file system of `dir`.
+    ///
+    /// # Errors
+    ///
+    /// Those of `statvfs(3)`.
+    fn space_free(&self, dir: &Path) -> io::Result<u64>;
+
+    /// Tries to take the lock of a directory, without waiting. Whoever gets it leaves `owner` in the
+    /// file for those who come later.
+    ///
+    /// # Errors
+    ///
+    /// Those of `open(2)` and `flock(2)`; being refused is an answer.
+    fn lock(&self, path: &Path, owner: &str) -> io::Result<LockAnswer>;
+
+    /// A number that nobody can guess, to tell the records of one segment from those of another.
+    fn random(&self) -> u64;
+}
+
+/// One open file. All methods take a position; none moves one.
+pub trait File: Debug + Send + Sync {
+    /// Reads up to `buffer.len()` bytes; 0 at the end of the file.
+    ///
+    /// # Errors
+    ///
+    /// Those of `pread(2)`.
+    fn read_at(&self, buffer: &mut [u8], offset: u64) -> io::Result<usize>;
+
+    /// Writes some of `bytes`, at least one, and says how many.
+    ///
+    /// # Errors
+    ///
+    /// Those of `pwrite(2)`.
+    fn write_at(&self, bytes: &[u8], offset: u64) -> io::Result<usize>;
+
+    /// Waits until the bytes written so far, and the length that is needed to read them, are durable.
+    ///
+    /// # Errors
+    ///
+    /// Those of `fdatasync(2)`. **After an error nothing written since the last success may be
+    /// trusted, and a second call that succeeds proves nothing.**
+    fn sync_data(&self) -> io::Result<()>;
+
+    /// Length in bytes.
+    ///
+    /// # Errors
+    ///
+    /// Those of `fstat(2)`.
+    fn size(&self) -> io::Result<u64>;
+
+    /// Cuts the file, or extends it by zeros without allocating them.
+    ///
+    /// # Errors
+    ///
+    /// Those of `ftruncate(2)`.
+    fn set_len(&self, len: u64) -> io::Result<()>;
+
+    /// Allocates the file up to `len`, so that writing there cannot run out of space.
+    ///
+    /// # Errors
+    ///
+    /// Those of `posix_fallocate(3)`.
+    fn allocate(&self, len: u64) -> io::Result<()>;
+
+    /// Fills `buffer`.
+    ///
+    /// # Errors
+    ///
+    /// `UnexpectedEof` if the file ends before.
+    fn read_exact_at(&self, mut buffer: &mut [u8], mut offset: u64) -> io::Result<()> {
+        while !buffer.is_empty() {
+            match self.read_at(buffer, offset) {
+                Ok(0) => return Err(io::ErrorKind::UnexpectedEof.into()),
+                Ok(count) => {
+                    buffer = &mut buffer[count..];
+                    offset += count as u64;
+                }
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(())
+    }
+
+    /// Writes all of `bytes`. After an error some of them may have been written.
+    ///
+    /// # Errors
+    ///
+    /// That of the first write which failed.
+    fn write_all_at(&self, mut bytes: &[u8], mut offset: u64) -> io::Result<()> {
+        while !bytes.is_empty() {
+            match self.write_at(bytes, offset) {
+                Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
+                Ok(count) => {
+                    bytes = &bytes[count..];
+                    offset += count as u64;
+                }
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(())
+    }
+}
+
+/// What [`Fs::lock`] answers.
+#[derive(Debug)]
+pub enum LockAnswer {
+    /// The lock is ours until this is dropped.
+    Held(Box<dyn Any + Send + Sync>),
+    /// Somebody else has it; what they left in the file.
+    Taken {
+        /// The `owner` text of the holder.
+        owner: String,
+    },
+}

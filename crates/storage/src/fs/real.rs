@@ -1,0 +1,191 @@
+//! The machine's file system.
+
+use std::fs;
+use std::io::{self, Read, Seek, Write};
+use std::os::unix::fs::{DirBuilderExt, FileExt, OpenOptionsExt};
+use std::path::Path;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use rustix::fs::FallocateFlags;
+
+use super::{File, Fs, LockAnswer};
+
+/// Files of the machine, through system calls that block.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct RealFs;
+
+/// Nobody but us reads what clients stored.
+const FILE_MODE: u32 = 0o600;
+const DIR_MODE: u32 = 0o700;
+
+impl Fs for RealFs {
+    fn create(&self, path: &Path) -> io::Result<Arc<dyn File>> {
+        let mut options = fs::OpenOptions::new();
+        options.read(true).write(true).create_new(true).mode(FILE_MODE);
+        Ok(Arc::new(RealFile(options.open(path)?)))
+    }
+
+    fn open(&self, path: &Path) -> io::Result<Arc<dyn File>> {
+        Ok(Arc::new(RealFile(fs::File::open(path)?)))
+    }
+
+    fn open_write(&self, path: &Path) -> io::Result<Arc<dyn File>> {
+        Ok(Arc::new(RealFile(fs::OpenOptions::new().read(true).write(true).open(path)?)))
+    }
+
+    fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {
+        fs::rename(from, to)
+    }
+
+    fn remove(&self, path: &Path) -> io::Result<()> {
+        fs::remove_file(path)
+    }
+
+    fn sync_dir(&self, dir: &Path) -> io::Result<()> {
+        fs::File::open(dir)?.sync_all()
+    }
+
+    fn list(&self, dir: &Path) -> io::Result<Vec<String>> {
+        let mut names = fs::read_dir(dir)?
+            .map(|entry| {
+                entry?.file_name().into_string().map_err(|name| {
+                    io::Error::new(io::ErrorKind::InvalidData, format!("foreign name {name:?}"))
+                })
+            })
+            .collect::<io::Result<Vec<_>>>()?;
+        names.sort_unstable();
+        Ok(names)
+    }
+
+    fn exists(&self, path: &Path) -> io::Result<bool> {
+        path.try_exists()
+    }
+
+    fn create_dir(&self, path: &Path) -> io::Result<()> {
+        fs::DirBuilder::new().recursive(true).mode(DIR_MODE).create(path)
+    }
+
+    #[expect(unsafe_code, reason = "a memory map has no safe interface")]
+    fn map(&self, path: &Path) -> io::Result<Bytes> {
+        let file = fs::File::open(path)?;
+        if file.metadata()?.len() == 0 {
+            // An empty map is an error of mmap(2), not of ours.
+            return Ok(Bytes::new());
+        }
+        // SAFETY: a shared map is only sound while nobody changes the file under it. Only files that
+        // never change again are mapped (block files and snapshots, complete before they get their
+        // name): we open none of them for writing and truncate none of them, deleting a name leaves
+        // the bytes in place, and the lock of the directory keeps other servers out. The bytes are
+        // plain data that is checked by CRC before it is believed. What is left is an administrator
+        // who truncates a file of a running server: that ends in SIGBUS, which stops the process.
+        let map = unsafe { memmap2::Mmap::map(&file)? };
+        Ok(Bytes::from_owner(map))
+    }
+
+    fn space_free(&self, dir: &Path) -> io::Result<u64> {
+        let stat = rustix::fs::statvfs(dir)?;
+        Ok(stat.f_bavail.saturating_mul(stat.f_frsize))
+    }
+
+    fn lock(&self, path: &Path, owner: &str) -> io::Result<LockAnswer> {
+        let mut options = fs::OpenOptions::new();
+        options.read(true).write(true).create(true).truncate(false).mode(FILE_MODE);
+        let mut file = options.open(path)?;
+        match file.try_lock() {
+            Ok(()) => {
+                // Only the holder writes, and only after it has the lock: a reader who is refused
+                // reads the present holder, or at worst an empty file.
+                file.set_len(0)?;
+                file.rewind()?;
+                file.write_all(owner.as_bytes())?;
+                Ok(LockAnswer::Held(Box::new(file)))
+            }
+            Err(fs::TryLockError::WouldBlock) => {
+                let mut owner = String::new();
+                file.take(256).read_to_string(&mut owner)?;
+                Ok(LockAnswer::Taken { owner })
+            }
+            Err(fs::TryLockError::Error(error)) => Err(error),
+        }
+    }
+
+    fn random(&self) -> u64 {
+        // The standard library seeds its hash maps from the operating system.
+        use std::hash::{BuildHasher, RandomState};
+        RandomState::new().hash_one(std::process::id())
+    }
+}
+
+#[derive(Debug)]
+struct RealFile(fs::File);
+
+impl File for RealFile {
+    fn read_at(&self, buffer: &mut [u8], offset: u64) -> io::Result<usize> {
+        self.0.read_at(buffer, offset)
+    }
+
+    fn write_at(&self, bytes: &[u8], offset: u64) -> io::Result<usize> {
+        self.0.write_at(bytes, offset)
+    }
+
+    fn sync_data(&self) -> io::Result<()> {
+        self.0.sync_data()
+    }
+
+    fn size(&self) -> io::Result<u64> {
+        Ok(self.0.metadata()?.len())
+    }
+
+    fn set_len(&self, len: u64) -> io::Result<()> {
+        self.0.set_len(len)
+    }
+
+    fn allocate(&self, len: u64) -> io::Result<()> {
+        match rustix::fs::fallocate(&self.0, FallocateFlags::empty(), 0, len) {
+            // Some file systems cannot promise space (ZFS, old NFS): a length is all they give, and a
+            // full disk is then met while writing.
+            Err(rustix::io::Errno::OPNOTSUPP) => self.0.set_len(len),
+            other => Ok(other?),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_directory_is_locked_by_one_and_names_its_holder() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("LOCK");
+        let held = RealFs.lock(&path, "17").unwrap();
+        assert!(matches!(held, LockAnswer::Held(_)));
+        // flock(2) excludes by open file, so a second one in the same process is refused as well.
+        let refused = RealFs.lock(&path, "18").unwrap();
+        assert!(matches!(&refused, LockAnswer::Taken { owner } if owner == "17"), "{refused:?}");
+        drop(held);
+        assert!(matches!(RealFs.lock(&path, "18").unwrap(), LockAnswer::Held(_)));
+    }
+
+    #[test]
+    fn a_map_outlives_the_name() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("file");
+        let file = RealFs.create(&path).unwrap();
+        file.write_all_at(b"hello", 3).unwrap();
+        let map = RealFs.map(&path).unwrap();
+        RealFs.remove(&path).unwrap();
+        assert_eq!(&map[..], b"\0\0\0hello");
+        assert!(!RealFs.exists(&path).unwrap());
+    }
+
+    #[test]
+    fn creating_never_overwrites() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("file");
+        RealFs.create(&path).unwrap();
+        let error = RealFs.create(&path).unwrap_err();
+        assert_eq!(error.kind(), io::ErrorKind::AlreadyExists);
+    }
+}
