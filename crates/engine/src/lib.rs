@@ -41,6 +41,7 @@ pub use engine::{DATABASES, Decision, Engine, Settings};
 pub use error::CommandError;
 pub use expiry::ExpiredKeys;
 pub use fields::Fields;
+pub use group::GroupItem;
 pub use id::{ID_TEXT_MAX, StreamId, UnixMillis};
 pub use image::{ImageError, ImageLoader, Item, LoadError};
 pub use op::{Ids, Op, Ops, Text, Touched};

@@ -215,9 +215,9 @@ pub enum Op<'a> {
         consumer: &'a [u8],
         time: UnixMillis,
     },
-    /// New entries handed to a consumer at `time`, which is active then: pending with count 1
-    /// (taken over where already pending), or not pending at all with `no_ack`, when `ids` is
-    /// empty. The group's position afterwards.
+    /// New entries handed to a consumer, which is seen at `time`, and active then: pending with
+    /// count 1 (taken over where already pending). With NOACK nothing comes to be pending: `ids` is
+    /// empty, and the consumer is seen only. The group's position afterwards.
     Deliver {
         db: u8,
         #[serde(borrow, with = "serde_bytes")]
@@ -242,9 +242,10 @@ pub enum Op<'a> {
         ids: Ids,
         counts: Vec<u64>,
     },
-    /// Pending entries (made where missing) given to a consumer, which is seen, and active at
-    /// `active_time` if given; their delivery time and counts. `removed` are pending entries that
-    /// went because their stream entry is gone. `last_delivered` is the group's afterwards.
+    /// `removed` are pending entries that go because their stream entry is gone. Then pending
+    /// entries (made where missing) are given to a consumer; their delivery time and counts (as many
+    /// as IDs; an ID named twice ends with its second count). The consumer is seen and active at
+    /// `active_time` if given. `last_delivered` is the group's afterwards.
     Claim {
         db: u8,
         #[serde(borrow, with = "serde_bytes")]

@@ -1,5 +1,8 @@
 //! Streams: a chain of blocks, sealed ones and one open tail.
 
+use std::collections::BTreeMap;
+
+use crate::group::Group;
 use crate::id::StreamId;
 
 /// Where a sealed block lies on disk. The engine carries it from snapshot to snapshot and never
@@ -18,6 +21,8 @@ pub struct BlockLocation {
 #[derive(Debug, Default, Clone)]
 pub(crate) struct Stream {
     pub(crate) last_id: StreamId,
+    /// Consumer groups in byte order of the name.
+    pub(crate) groups: BTreeMap<Box<[u8]>, Group>,
 }
 
 /// Entries of one stream, still in their blocks: cheap to take under the lock, decoded and checked

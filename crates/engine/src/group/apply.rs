@@ -1,0 +1,163 @@
+//! Applying operations to groups: the only code that changes them.
+
+use super::consumers::ConsumerSlot;
+use super::{Group, Pending};
+use crate::id::{StreamId, UnixMillis};
+use crate::op::Op;
+use crate::stream::Stream;
+
+/// Applies an operation of the "streams: groups" family to the stream that it names.
+///
+/// # Panics
+///
+/// If the operation does not fit the state: it came from another history, which is our own bug.
+pub(crate) fn apply(stream: &mut Stream, op: &Op<'_>) {
+    match *op {
+        Op::GroupCreate { group, last_delivered, entries_read, .. } => {
+            let before =
+                stream.groups.insert(group.into(), Group::new(last_delivered, entries_read));
+            assert!(before.is_none(), "the group exists already");
+        }
+        Op::GroupDestroy { group, .. } => {
+            let group = stream.groups.remove(group);
+            assert!(group.is_some(), "the group to destroy exists");
+        }
+        Op::GroupSetId { group, .. }
+        | Op::ConsumerCreate { group, .. }
+        | Op::ConsumerDelete { group, .. }
+        | Op::ConsumerSeen { group, .. }
+        | Op::Deliver { group, .. }
+        | Op::Redeliver { group, .. }
+        | Op::Claim { group, .. }
+        | Op::Ack { group, .. } => {
+            stream.groups.get_mut(group).expect("the operation's group exists").apply(op);
+        }
+        _ => unreachable!("an operation on a group"),
+    }
+}
+
+impl Group {
+    /// Applies an operation on this group.
+    pub(super) fn apply(&mut self, op: &Op<'_>) {
+        match op {
+            Op::GroupSetId { last_delivered, entries_read, .. } => {
+                self.last_delivered = *last_delivered;
+                self.entries_read = *entries_read;
+            }
+            Op::ConsumerCreate { consumer, time, .. } => {
+                self.consumers.insert(consumer, *time);
+            }
+            Op::ConsumerDelete { consumer, .. } => self.delete_consumer(consumer),
+            Op::ConsumerSeen { consumer, time, .. } => {
+                let slot = self.slot_of(consumer);
+                self.consumers.at_mut(slot).seen = *time;
+            }
+            Op::Deliver { consumer, time, ids, last_delivered, entries_read, .. } => {
+                self.deliver(consumer, *time, ids);
+                self.last_delivered = *last_delivered;
+                self.entries_read = *entries_read;
+            }
+            Op::Redeliver { time, ids, counts, .. } => self.redeliver(*time, ids, counts),
+            Op::Claim {
+                consumer,
+                active_time,
+                delivery_time,
+                ids,
+                counts,
+                removed,
+                last_delivered,
+                ..
+            } => {
+                self.remove_pending(removed);
+                self.claim(consumer, *active_time, *delivery_time, ids, counts);
+                self.last_delivered = *last_delivered;
+            }
+            Op::Ack { ids, .. } => self.remove_pending(ids),
+            _ => unreachable!("an operation on one group"),
+        }
+    }
+
+    fn slot_of(&self, consumer: &[u8]) -> ConsumerSlot {
+        self.consumers.slot(consumer).expect("the operation's consumer exists")
+    }
+
+    fn delete_consumer(&mut self, name: &[u8]) {
+        let consumer = self.consumers.remove(name).expect("the consumer to delete exists");
+        let mut ids = Vec::with_capacity(consumer.pending.len());
+        ids.extend(consumer.pending.iter().map(|(id, ())| id));
+        self.pending.remove_all(&ids, |_, _| ());
+    }
+
+    /// Without acknowledgement (`ids` empty) nothing came to be pending, so the consumer was seen
+    /// but not active: "active" means that entries were read into its list.
+    fn deliver(&mut self, consumer: &[u8], time: UnixMillis, ids: &[StreamId]) {
+        let owner = self.slot_of(consumer);
+        let delivered = Pending { delivery_time: time, delivery_count: 1, owner };
+        let consumer = self.consumers.at_mut(owner);
+        consumer.seen = time;
+        let Some(&first) = ids.first() else { return };
+        consumer.active = Some(time);
+        if self.pending.last_id().is_none_or(|last| last < first) {
+            self.pending.append(ids, delivered);
+            consumer.pending.append(ids, ());
+        } else {
+            for &id in ids {
+                self.give(id, delivered);
+            }
+        }
+    }
+
+    fn redeliver(&mut self, time: UnixMillis, ids: &[StreamId], counts: &[u64]) {
+        assert_eq!(ids.len(), counts.len(), "one count per ID");
+        for (&id, &count) in ids.iter().zip(counts) {
+            let pending = self.pending.get_mut(id).expect("a redelivered entry is pending");
+            pending.delivery_time = time;
+            pending.delivery_count = count;
+        }
+    }
+
+    fn claim(
+        &mut self,
+        consumer: &[u8],
+        active_time: Option<UnixMillis>,
+        delivery_time: UnixMillis,
+        ids: &[StreamId],
+        counts: &[u64],
+    ) {
+        assert_eq!(ids.len(), counts.len(), "one count per ID");
+        let owner = self.slot_of(consumer);
+        if let Some(time) = active_time {
+            let consumer = self.consumers.at_mut(owner);
+            consumer.seen = time;
+            consumer.active = Some(time);
+        }
+        for (&id, &delivery_count) in ids.iter().zip(counts) {
+            self.give(id, Pending { delivery_time, delivery_count, owner });
+        }
+    }
+
+    /// Makes an entry pending, or hands a pending one to another owner.
+    fn give(&mut self, id: StreamId, pending: Pending) {
+        if let Some(before) = self.pending.insert(id, pending) {
+            if before.owner == pending.owner {
+                return;
+            }
+            self.consumers.at_mut(before.owner).pending.remove(id);
+        }
+        self.consumers.at_mut(pending.owner).pending.insert(id, ());
+    }
+
+    /// Removes pending entries, each of them present, from the group's list and their owners' views.
+    /// Stretches of one owner go in one pass: an acknowledged reply belongs to one consumer.
+    fn remove_pending(&mut self, ids: &[StreamId]) {
+        let mut owners = Vec::with_capacity(ids.len());
+        self.pending.remove_all(ids, |_, pending| owners.push(pending.owner));
+        assert_eq!(ids.len(), owners.len(), "a removed entry was pending");
+        let mut rest = ids;
+        for same in owners.chunk_by(PartialEq::eq) {
+            let (part, after) = rest.split_at(same.len());
+            self.consumers.at_mut(same[0]).pending.remove_all(part, |_, ()| ());
+            rest = after;
+        }
+    }
+}
