@@ -1,0 +1,385 @@
+//! The one table of directives: everything that reads, checks, shows or documents a configuration
+//! key goes through it.
+
+use super::inert::INERT;
+use super::value::Kind;
+
+/// A configuration key and all that is to be known about it.
+#[derive(Debug, Clone, Copy)]
+pub struct Directive {
+    /// Redis's name wherever the meaning is Redis's.
+    pub name: &'static str,
+    /// Default, in the form that CONFIG GET shows.
+    pub default: &'static str,
+    /// What values look like.
+    pub kind: Kind,
+    /// When it can change.
+    pub change: Change,
+    /// What it does here.
+    pub effect: Effect,
+    /// One or two sentences for `--help` and `headwater.toml`.
+    pub doc: &'static str,
+}
+
+/// When a directive can change.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Change {
+    /// By CONFIG SET and by SIGHUP, while running.
+    Live,
+    /// At start only.
+    Restart,
+    /// At start only, and CONFIG SET says that it is protected: it names files.
+    Protected,
+}
+
+/// What a directive does in Headwater.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Effect {
+    /// What Redis does with it.
+    Honoured,
+    /// Nothing: it is accepted and shown, because existing files and tools name it.
+    Inert,
+    /// Only one value can be had; any other is refused with the reason.
+    Only {
+        /// The value.
+        value: &'static str,
+        /// Why no other.
+        reason: &'static str,
+    },
+}
+
+const fn live(
+    name: &'static str,
+    default: &'static str,
+    kind: Kind,
+    doc: &'static str,
+) -> Directive {
+    Directive { name, default, kind, change: Change::Live, effect: Effect::Honoured, doc }
+}
+
+const fn at_start(
+    name: &'static str,
+    default: &'static str,
+    kind: Kind,
+    doc: &'static str,
+) -> Directive {
+    Directive { name, default, kind, change: Change::Restart, effect: Effect::Honoured, doc }
+}
+
+const fn path(name: &'static str, default: &'static str, doc: &'static str) -> Directive {
+    let kind = Kind::Text;
+    Directive { name, default, kind, change: Change::Protected, effect: Effect::Honoured, doc }
+}
+
+/// A directive whose other values would promise something that does not exist.
+const fn only(
+    name: &'static str,
+    value: &'static str,
+    kind: Kind,
+    reason: &'static str,
+) -> Directive {
+    let effect = Effect::Only { value, reason };
+    Directive { name, default: value, kind, change: Change::Live, effect, doc: reason }
+}
+
+const fn integer(min: u64, max: u64) -> Kind {
+    Kind::Integer { min, max }
+}
+
+const fn memory(min: u64) -> Kind {
+    Kind::Memory { min, max: i64::MAX as u64 }
+}
+
+const I32_MAX: u64 = i32::MAX as u64;
+const MIB: u64 = 1 << 20;
+
+/// The directives that do something, in the order of `headwater.toml`.
+pub const HONOURED: &[Directive] = &[
+    // ---- network ----
+    at_start(
+        "port",
+        "6379",
+        integer(0, 65535),
+        "TCP port. 0 lets the system choose one, which the ready line names; with unixsocket set, 0 means no TCP at all.",
+    ),
+    at_start(
+        "bind",
+        "127.0.0.1 -::1",
+        Kind::Addresses,
+        "Addresses to listen on. One that starts with - may be missing on this machine; * means all.",
+    ),
+    live(
+        "protected-mode",
+        "yes",
+        Kind::YesNo,
+        "Without a password, serve loopback addresses and the Unix socket only, whatever bind says.",
+    ),
+    path("unixsocket", "", "Path of a Unix socket to listen on as well; empty for none."),
+    at_start(
+        "unixsocketperm",
+        "0",
+        Kind::FileMode,
+        "File mode of the Unix socket in octal; 0 keeps it private to the server's user.",
+    ),
+    at_start(
+        "tcp-backlog",
+        "511",
+        integer(0, I32_MAX),
+        "Connections that may wait to be accepted.",
+    ),
+    live(
+        "tcp-keepalive",
+        "300",
+        integer(0, I32_MAX),
+        "Seconds after which a silent peer is probed; 0 never probes.",
+    ),
+    live(
+        "timeout",
+        "0",
+        integer(0, I32_MAX),
+        "Seconds after which an idle client is disconnected; 0 never. Blocked and subscribed clients are not idle.",
+    ),
+    live(
+        "maxclients",
+        "10000",
+        integer(1, u32::MAX as u64),
+        "Connections served at once; more are answered with an error and closed.",
+    ),
+    at_start(
+        "io-threads",
+        "0",
+        integer(0, 128),
+        "Threads that serve connections; 0 takes one per processor, at most 4.",
+    ),
+    // ---- security ----
+    live(
+        "requirepass",
+        "",
+        Kind::Text,
+        "Password that clients must give by AUTH or HELLO; empty for none.",
+    ),
+    at_start(
+        "enable-debug-command",
+        "no",
+        Kind::Choice(&["no", "yes", "local"]),
+        "Who may call DEBUG: nobody, everybody, or clients on this machine.",
+    ),
+    // ---- data ----
+    path(
+        "dir",
+        "./data",
+        "Directory of the data. It is created if it is missing, and locked while the server runs.",
+    ),
+    live(
+        "appendfsync",
+        "always",
+        Kind::Choice(&["everysec", "always", "no"]),
+        "When a write is on disk: always = before its reply leaves; everysec = at most about a second later; no = when the system likes. The last two can lose acknowledged writes in a power cut.",
+    ),
+    live(
+        "auto-aof-rewrite-min-size",
+        "134217728",
+        memory(MIB),
+        "Bytes of log after which a checkpoint starts by itself. More means fewer checkpoints and a longer restart.",
+    ),
+    live(
+        "stream-node-max-entries",
+        "100",
+        integer(0, i64::MAX as u64),
+        "Entries in one block of a stream; 0 for no limit.",
+    ),
+    live(
+        "stream-node-max-bytes",
+        "4096",
+        Kind::Memory { min: 0, max: 256 * MIB },
+        "Bytes in one block of a stream; 0 for no limit.",
+    ),
+    only("databases", "16", integer(1, I32_MAX), "there are always 16 databases"),
+    // ---- limits ----
+    live(
+        "maxmemory",
+        "0",
+        Kind::Memory { min: 0, max: u64::MAX },
+        "Memory for data in bytes. Above it writes are refused with an OOM error; nothing is ever evicted. 0 for no limit.",
+    ),
+    live(
+        "proto-max-bulk-len",
+        "536870912",
+        memory(MIB),
+        "Longest single argument that a client may send.",
+    ),
+    live(
+        "client-query-buffer-limit",
+        "1073741824",
+        memory(MIB),
+        "Most bytes of requests kept for one client.",
+    ),
+    live(
+        "client-output-buffer-limit",
+        "normal 268435456 0 0 slave 268435456 67108864 60 pubsub 33554432 8388608 60",
+        Kind::OutputLimits,
+        "Most bytes of replies kept for one client that does not read them, as class, hard limit, soft limit and seconds above the soft limit; then it is disconnected. 0 for no limit.",
+    ),
+    // ---- log and service ----
+    live(
+        "loglevel",
+        "notice",
+        Kind::Choice(&["debug", "verbose", "notice", "warning", "nothing"]),
+        "How much is logged.",
+    ),
+    path("logfile", "", "File to log to, reopened on SIGHUP; empty for standard error."),
+    at_start(
+        "log-format",
+        "text",
+        Kind::Choice(&["text", "logfmt", "json", "redis"]),
+        "Form of the log lines: text for people, logfmt or json for programs, redis as Redis writes them.",
+    ),
+    path(
+        "pidfile",
+        "",
+        "File that holds the process number while the server runs; empty for none.",
+    ),
+    at_start(
+        "supervised",
+        "auto",
+        Kind::Choice(&["no", "auto", "systemd", "upstart"]),
+        "Tell the service manager when the server is ready. auto does so if systemd asked for it.",
+    ),
+    live(
+        "shutdown-timeout",
+        "5",
+        integer(0, I32_MAX),
+        "Seconds that SIGTERM waits for clients to take their last replies.",
+    ),
+    at_start(
+        "compat-version",
+        "7.4.0",
+        Kind::Text,
+        "Redis version reported by INFO and HELLO; clients choose features by it.",
+    ),
+];
+
+/// Directives of which only one value can be had.
+pub const FIXED: &[Directive] = &[
+    only(
+        "appendonly",
+        "yes",
+        Kind::YesNo,
+        "the log is the data: it cannot be switched off (appendfsync chooses when it reaches the disk)",
+    ),
+    only(
+        "maxmemory-policy",
+        "noeviction",
+        Kind::Choice(&[
+            "volatile-lru",
+            "volatile-lfu",
+            "volatile-random",
+            "volatile-ttl",
+            "allkeys-lru",
+            "allkeys-lfu",
+            "allkeys-random",
+            "noeviction",
+        ]),
+        "a durable log must not evict: set maxmemory and let writes be refused, or trim streams by MAXLEN or MINID",
+    ),
+    only(
+        "daemonize",
+        "no",
+        Kind::YesNo,
+        "the server stays in the foreground: run it under systemd (see config/headwater.service) or with & in a shell",
+    ),
+    only("cluster-enabled", "no", Kind::YesNo, "cluster mode is not supported"),
+    only("replicaof", "", Kind::Text, "replication is not supported"),
+    only("slaveof", "", Kind::Text, "replication is not supported"),
+    only("tls-port", "0", integer(0, 65535), "TLS is not supported: put a TLS proxy in front"),
+    only("aclfile", "", Kind::Text, "access control lists are not supported: use requirepass"),
+    only(
+        "syslog-enabled",
+        "no",
+        Kind::YesNo,
+        "the log goes to standard error, which systemd takes to the journal, or to logfile",
+    ),
+];
+
+/// Directives of redis.conf that are no configuration values there either, with the reason why they
+/// are refused.
+pub const REFUSED: &[(&str, &str)] = &[
+    ("include", "put everything into one file"),
+    ("loadmodule", "modules are not supported"),
+    ("user", "access control lists are not supported: use requirepass"),
+    ("rename-command", "commands cannot be renamed"),
+    ("sentinel", "Sentinel is not supported"),
+];
+
+/// Every directive, those that do something first.
+pub fn all() -> impl Iterator<Item = &'static Directive> {
+    HONOURED.iter().chain(FIXED).chain(INERT)
+}
+
+/// The directive of a name, compared without regard to case.
+#[must_use]
+pub fn find(name: &str) -> Option<&'static Directive> {
+    all().find(|directive| directive.name.eq_ignore_ascii_case(name))
+}
+
+/// The name that was probably meant, if one is near enough.
+#[must_use]
+pub fn suggestion(name: &str) -> Option<&'static str> {
+    let name = name.to_ascii_lowercase().replace('_', "-");
+    let edits_max = (name.len() / 3).max(1);
+    all()
+        .map(|directive| (edit_distance(&name, directive.name), directive.name))
+        .filter(|(edits, _)| *edits <= edits_max)
+        .min_by_key(|(edits, _)| *edits)
+        .map(|(_, name)| name)
+}
+
+/// Letters to add, drop or exchange between two names. Names are short, so that the square costs
+/// nothing; a longer one is cut.
+fn edit_distance(a: &str, b: &str) -> usize {
+    let a = &a.as_bytes()[..a.len().min(64)];
+    let b = b.as_bytes();
+    let mut row: Vec<usize> = (0..=b.len()).collect();
+    for (i, x) in a.iter().enumerate() {
+        let mut diagonal = row[0];
+        row[0] = i + 1;
+        for (j, y) in b.iter().enumerate() {
+            let replaced = diagonal + usize::from(x != y);
+            diagonal = row[j + 1];
+            row[j + 1] = replaced.min(row[j] + 1).min(diagonal + 1);
+        }
+    }
+    row[b.len()]
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+
+    #[test]
+    fn each_name_stands_once_and_each_default_is_valid() {
+        let mut names = BTreeSet::new();
+        for directive in all() {
+            assert!(names.insert(directive.name), "{} stands twice", directive.name);
+            assert_eq!(
+                directive.kind.canonical(directive.default).as_deref(),
+                Ok(directive.default),
+                "{}",
+                directive.name
+            );
+            assert!(directive.effect == Effect::Inert || !directive.doc.is_empty());
+        }
+    }
+
+    #[test]
+    fn a_slip_of_the_pen_is_recognised() {
+        let check = |name, expected| assert_eq!(suggestion(name), expected, "{name:?}");
+        check("prot", Some("port"));
+        check("appendfsnyc", Some("appendfsync"));
+        check("max_clients", Some("maxclients"));
+        check("MAXMEMORY_POLICY", Some("maxmemory-policy"));
+        check("colour", None);
+    }
+}

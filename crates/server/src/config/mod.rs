@@ -1,0 +1,362 @@
+//! Configuration: built-in defaults < file < `HEADWATER_*` environment < flags < CONFIG SET.
+//!
+//! [`directives`] is the one table of keys. [`Values`] holds a text and an origin for each of them;
+//! [`Settings`] is the typed view that the server reads; [`Config`] shares both while running.
+
+pub mod directives;
+mod env;
+mod error;
+mod file;
+mod inert;
+mod redis_conf;
+mod settings;
+pub mod value;
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use parking_lot::{Mutex, RwLock};
+
+pub use directives::{Change, Directive, Effect};
+pub use env::unknown as unknown_variables;
+pub use error::{ConfigError, ConfigSetError};
+pub use settings::{
+    BindAddress, DebugAccess, FsyncPolicy, LogFormat, LogLevel, Settings, Supervision,
+};
+pub use value::{OutputLimit, OutputLimits};
+
+/// Where a value came from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Origin {
+    /// The table.
+    Default,
+    /// A file, with the line counted from 1.
+    File(PathBuf, usize),
+    /// An environment variable.
+    Environment(String),
+    /// A flag of the command line.
+    Flag(String),
+    /// CONFIG SET.
+    ConfigSet,
+}
+
+impl std::fmt::Display for Origin {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Origin::Default => f.write_str("default"),
+            Origin::File(path, line) => write!(f, "{}:{line}", path.display()),
+            Origin::Environment(variable) => write!(f, "environment {variable}"),
+            Origin::Flag(flag) => write!(f, "flag {flag}"),
+            Origin::ConfigSet => f.write_str("CONFIG SET"),
+        }
+    }
+}
+
+/// One assignment of a layer, before it is checked.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Assignment {
+    pub(crate) name: String,
+    pub(crate) value: String,
+    pub(crate) origin: Origin,
+}
+
+/// The value and the origin of one directive.
+#[derive(Debug, Clone)]
+pub struct Value {
+    /// Which one.
+    pub directive: &'static Directive,
+    /// Canonical text, as CONFIG GET shows it.
+    pub text: String,
+    /// Where it came from.
+    pub origin: Origin,
+}
+
+/// A value for every directive.
+#[derive(Debug, Clone)]
+pub struct Values {
+    values: Vec<Value>,
+}
+
+impl Default for Values {
+    fn default() -> Self {
+        let values = directives::all().map(|directive| Value {
+            directive,
+            text: directive.default.to_owned(),
+            origin: Origin::Default,
+        });
+        Self { values: values.collect() }
+    }
+}
+
+impl Values {
+    /// Every value, directives that do something first.
+    pub fn iter(&self) -> impl Iterator<Item = &Value> {
+        self.values.iter()
+    }
+
+    /// Names of the directives without effect that somebody has set.
+    #[must_use]
+    pub fn inert_but_set(&self) -> Vec<&'static str> {
+        let set = |value: &&Value| {
+            value.directive.effect == Effect::Inert
+                && value.origin != Origin::Default
+                && value.text != value.directive.default
+        };
+        self.values.iter().filter(set).map(|value| value.directive.name).collect()
+    }
+
+    pub(crate) fn text(&self, name: &str) -> &str {
+        let found = self.values.iter().find(|value| value.directive.name == name);
+        &found.expect("settings name directives of the table").text
+    }
+
+    /// Lays assignments over the values; a later one wins.
+    fn assign(&mut self, assignments: Vec<Assignment>) -> Result<(), ConfigError> {
+        for Assignment { name, value, origin } in assignments {
+            let Some(at) = self.position(&name) else {
+                return Err(ConfigError::unknown(&name, origin));
+            };
+            let directive = self.values[at].directive;
+            match self.checked(at, &value) {
+                Ok(text) => self.values[at] = Value { directive, text, origin },
+                Err(reason) => {
+                    return Err(ConfigError::BadValue {
+                        name: directive.name,
+                        value: if directive.name == "requirepass" {
+                            "(hidden)".to_owned()
+                        } else {
+                            value
+                        },
+                        reason,
+                        origin,
+                    });
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn position(&self, name: &str) -> Option<usize> {
+        self.values.iter().position(|value| value.directive.name.eq_ignore_ascii_case(name))
+    }
+
+    /// The canonical text of a new value, given the present one (output limits change by class).
+    fn checked(&self, at: usize, text: &str) -> Result<String, value::ValueError> {
+        if text.contains(['\r', '\n', '\0']) {
+            return Err(value::ValueError::NotText);
+        }
+        let Value { directive, text: present, .. } = &self.values[at];
+        let text = match directive.kind {
+            value::Kind::OutputLimits => {
+                let present = OutputLimits::default().changed_by(present);
+                let present = present.expect("a value in the table was checked before");
+                present.changed_by(text)?.to_string()
+            }
+            kind => kind.canonical(text)?,
+        };
+        match directive.effect {
+            Effect::Only { value, reason } if text != value => {
+                Err(value::ValueError::Refused(reason))
+            }
+            _ => Ok(text),
+        }
+    }
+}
+
+/// Where the layers above the defaults come from.
+#[derive(Debug, Clone, Default)]
+pub struct Sources {
+    /// Configuration file: TOML, or redis.conf if the name ends in `.conf`.
+    pub file: Option<PathBuf>,
+    /// The process's environment, or a test's.
+    pub environment: Vec<(String, String)>,
+    /// Directive and value of each flag.
+    pub flags: Vec<(String, String)>,
+}
+
+impl Sources {
+    /// Reads every layer and lays one over the other.
+    ///
+    /// # Errors
+    ///
+    /// The first thing wrong, with its place.
+    pub fn read(&self) -> Result<Values, ConfigError> {
+        let mut values = Values::default();
+        if let Some(path) = &self.file {
+            values.assign(read_file(path)?)?;
+        }
+        values.assign(env::assignments(&self.environment))?;
+        let flags = self.flags.iter().map(|(name, value)| Assignment {
+            name: name.clone(),
+            value: value.clone(),
+            origin: Origin::Flag(format!("--{name}")),
+        });
+        values.assign(flags.collect())?;
+        Ok(values)
+    }
+}
+
+fn read_file(path: &Path) -> Result<Vec<Assignment>, ConfigError> {
+    let text = std::fs::read_to_string(path)
+        .map_err(|cause| ConfigError::Unreadable { path: path.to_owned(), cause })?;
+    match path.extension().is_some_and(|extension| extension == "conf") {
+        true => redis_conf::parse(path, &text),
+        false => file::parse(path, &text),
+    }
+}
+
+/// The configuration of a running server: read often, changed seldom.
+#[derive(Debug)]
+pub struct Config {
+    sources: Sources,
+    values: Mutex<Values>,
+    settings: RwLock<Arc<Settings>>,
+    /// Counts the changes, so that a reader notices one for the price of one load.
+    generation: AtomicU64,
+}
+
+impl Config {
+    /// Reads the sources.
+    ///
+    /// # Errors
+    ///
+    /// The first thing wrong, with its place.
+    pub fn load(sources: Sources) -> Result<Self, ConfigError> {
+        let values = sources.read()?;
+        let settings = Settings::of(&values)?;
+        Ok(Self {
+            sources,
+            values: Mutex::new(values),
+            settings: RwLock::new(Arc::new(settings)),
+            generation: AtomicU64::new(0),
+        })
+    }
+
+    /// The settings in force. Keep a [`Reader`] where this is asked for often.
+    #[must_use]
+    pub fn settings(&self) -> Arc<Settings> {
+        Arc::clone(&self.settings.read())
+    }
+
+    /// A reader for one thread.
+    #[must_use]
+    pub fn reader(self: &Arc<Self>) -> Reader {
+        let generation = self.generation.load(Ordering::Acquire);
+        Reader { config: Arc::clone(self), settings: self.settings(), generation }
+    }
+
+    /// The configuration file, for INFO.
+    #[must_use]
+    pub fn file(&self) -> Option<&Path> {
+        self.sources.file.as_deref()
+    }
+
+    /// A copy of every value with its origin.
+    #[must_use]
+    pub fn values(&self) -> Values {
+        self.values.lock().clone()
+    }
+
+    /// CONFIG SET: all of the pairs or none of them. Returns the names whose value changed.
+    ///
+    /// # Errors
+    ///
+    /// Redis's refusal.
+    pub fn set(&self, pairs: &[(&[u8], &[u8])]) -> Result<Vec<&'static str>, ConfigSetError> {
+        let mut values = self.values.lock();
+        let mut next = values.clone();
+        let mut seen: Vec<&'static str> = Vec::with_capacity(pairs.len());
+        for (name, value) in pairs {
+            let name_text = String::from_utf8_lossy(name);
+            let Some(at) = next.position(&name_text) else {
+                return Err(ConfigSetError::Unknown(name.to_vec()));
+            };
+            let directive = next.values[at].directive;
+            let failed = |reason: String| ConfigSetError::Failed { name: directive.name, reason };
+            match directive.change {
+                Change::Live => {}
+                Change::Restart => return Err(failed("can't set immutable config".to_owned())),
+                Change::Protected => return Err(failed("can't set protected config".to_owned())),
+            }
+            if seen.contains(&directive.name) {
+                return Err(failed("duplicate parameter".to_owned()));
+            }
+            seen.push(directive.name);
+            let text = std::str::from_utf8(value).map_err(|_| value::ValueError::NotText);
+            let text = text.and_then(|text| next.checked(at, text));
+            let text = text.map_err(|reason| failed(reason.to_string()))?;
+            next.values[at] = Value { directive, text, origin: Origin::ConfigSet };
+        }
+        Ok(self.install(&mut values, next))
+    }
+
+    /// SIGHUP: reads the sources again and takes over the directives that may change while running.
+    /// What CONFIG SET changed stays, as it is the higher layer.
+    ///
+    /// # Errors
+    ///
+    /// What is wrong with the sources; nothing has changed then.
+    pub fn reload(&self) -> Result<Reload, ConfigError> {
+        let fresh = self.sources.read()?;
+        let mut values = self.values.lock();
+        let mut next = values.clone();
+        let mut needs_restart = Vec::new();
+        for (present, fresh) in next.values.iter_mut().zip(fresh.values) {
+            if present.origin == Origin::ConfigSet || present.text == fresh.text {
+                continue;
+            }
+            match present.directive.change {
+                Change::Live => *present = fresh,
+                _ => needs_restart.push(present.directive.name),
+            }
+        }
+        Ok(Reload { changed: self.install(&mut values, next), needs_restart })
+    }
+
+    /// Makes the next values current and returns what is different.
+    fn install(&self, values: &mut Values, next: Values) -> Vec<&'static str> {
+        let pairs = values.values.iter().zip(&next.values);
+        let changed: Vec<_> = pairs
+            .filter(|(before, after)| before.text != after.text)
+            .map(|(_, after)| after.directive.name)
+            .collect();
+        let settings = Settings::of(&next).expect("every single value was checked");
+        *self.settings.write() = Arc::new(settings);
+        self.generation.fetch_add(1, Ordering::Release);
+        *values = next;
+        changed
+    }
+}
+
+/// What a reload did.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub struct Reload {
+    /// Directives that have a new value.
+    pub changed: Vec<&'static str>,
+    /// Directives whose new value waits for the next start.
+    pub needs_restart: Vec<&'static str>,
+}
+
+/// One thread's view of the settings: a look costs one atomic load.
+#[derive(Debug, Clone)]
+pub struct Reader {
+    config: Arc<Config>,
+    settings: Arc<Settings>,
+    generation: u64,
+}
+
+impl Reader {
+    /// The settings in force.
+    pub fn settings(&mut self) -> &Settings {
+        let generation = self.config.generation.load(Ordering::Acquire);
+        if generation != self.generation {
+            self.settings = self.config.settings();
+            self.generation = generation;
+        }
+        &self.settings
+    }
+}
+
+#[cfg(test)]
+mod tests;

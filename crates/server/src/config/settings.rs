@@ -1,0 +1,232 @@
+//! The typed view of the configuration.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use super::value::OutputLimits;
+use super::{ConfigError, Values};
+
+/// Every honoured directive as the type that its reader wants.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// `port`
+    pub port: u16,
+    /// `bind`
+    pub bind: Vec<BindAddress>,
+    /// `protected-mode`
+    pub protected_mode: bool,
+    /// `unixsocket`
+    pub unix_socket: Option<PathBuf>,
+    /// `unixsocketperm`; `None` leaves it to the umask.
+    pub unix_socket_mode: Option<u32>,
+    /// `tcp-backlog`
+    pub tcp_backlog: u32,
+    /// `tcp-keepalive`; `None` for never.
+    pub tcp_keepalive: Option<Duration>,
+    /// `timeout`; `None` for never.
+    pub idle_timeout: Option<Duration>,
+    /// `maxclients`
+    pub clients_max: u32,
+    /// `io-threads`, with 0 resolved to the number of processors, at most 4.
+    pub worker_threads: usize,
+    /// `requirepass`; `None` when clients need no password.
+    pub password: Option<Box<str>>,
+    /// `enable-debug-command`
+    pub debug_command: DebugAccess,
+    /// `dir`
+    pub dir: PathBuf,
+    /// `appendfsync`
+    pub fsync: FsyncPolicy,
+    /// `auto-aof-rewrite-min-size`: bytes of log between two checkpoints.
+    pub checkpoint_log_bytes: u64,
+    /// `stream-node-max-entries`, `stream-node-max-bytes`
+    pub engine: engine::Settings,
+    /// `maxmemory`; 0 for no limit.
+    pub memory_bytes_max: u64,
+    /// `proto-max-bulk-len`
+    pub bulk_bytes_max: u64,
+    /// `client-query-buffer-limit`
+    pub query_buffer_bytes_max: u64,
+    /// `client-output-buffer-limit`
+    pub output_limits: OutputLimits,
+    /// `loglevel`
+    pub log_level: LogLevel,
+    /// `logfile`; `None` for standard error.
+    pub log_file: Option<PathBuf>,
+    /// `log-format`
+    pub log_format: LogFormat,
+    /// `pidfile`
+    pub pid_file: Option<PathBuf>,
+    /// `supervised`
+    pub supervised: Supervision,
+    /// `shutdown-timeout`
+    pub shutdown_timeout: Duration,
+    /// `compat-version`
+    pub compat_version: Box<str>,
+}
+
+/// One address of `bind`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct BindAddress {
+    /// Address or host name; `*` and `::*` stand for all.
+    pub host: String,
+    /// It may be missing on this machine (written with a leading `-`).
+    pub optional: bool,
+}
+
+/// Who may call DEBUG.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum DebugAccess {
+    /// Nobody.
+    No,
+    /// Everybody.
+    Yes,
+    /// Clients on this machine.
+    Local,
+}
+
+/// When a write counts as written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum FsyncPolicy {
+    /// Once it is on disk.
+    Always,
+    /// Once the system has it; on disk about a second later.
+    EverySec,
+    /// Once the system has it.
+    No,
+}
+
+/// How much is logged.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LogLevel {
+    /// Everything.
+    Debug,
+    /// More than usual.
+    Verbose,
+    /// What an operator wants to know.
+    Notice,
+    /// What an operator must know.
+    Warning,
+    /// Nothing at all.
+    Nothing,
+}
+
+/// Form of a log line.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LogFormat {
+    /// For people.
+    Text,
+    /// `key=value`
+    Logfmt,
+    /// One object per line.
+    Json,
+    /// As Redis writes them.
+    Redis,
+}
+
+/// Whether a service manager hears of our state.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Supervision {
+    /// No.
+    No,
+    /// If it asked for it.
+    Auto,
+    /// It must have asked for it.
+    Systemd,
+}
+
+impl Settings {
+    /// Reads the values, each of which has been checked.
+    pub(super) fn of(values: &Values) -> Result<Self, ConfigError> {
+        let seconds = |name| Duration::from_secs(number(values, name));
+        let path =
+            |name| Some(values.text(name)).filter(|text| !text.is_empty()).map(PathBuf::from);
+        let settings = Self {
+            port: number(values, "port"),
+            bind: addresses(values.text("bind")),
+            protected_mode: values.text("protected-mode") == "yes",
+            unix_socket: path("unixsocket"),
+            unix_socket_mode: u32::from_str_radix(values.text("unixsocketperm"), 8)
+                .ok()
+                .filter(|mode| *mode != 0),
+            tcp_backlog: number(values, "tcp-backlog"),
+            tcp_keepalive: Some(seconds("tcp-keepalive")).filter(|time| !time.is_zero()),
+            idle_timeout: Some(seconds("timeout")).filter(|time| !time.is_zero()),
+            clients_max: number(values, "maxclients"),
+            worker_threads: worker_threads(number(values, "io-threads")),
+            password: Some(values.text("requirepass"))
+                .filter(|text| !text.is_empty())
+                .map(Box::from),
+            debug_command: match values.text("enable-debug-command") {
+                "yes" => DebugAccess::Yes,
+                "local" => DebugAccess::Local,
+                _ => DebugAccess::No,
+            },
+            dir: PathBuf::from(values.text("dir")),
+            fsync: match values.text("appendfsync") {
+                "no" => FsyncPolicy::No,
+                "everysec" => FsyncPolicy::EverySec,
+                _ => FsyncPolicy::Always,
+            },
+            checkpoint_log_bytes: number(values, "auto-aof-rewrite-min-size"),
+            engine: engine::Settings {
+                block_entries_max: number(values, "stream-node-max-entries"),
+                block_bytes_max: number(values, "stream-node-max-bytes"),
+            },
+            memory_bytes_max: number(values, "maxmemory"),
+            bulk_bytes_max: number(values, "proto-max-bulk-len"),
+            query_buffer_bytes_max: number(values, "client-query-buffer-limit"),
+            output_limits: OutputLimits::default()
+                .changed_by(values.text("client-output-buffer-limit"))
+                .expect("every value was checked when it was assigned"),
+            log_level: match values.text("loglevel") {
+                "debug" => LogLevel::Debug,
+                "verbose" => LogLevel::Verbose,
+                "warning" => LogLevel::Warning,
+                "nothing" => LogLevel::Nothing,
+                _ => LogLevel::Notice,
+            },
+            log_file: path("logfile"),
+            log_format: match values.text("log-format") {
+                "logfmt" => LogFormat::Logfmt,
+                "json" => LogFormat::Json,
+                "redis" => LogFormat::Redis,
+                _ => LogFormat::Text,
+            },
+            pid_file: path("pidfile"),
+            supervised: match values.text("supervised") {
+                "no" | "upstart" => Supervision::No,
+                "systemd" => Supervision::Systemd,
+                _ => Supervision::Auto,
+            },
+            shutdown_timeout: seconds("shutdown-timeout"),
+            compat_version: Box::from(values.text("compat-version")),
+        };
+        if settings.dir.as_os_str().is_empty() {
+            return Err(ConfigError::Conflict("'dir' must name a directory".to_owned()));
+        }
+        Ok(settings)
+    }
+}
+
+/// A number that was checked against bounds which fit its type.
+fn number<T: std::str::FromStr>(values: &Values, name: &str) -> T {
+    let number = values.text(name).parse().ok();
+    number.expect("the table's bounds fit the type of the setting")
+}
+
+fn addresses(text: &str) -> Vec<BindAddress> {
+    let address = |word: &str| match word.strip_prefix('-') {
+        Some(host) => BindAddress { host: host.to_owned(), optional: true },
+        None => BindAddress { host: word.to_owned(), optional: false },
+    };
+    text.split(' ').filter(|word| !word.is_empty()).map(address).collect()
+}
+
+/// More than a few workers only wait for the engine's lock.
+fn worker_threads(asked: usize) -> usize {
+    match asked {
+        0 => std::thread::available_parallelism().map_or(1, |n| n.get().min(4)),
+        asked => asked,
+    }
+}

@@ -1,0 +1,8 @@
+//! The `headwater` program: sockets, threads, clock, signals, configuration.
+//!
+//! # Reading order
+//!
+//! [`bootstrap`] puts everything together; `worker`, `connection` and `core` serve requests;
+//! [`introspect`] answers INFO, CONFIG and CLIENT LIST; [`housekeeping`] is what happens by itself.
+
+pub mod config;
