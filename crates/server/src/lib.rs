@@ -2,7 +2,10 @@
 //!
 //! # Reading order
 //!
-//! [`bootstrap`] puts everything together; `worker`, `connection` and `core` serve requests;
-//! [`introspect`] answers INFO, CONFIG and CLIENT LIST; [`housekeeping`] is what happens by itself.
+//! `bootstrap` puts everything together; `worker`, `connection` and `core` serve requests;
+//! [`introspect`] answers INFO, CONFIG and CLIENT LIST; `housekeeping` is what happens by itself.
 
+pub mod clock;
 pub mod config;
+pub mod introspect;
+pub mod stats;
