@@ -22,6 +22,8 @@ mod command;
 mod decode;
 mod encode;
 mod error;
+mod inline;
+mod number;
 mod table;
 
 pub use command::{
