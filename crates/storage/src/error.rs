@@ -92,6 +92,8 @@ pub enum Damage {
     Record { lsn: u64, durable_says: u64 },
     /// Records up to `found` only, although the log reached `expected` once.
     Short { found: u64, expected: u64 },
+    /// The file is shorter or longer than it was made, or announces more than it has.
+    Length { found: u64, expected: u64 },
     /// The record (or section) carries its checksum, but its content makes no sense.
     Undecodable(String),
 }
@@ -112,6 +114,9 @@ impl fmt::Display for Damage {
             ),
             Damage::Short { found, expected } => {
                 write!(f, "the log ends with record {found}, but it reached record {expected}")
+            }
+            Damage::Length { found, expected } => {
+                write!(f, "the file has {found} bytes and should have {expected}")
             }
             Damage::Undecodable(what) => {
                 write!(f, "the checksum is right, the content is not: {what}")

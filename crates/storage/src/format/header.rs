@@ -102,6 +102,16 @@ fn checksum(bytes: &[u8; HEADER_BYTES]) -> u32 {
     hasher.finalize()
 }
 
+/// The little-endian `u16` at `offset`.
+///
+/// # Panics
+///
+/// If `bytes` ends before: lengths are checked first.
+#[must_use]
+pub fn u16_at(bytes: &[u8], offset: usize) -> u16 {
+    u16::from_le_bytes(bytes[offset..offset + 2].try_into().expect("two bytes"))
+}
+
 /// The little-endian `u32` at `offset`.
 ///
 /// # Panics

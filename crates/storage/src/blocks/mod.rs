@@ -1,0 +1,35 @@
+//! Block files: sealed blocks of stream entries, many to a file, mapped and never changed.
+//!
+//! `docs/on-disk-format.md`, section "Block files".
+
+mod paced;
+mod reader;
+mod trailer;
+mod writer;
+
+use serde::{Deserialize, Serialize};
+
+pub(crate) use paced::PacedFile;
+pub(crate) use reader::BlockMaps;
+pub(crate) use trailer::{TRAILER_BYTES, Trailer};
+pub(crate) use writer::{BlockWriter, Written};
+
+/// A block file as a snapshot notes it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct BlockFile {
+    /// Number of the file.
+    pub(crate) number: u64,
+    /// Its length in bytes.
+    pub(crate) length: u64,
+    /// Blocks in it that the snapshot refers to.
+    pub(crate) blocks: u64,
+    /// Bytes of those.
+    pub(crate) live_bytes: u64,
+}
+
+impl BlockFile {
+    /// Whether most of the file belongs to entries that are gone, so that the rest is better moved.
+    pub(crate) fn is_sparse(&self) -> bool {
+        self.live_bytes < self.length / 2
+    }
+}

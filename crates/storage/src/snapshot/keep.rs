@@ -1,0 +1,82 @@
+//! What stays and what goes.
+
+use std::collections::BTreeSet;
+use std::path::Path;
+
+use super::block_files;
+use crate::blocks::BlockFile;
+use crate::dir;
+use crate::error::StorageError;
+use crate::fs::Fs;
+
+/// The snapshots that are kept, and the block files that they refer to.
+#[derive(Debug)]
+pub(crate) struct Keep {
+    lsns: BTreeSet<u64>,
+    files: BTreeSet<u64>,
+}
+
+impl Keep {
+    /// Keeps the snapshot at `lsn`, which refers to `files`, and the one before it.
+    pub(crate) fn new(
+        (lsn, files): (u64, &[BlockFile]),
+        (lsn_before, files_before): (u64, &[BlockFile]),
+    ) -> Self {
+        Self {
+            lsns: [lsn, lsn_before].into(),
+            files: files.iter().chain(files_before).map(|file| file.number).collect(),
+        }
+    }
+
+    /// Removes the other snapshots, then the other block files.
+    pub(crate) fn remove_others(&self, fs: &dyn Fs, dir: &Path) -> Result<(), StorageError> {
+        let mut removed = false;
+        for lsn in dir::list_snapshots(fs, dir)? {
+            if !self.lsns.contains(&lsn) {
+                remove(fs, &dir::snapshot(dir, lsn))?;
+                removed = true;
+            }
+        }
+        if removed {
+            // Otherwise a power cut could bring a snapshot back whose block files are gone.
+            let snapshots = dir::snapshots(dir);
+            fs.sync_dir(&snapshots).map_err(StorageError::io("sync", &snapshots))?;
+        }
+        for number in dir::list_block_files(fs, dir)? {
+            if !self.files.contains(&number) {
+                remove(fs, &dir::block_file(dir, number))?;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Removes snapshots that were never finished: they have no name that counts.
+pub(crate) fn remove_temporaries(fs: &dyn Fs, dir: &Path) -> Result<(), StorageError> {
+    for lsn in dir::list_temporaries(fs, dir)? {
+        remove(fs, &dir::snapshot_temporary(dir, lsn))?;
+    }
+    Ok(())
+}
+
+/// Removes at a start what an unfinished checkpoint left: temporary snapshots, and block files that
+/// no snapshot refers to. With a damaged snapshot in the directory it removes no block file, so that
+/// whoever examines the damage finds everything in place.
+pub(crate) fn remove_leftovers(fs: &dyn Fs, dir: &Path) -> Result<(), StorageError> {
+    remove_temporaries(fs, dir)?;
+    let lsns = dir::list_snapshots(fs, dir)?;
+    let mut files = BTreeSet::new();
+    for &lsn in &lsns {
+        match block_files(fs, dir, lsn) {
+            Ok(of_this) => files.extend(of_this.iter().map(|file| file.number)),
+            Err(StorageError::Corrupt { .. }) => return Ok(()),
+            Err(error) => return Err(error),
+        }
+    }
+    Keep { lsns: lsns.into_iter().collect(), files }.remove_others(fs, dir)
+}
+
+fn remove(fs: &dyn Fs, path: &Path) -> Result<(), StorageError> {
+    tracing::debug!(path = %path.display(), "removing what no kept snapshot needs");
+    fs.remove(path).map_err(StorageError::io("remove", path))
+}

@@ -1,0 +1,16 @@
+//! Snapshots: the whole state at one LSN, except the bytes of sealed blocks.
+//!
+//! `docs/on-disk-format.md`, section "Snapshots".
+
+mod keep;
+mod load;
+mod reader;
+mod section;
+mod writer;
+
+pub(crate) use keep::{Keep, remove_leftovers, remove_temporaries};
+pub use load::{Loaded, load_newest};
+pub(crate) use load::{block_files, load};
+pub(crate) use reader::SnapshotReader;
+pub(crate) use section::SectionKind;
+pub(crate) use writer::SnapshotWriter;
