@@ -334,22 +334,25 @@ pub fn suggestion(name: &str) -> Option<&'static str> {
         .map(|(_, name)| name)
 }
 
-/// Letters to add, drop or exchange between two names. Names are short, so that the square costs
-/// nothing; a longer one is cut.
+/// Letters to add, drop, replace, or swap with their neighbour between two names. Names are short,
+/// so that the square costs nothing; a longer one is cut.
 fn edit_distance(a: &str, b: &str) -> usize {
     let a = &a.as_bytes()[..a.len().min(64)];
     let b = b.as_bytes();
-    let mut row: Vec<usize> = (0..=b.len()).collect();
+    let mut rows = vec![(0..=b.len()).collect::<Vec<usize>>()];
     for (i, x) in a.iter().enumerate() {
-        let mut diagonal = row[0];
-        row[0] = i + 1;
+        let mut row = vec![i + 1];
         for (j, y) in b.iter().enumerate() {
-            let replaced = diagonal + usize::from(x != y);
-            diagonal = row[j + 1];
-            row[j + 1] = replaced.min(row[j] + 1).min(diagonal + 1);
+            let replaced = rows[i][j] + usize::from(x != y);
+            let mut edits = replaced.min(rows[i][j + 1] + 1).min(row[j] + 1);
+            if 0 < i && 0 < j && *x == b[j - 1] && a[i - 1] == *y {
+                edits = edits.min(rows[i - 1][j - 1] + 1);
+            }
+            row.push(edits);
         }
+        rows.push(row);
     }
-    row[b.len()]
+    rows[a.len()][b.len()]
 }
 
 #[cfg(test)]
