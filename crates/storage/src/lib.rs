@@ -7,5 +7,7 @@ pub mod error;
 pub mod format;
 pub mod fs;
 pub mod snapshot;
+#[cfg(test)]
+mod testing;
 
 pub use error::{Damage, StorageError};

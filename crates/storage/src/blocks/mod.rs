@@ -4,6 +4,8 @@
 
 mod paced;
 mod reader;
+#[cfg(test)]
+mod tests;
 mod trailer;
 mod writer;
 

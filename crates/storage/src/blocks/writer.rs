@@ -87,6 +87,11 @@ impl<'a> BlockWriter<'a> {
         Ok(self.written)
     }
 
+    #[cfg(test)]
+    pub(super) fn set_file_bytes_max(&mut self, bytes: u64) {
+        self.file_bytes_max = bytes;
+    }
+
     fn has_room(&self, current: &Current, len: u32) -> bool {
         let end = current.file.position() + u64::from(len) + TRAILER_BYTES as u64;
         end <= self.file_bytes_max

@@ -6,6 +6,8 @@ mod keep;
 mod load;
 mod reader;
 mod section;
+#[cfg(test)]
+mod tests;
 mod writer;
 
 pub(crate) use keep::{Keep, remove_leftovers, remove_temporaries};
