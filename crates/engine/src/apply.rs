@@ -1,6 +1,7 @@
 //! Apply: what each operation does to the state. The only code that changes it.
 
 use crate::engine::{Engine, Settings};
+use crate::group;
 use crate::keyspace::{Hash, Value};
 use crate::op::Op;
 use crate::stream::Stream;
@@ -39,6 +40,21 @@ impl Engine {
             | Op::StringWrite { .. }
             | Op::HashSet { .. }
             | Op::HashDelete { .. } => self.apply_to_value(op, version),
+            Op::GroupCreate { db, key, .. }
+            | Op::GroupSetId { db, key, .. }
+            | Op::GroupDestroy { db, key, .. }
+            | Op::ConsumerCreate { db, key, .. }
+            | Op::ConsumerDelete { db, key, .. }
+            | Op::Deliver { db, key, .. }
+            | Op::Redeliver { db, key, .. }
+            | Op::Claim { db, key, .. }
+            | Op::Ack { db, key, .. } => {
+                group::apply(stream(self.dbs[usize::from(db)].change(key, version)), op);
+            }
+            // Not recorded, so no version of the key: nobody's reply depends on it.
+            Op::ConsumerSeen { db, key, .. } => {
+                group::apply(stream(self.dbs[usize::from(db)].value_mut(key)), op);
+            }
             _ => self.apply_to_stream(op, version),
         }
     }
@@ -131,6 +147,14 @@ impl Engine {
             }
             _ => {}
         }
+    }
+}
+
+/// The stream that an operation on a group changes.
+fn stream(value: Option<&mut Value>) -> &mut Stream {
+    match value {
+        Some(Value::Stream(stream)) => stream,
+        other => unreachable!("not a stream: {other:?}"),
     }
 }
 

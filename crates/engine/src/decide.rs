@@ -5,6 +5,7 @@ use std::cell::Cell;
 use crate::command::{Command, Context};
 use crate::engine::{Decision, Engine};
 use crate::error::CommandError;
+use crate::group;
 use crate::keyspace::{Db, Entry, Value};
 use crate::stream::Stream;
 
@@ -13,10 +14,30 @@ pub(crate) fn decide<'a>(
     view: &View<'_>,
     command: &Command<'a>,
 ) -> Result<Decision<'a>, CommandError> {
-    let _ = view;
     match command {
         // streams: stream/
-        // groups: group/
+        Command::XReadGroup(command) => group::decide_read_group(view, command),
+        Command::XAck { key, group, ids } => group::decide_ack(view, key, group, ids),
+        Command::XPending { key, group, range } => group::decide_pending(view, key, group, *range),
+        Command::XClaim { key, group, consumer, claim } => {
+            group::decide_claim(view, key, group, consumer, claim)
+        }
+        Command::XAutoClaim(command) => group::decide_auto_claim(view, command),
+        Command::XGroupCreate { key, group, from, make_stream, entries_read } => {
+            group::decide_create(view, key, group, from, *make_stream, *entries_read)
+        }
+        Command::XGroupSetId { key, group, from, entries_read } => {
+            group::decide_set_id(view, key, group, from, *entries_read)
+        }
+        Command::XGroupDestroy { key, group } => group::decide_destroy(view, key, group),
+        Command::XGroupCreateConsumer { key, group, consumer } => {
+            group::decide_create_consumer(view, key, group, consumer)
+        }
+        Command::XGroupDelConsumer { key, group, consumer } => {
+            group::decide_delete_consumer(view, key, group, consumer)
+        }
+        Command::XInfoGroups { key } => group::decide_info_groups(view, key),
+        Command::XInfoConsumers { key, group } => group::decide_info_consumers(view, key, group),
         // keys, strings, hashes: keys.rs, strings.rs, hashes.rs
         _ => Err(CommandError::Fixed("ERR not yet")),
     }

@@ -127,6 +127,11 @@ impl Db {
         Some(&mut entry.value)
     }
 
+    /// The value of a key, for what changes without being a change of the key.
+    pub(crate) fn value_mut(&mut self, key: &[u8]) -> Option<&mut Value> {
+        self.entries.get_mut(key).map(|entry| &mut entry.value)
+    }
+
     /// As [`Db::change`]; a missing key gets the value that `make` gives.
     pub(crate) fn change_or_insert_with(
         &mut self,

@@ -211,13 +211,14 @@ impl<V: Copy> IdMap<V> {
         } else {
             None
         };
-        match lower {
-            Some(lower) => {
-                if let Some(upper) = self.chunks.remove(lower + 1) {
-                    self.chunks[lower].join(&upper);
-                }
-            }
-            None => self.chunks[index].shrink(),
+        if let Some(lower) = lower
+            && let Some(upper) = self.chunks.remove(lower + 1)
+        {
+            self.chunks[lower].join(&upper);
+        }
+        let chunk = &mut self.chunks[lower.unwrap_or(index)];
+        if 2 * chunk.ids.len() <= chunk.ids.capacity() {
+            chunk.shrink();
         }
     }
 }

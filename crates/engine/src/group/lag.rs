@@ -4,25 +4,36 @@
 //! <https://redis.io/docs/latest/commands/xinfo-groups/>, "Consumer group lag".
 
 use crate::id::StreamId;
+use crate::stream::Stream;
 
 /// The numbers of a stream that the rules look at.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct StreamNumbers {
+pub(super) struct StreamNumbers {
     /// Live entries.
-    pub(crate) length: u64,
+    pub(super) length: u64,
     /// Lifetime count of appended entries.
-    pub(crate) entries_added: u64,
+    pub(super) entries_added: u64,
     /// Oldest live entry, `0-0` if there is none.
-    pub(crate) first_id: StreamId,
+    pub(super) first_id: StreamId,
     /// Last generated ID.
-    pub(crate) last_id: StreamId,
+    pub(super) last_id: StreamId,
     /// Highest ID removed by XDEL.
-    pub(crate) max_deleted_id: StreamId,
+    pub(super) max_deleted_id: StreamId,
 }
 
 impl StreamNumbers {
+    pub(super) fn of(stream: &Stream) -> Self {
+        Self {
+            length: stream.length(),
+            entries_added: stream.entries_added(),
+            first_id: stream.first_id(),
+            last_id: stream.last_id(),
+            max_deleted_id: stream.max_deleted_id(),
+        }
+    }
+
     /// Ordinal of an ID over the stream's lifetime, or `None` where it cannot be known.
-    pub(crate) fn estimate_ordinal(&self, id: StreamId) -> Option<u64> {
+    pub(super) fn estimate_ordinal(&self, id: StreamId) -> Option<u64> {
         if self.entries_added == 0 {
             return Some(0);
         }
@@ -48,7 +59,7 @@ impl StreamNumbers {
     }
 
     /// Whether an entry was deleted at or above `id`.
-    pub(crate) fn has_tombstones_after(&self, id: StreamId) -> bool {
+    pub(super) fn has_tombstones_after(&self, id: StreamId) -> bool {
         0 < self.length
             && self.max_deleted_id != StreamId::MIN
             && id <= self.max_deleted_id
@@ -57,7 +68,7 @@ impl StreamNumbers {
 
     /// Entries not yet delivered to a group, or `None` where it cannot be known. Negative where
     /// XSETID has set the lifetime count below what the group has read, as in Redis.
-    pub(crate) fn lag(&self, last_delivered: StreamId, entries_read: Option<u64>) -> Option<i64> {
+    pub(super) fn lag(&self, last_delivered: StreamId, entries_read: Option<u64>) -> Option<i64> {
         if self.entries_added == 0 || self.length == 0 {
             return Some(0);
         }
@@ -72,7 +83,7 @@ impl StreamNumbers {
     }
 
     /// The read counter after `ids`, which ascend from above `last_delivered`, have been delivered.
-    pub(crate) fn entries_read_after(
+    pub(super) fn entries_read_after(
         &self,
         mut last_delivered: StreamId,
         mut entries_read: Option<u64>,

@@ -13,19 +13,36 @@
 //! the views hold nothing else. A pending entry may outlive its stream entry ("ghost"), and may lie
 //! above the group's position, as `XGROUP SETID` can move that back.
 
+mod ack;
 mod apply;
+mod claim;
 mod consumers;
 mod id_map;
+mod info;
 mod items;
 mod lag;
+mod manage;
+mod pending;
+mod read;
 
+use crate::decide::View;
+use crate::error::CommandError;
 use crate::id::{StreamId, UnixMillis};
+use crate::stream::Stream;
 
+pub(crate) use ack::decide_ack;
 pub(crate) use apply::apply;
+pub(crate) use claim::{decide_auto_claim, decide_claim};
 use consumers::{ConsumerSlot, Consumers};
 use id_map::IdMap;
+pub(crate) use info::{decide_info_consumers, decide_info_groups, full_info};
 pub use items::GroupItem;
-pub(crate) use lag::StreamNumbers;
+use lag::StreamNumbers;
+pub(crate) use manage::{
+    decide_create, decide_create_consumer, decide_delete_consumer, decide_destroy, decide_set_id,
+};
+pub(crate) use pending::decide_pending;
+pub(crate) use read::decide_read_group;
 
 /// A consumer group of one stream.
 #[derive(Debug, Clone)]
@@ -52,6 +69,18 @@ impl Pending {
     fn idle_ms(&self, now: UnixMillis) -> u64 {
         now.saturating_sub(self.delivery_time)
     }
+}
+
+/// The group of a stream, or the refusal of XPENDING, XCLAIM and XAUTOCLAIM.
+fn claimable<'e>(
+    view: &View<'e>,
+    key: &[u8],
+    group: &[u8],
+) -> Result<(&'e Stream, &'e Group), CommandError> {
+    let stream = view.stream(key)?;
+    stream
+        .and_then(|stream| Some((stream, stream.groups.get(group)?)))
+        .ok_or_else(|| CommandError::NoKeyOrGroup { key: key.into(), group: group.into() })
 }
 
 /// Delivery counts stop where Redis's signed numbers end.

@@ -1,0 +1,79 @@
+//! XPENDING: who owes what.
+
+use bytes::Bytes;
+
+use super::{Group, Pending, claimable};
+use crate::command::PendingRange;
+use crate::decide::View;
+use crate::engine::Decision;
+use crate::error::CommandError;
+use crate::id::{StreamId, UnixMillis};
+use crate::reply::Reply;
+
+/// <https://redis.io/commands/xpending>
+pub(crate) fn decide_pending<'a>(
+    view: &View<'_>,
+    key: &[u8],
+    group: &[u8],
+    range: Option<PendingRange<'_>>,
+) -> Result<Decision<'a>, CommandError> {
+    let (_, state) = claimable(view, key, group)?;
+    Ok(Decision::reply(match range {
+        None => summary(state),
+        Some(range) => Reply::Array(listing(state, range, view.context.now)),
+    }))
+}
+
+fn summary(group: &Group) -> Reply {
+    let (Some(first), Some(last)) = (group.pending.first_id(), group.pending.last_id()) else {
+        return Reply::Array(vec![Reply::Integer(0), Reply::Nil, Reply::Nil, Reply::NilArray]);
+    };
+    let debtors = group.consumers.iter().filter(|consumer| !consumer.pending.is_empty());
+    let rows = debtors.map(|consumer| {
+        // Redis gives this one count as text.
+        let count = Reply::Bulk(Bytes::from(consumer.pending.len().to_string()));
+        Reply::Array(vec![Reply::bulk(&consumer.name), count])
+    });
+    Reply::Array(vec![
+        Reply::count(group.pending.len()),
+        Reply::Id(first),
+        Reply::Id(last),
+        Reply::Array(rows.collect()),
+    ])
+}
+
+fn listing(group: &Group, range: PendingRange<'_>, now: UnixMillis) -> Vec<Reply> {
+    let start = range.range.start;
+    match range.consumer {
+        None => rows(group, range, now, group.pending.iter_from(start)),
+        Some(name) => {
+            let Some(consumer) = group.consumers.by_name(name) else { return Vec::new() };
+            let owed = consumer.pending.iter_from(start).map(|(id, ())| {
+                (id, group.pending.get(id).expect("what a consumer owes is pending"))
+            });
+            rows(group, range, now, owed)
+        }
+    }
+}
+
+fn rows(
+    group: &Group,
+    range: PendingRange<'_>,
+    now: UnixMillis,
+    entries: impl Iterator<Item = (StreamId, Pending)>,
+) -> Vec<Reply> {
+    let count = usize::try_from(range.count).unwrap_or(0);
+    entries
+        .take_while(|(id, _)| *id <= range.range.end)
+        .filter(|(_, pending)| range.idle_min_ms <= pending.idle_ms(now))
+        .take(count)
+        .map(|(id, pending)| {
+            Reply::Array(vec![
+                Reply::Id(id),
+                Reply::bulk(&group.consumers.at(pending.owner).name),
+                Reply::count(pending.idle_ms(now)),
+                Reply::count(pending.delivery_count),
+            ])
+        })
+        .collect()
+}

@@ -1,0 +1,220 @@
+//! XREADGROUP.
+
+use std::collections::BTreeMap;
+
+use bytes::Bytes;
+use smallvec::SmallVec;
+
+use super::{Group, StreamNumbers, one_more};
+use crate::blocked::{BlockedRead, BlockedReadKind};
+use crate::command::{GroupReadFrom, Order, XReadGroup};
+use crate::decide::View;
+use crate::engine::Decision;
+use crate::error::CommandError;
+use crate::id::StreamId;
+use crate::op::{Ids, Op, Ops};
+use crate::reply::Reply;
+use crate::stream::Stream;
+
+/// One stream of the command with its group.
+struct Target<'a, 'e> {
+    key: &'a [u8],
+    stream: &'e Stream,
+    group: &'e Group,
+    from: GroupReadFrom,
+}
+
+/// <https://redis.io/commands/xreadgroup>
+pub(crate) fn decide_read_group<'a>(
+    view: &View<'_>,
+    command: &XReadGroup<'a>,
+) -> Result<Decision<'a>, CommandError> {
+    let targets = targets(view, command)?;
+    let keys_twice = keys_named_twice(command);
+    // What a key named again has to see: its group with the operations decided so far.
+    let mut advanced: BTreeMap<&[u8], Group> = BTreeMap::new();
+    let mut ops = Ops::new();
+    let mut replies = Vec::new();
+    for target in &targets {
+        let key = target.key;
+        let group = advanced.get(key).unwrap_or(target.group);
+        let ops_before = ops.len();
+        let reading = Reading { view, command, key, stream: target.stream, group };
+        let entries = match target.from {
+            GroupReadFrom::New => reading.new_entries(&mut ops)?,
+            GroupReadFrom::HistoryAfter(id) => Some(reading.history(id, &mut ops)?),
+        };
+        replies.extend(entries.map(|entries| (Bytes::copy_from_slice(key), entries)));
+        if keys_twice.binary_search(&key).is_ok() {
+            let group = advanced.entry(key).or_insert_with(|| target.group.clone());
+            ops[ops_before..].iter().for_each(|op| group.apply(op));
+        }
+    }
+    if !replies.is_empty() {
+        return Ok(Decision { ops, ..Decision::reply(Reply::Streams(replies)) });
+    }
+    let wait = command.block_ms.map(|_| blocked(command));
+    Ok(Decision { ops, wait, ..Decision::reply(Reply::NilArray) })
+}
+
+/// Checks every key, its group and its ID before anything is read.
+fn targets<'a, 'e>(
+    view: &View<'e>,
+    command: &XReadGroup<'a>,
+) -> Result<SmallVec<[Target<'a, 'e>; 1]>, CommandError> {
+    let target = |(key, from): &(&'a [u8], _)| {
+        let stream = view.stream(key)?;
+        let found = stream.and_then(|stream| Some((stream, stream.groups.get(command.group)?)));
+        let Some((stream, group)) = found else {
+            let group = command.group.into();
+            return Err(CommandError::NoGroupInRead { key: (*key).into(), group });
+        };
+        let from = Result::clone(from)?;
+        Ok(Target { key, stream, group, from })
+    };
+    command.streams.iter().map(target).collect()
+}
+
+/// Keys that the command names more than once, sorted; nearly always none.
+fn keys_named_twice<'a>(command: &XReadGroup<'a>) -> Vec<&'a [u8]> {
+    if command.streams.len() < 2 {
+        return Vec::new();
+    }
+    let mut keys: Vec<_> = command.streams.iter().map(|(key, _)| *key).collect();
+    keys.sort_unstable();
+    let mut twice: Vec<_> =
+        keys.windows(2).filter(|pair| pair[0] == pair[1]).map(|pair| pair[0]).collect();
+    twice.dedup();
+    twice
+}
+
+/// The read to try again. Only `>` waits, so there is no ID to remember.
+fn blocked(command: &XReadGroup<'_>) -> BlockedRead {
+    BlockedRead {
+        kind: BlockedReadKind::Group {
+            group: command.group.into(),
+            consumer: command.consumer.into(),
+            no_ack: command.no_ack,
+        },
+        streams: command.streams.iter().map(|(key, _)| ((*key).into(), StreamId::MIN)).collect(),
+        count: command.count,
+    }
+}
+
+/// One stream being read for one consumer.
+struct Reading<'r, 'a, 'e> {
+    view: &'r View<'e>,
+    command: &'r XReadGroup<'a>,
+    key: &'a [u8],
+    stream: &'e Stream,
+    group: &'r Group,
+}
+
+impl<'a> Reading<'_, 'a, '_> {
+    /// `>`: entries above the group's position, or `None` if there are none.
+    fn new_entries(&self, ops: &mut Ops<'a>) -> Result<Option<Reply>, CommandError> {
+        let Self { key, stream, group, .. } = *self;
+        let &XReadGroup { group: name, consumer, no_ack, .. } = self.command;
+        // The quiet way out: whoever waits at the end of a stream asks often.
+        let ids = if stream.last_id() <= group.last_delivered {
+            Vec::new()
+        } else {
+            stream.ids_after(group.last_delivered, self.limit()).map_err(|damage| damage.of(key))?
+        };
+        let (Some(&first), Some(&last)) = (ids.first(), ids.last()) else {
+            self.attempt(false, ops);
+            return Ok(None);
+        };
+        self.attempt(true, ops);
+        let numbers = StreamNumbers::of(stream);
+        let entries_read =
+            numbers.entries_read_after(group.last_delivered, group.entries_read, &ids);
+        let range = stream.range(key, first, last, Order::Ascending, u64::try_from(ids.len()).ok());
+        ops.push(Op::Deliver {
+            db: self.view.context.db,
+            key,
+            group: name,
+            consumer,
+            time: self.view.context.now,
+            ids: if no_ack { Ids::default() } else { Ids(SmallVec::from_vec(ids)) },
+            last_delivered: last,
+            entries_read,
+        });
+        Ok(Some(Reply::Entries(range)))
+    }
+
+    /// The consumer's own pending entries above `after`. Those whose stream entry is there count as
+    /// delivered once more.
+    fn history(&self, after: StreamId, ops: &mut Ops<'a>) -> Result<Reply, CommandError> {
+        let Self { key, stream, group, .. } = *self;
+        self.attempt(false, ops);
+        let consumer = group.consumers.by_name(self.command.consumer);
+        let (Some(consumer), Some(start)) = (consumer, after.next()) else {
+            return Ok(Reply::Array(Vec::new()));
+        };
+        let ids: Vec<StreamId> =
+            consumer.pending.iter_from(start).map(|(id, ())| id).take(self.limit()).collect();
+        if ids.is_empty() {
+            return Ok(Reply::Array(Vec::new()));
+        }
+        let mut there = Ids::default();
+        let mut counts = Vec::with_capacity(ids.len());
+        for &id in &ids {
+            if stream.contains(id).map_err(|damage| damage.of(key))? {
+                let pending = group.pending.get(id).expect("what a consumer owes is pending");
+                there.0.push(id);
+                counts.push(one_more(pending.delivery_count));
+            }
+        }
+        if !there.is_empty() {
+            ops.push(Op::Redeliver {
+                db: self.view.context.db,
+                key,
+                group: self.command.group,
+                time: self.view.context.now,
+                ids: there,
+                counts,
+            });
+        }
+        Ok(Reply::Entries(stream.pick(key, &ids)))
+    }
+
+    /// The consumer is created by its first attempt, successful or not, and seen at each. A
+    /// delivery says that by itself.
+    fn attempt(&self, delivers: bool, ops: &mut Ops<'a>) {
+        let op = consumer_attempt(
+            self.view,
+            self.key,
+            self.command.group,
+            self.command.consumer,
+            self.group,
+            delivers,
+        );
+        ops.extend(op);
+    }
+
+    fn limit(&self) -> usize {
+        let count = self.command.count.filter(|count| *count != 0);
+        count.and_then(|count| usize::try_from(count).ok()).unwrap_or(usize::MAX)
+    }
+}
+
+/// The operation that an attempt of a consumer takes before anything is given to it: its creation,
+/// or that it was seen, unless what follows implies that.
+pub(super) fn consumer_attempt<'a>(
+    view: &View<'_>,
+    key: &'a [u8],
+    group: &'a [u8],
+    consumer: &'a [u8],
+    state: &Group,
+    seen_implied: bool,
+) -> Option<Op<'a>> {
+    let (db, time) = (view.context.db, view.context.now);
+    if state.consumers.slot(consumer).is_none() {
+        Some(Op::ConsumerCreate { db, key, group, consumer, time })
+    } else if seen_implied {
+        None
+    } else {
+        Some(Op::ConsumerSeen { db, key, group, consumer, time })
+    }
+}
