@@ -39,6 +39,7 @@ impl Engine {
             Op::StringSet { .. }
             | Op::StringWrite { .. }
             | Op::HashSet { .. }
+            | Op::HashSetField { .. }
             | Op::HashDelete { .. } => self.apply_to_value(op, version),
             Op::GroupCreate { db, key, .. }
             | Op::GroupSetId { db, key, .. }
@@ -70,15 +71,12 @@ impl Engine {
             }
             Op::Rename { db, key, new_db, new_key } => {
                 let entry = self.dbs[usize::from(db)].remove(key, version).expect(PRESENT);
-                let expire_at = entry.expire_at();
-                let new_db = &mut self.dbs[usize::from(new_db)];
-                new_db.insert(new_key, entry.value, expire_at, version, clock_s);
+                self.dbs[usize::from(new_db)].insert_entry(new_key, entry, version);
             }
             Op::Copy { db, key, new_db, new_key } => {
                 let entry = self.dbs[usize::from(db)].entry(key).expect(PRESENT);
-                let (value, expire_at) = (entry.value.clone(), entry.expire_at());
-                let new_db = &mut self.dbs[usize::from(new_db)];
-                new_db.insert(new_key, value, expire_at, version, clock_s);
+                let copy = entry.duplicate(clock_s);
+                self.dbs[usize::from(new_db)].insert_entry(new_key, copy, version);
             }
             Op::Flush { db: Some(db) } => self.dbs[usize::from(db)].clear(version),
             Op::Flush { db: None } => self.dbs.iter_mut().for_each(|db| db.clear(version)),
@@ -102,24 +100,17 @@ impl Engine {
             Op::StringWrite { db, key, offset, ref value } => {
                 let db = &mut self.dbs[usize::from(db)];
                 let make = |_| Value::String(Vec::new());
-                match db.change_or_insert_with(key, version, clock_s, make) {
-                    Value::String(string) => write_at(string, offset, value),
-                    other => unreachable!("not a string: {other:?}"),
-                }
+                let entry = db.change_or_insert_with(key, version, clock_s, make);
+                let Value::String(string) = &mut entry.value else { unreachable!("{PRESENT}") };
+                write_at(string, offset, value);
+                entry.is_written_in_place = true;
             }
             Op::HashSet { db, key, ref pairs } => {
-                let db = &mut self.dbs[usize::from(db)];
-                let make = |hasher| Value::Hash(Box::new(Hash::with_hasher(hasher)));
-                match db.change_or_insert_with(key, version, clock_s, make) {
-                    Value::Hash(hash) => pairs.pairs().for_each(|(field, value)| {
-                        // An overwritten field keeps its place, and its name is not copied again.
-                        match hash.get_mut(field) {
-                            Some(place) => *place = value.into(),
-                            None => drop(hash.insert(field.into(), value.into())),
-                        }
-                    }),
-                    other => unreachable!("not a hash: {other:?}"),
-                }
+                let hash = self.hash_to_fill(db, key, version);
+                pairs.pairs().for_each(|(field, value)| set_field(hash, field, value));
+            }
+            Op::HashSetField { db, key, field, ref value } => {
+                set_field(self.hash_to_fill(db, key, version), field, value);
             }
             Op::HashDelete { db, key, ref fields } => {
                 let db = &mut self.dbs[usize::from(db)];
@@ -137,12 +128,23 @@ impl Engine {
         }
     }
 
+    /// The hash of a key, made where it is missing.
+    fn hash_to_fill(&mut self, db: u8, key: &[u8], version: u64) -> &mut Hash {
+        let clock_s = self.clock_s();
+        let make = |hasher| Value::Hash(Box::new(Hash::with_hasher(hasher)));
+        let db = &mut self.dbs[usize::from(db)];
+        match &mut db.change_or_insert_with(key, version, clock_s, make).value {
+            Value::Hash(hash) => hash,
+            _ => unreachable!("{PRESENT}"),
+        }
+    }
+
     fn apply_to_stream(&mut self, op: &Op<'_>, version: u64) {
         let clock_s = self.clock_s();
         match *op {
             Op::StreamCreate { db, key } | Op::StreamAppend { db, key, .. } => {
                 let db = &mut self.dbs[usize::from(db)];
-                let make = |_| Value::Stream(Box::new(Stream::default()));
+                let make = |_| Value::Stream(Box::default());
                 db.change_or_insert_with(key, version, clock_s, make);
             }
             _ => {}
@@ -172,6 +174,16 @@ fn write_at(string: &mut Vec<u8>, offset: u64, bytes: &[u8]) {
         string.resize(end, 0);
     }
     string[offset..end].copy_from_slice(bytes);
+}
+
+/// An overwritten field keeps its place.
+fn set_field(hash: &mut Hash, field: &[u8], value: &[u8]) {
+    match hash.get_mut(field) {
+        Some(place) => *place = value.into(),
+        None => {
+            hash.insert(field.into(), value.into());
+        }
+    }
 }
 
 fn remove_field(hash: &mut Hash, field: &[u8]) {

@@ -5,9 +5,9 @@ use std::cell::Cell;
 use crate::command::{Command, Context};
 use crate::engine::{Decision, Engine};
 use crate::error::CommandError;
-use crate::group;
-use crate::keyspace::{Db, Entry, Value};
+use crate::keyspace::{Db, Entry, Hash, Value};
 use crate::stream::Stream;
+use crate::{group, hashes, keys, scan, strings};
 
 /// Finds the rule of each command. One arm each; the rules live beside the state they read.
 pub(crate) fn decide<'a>(
@@ -38,7 +38,73 @@ pub(crate) fn decide<'a>(
         }
         Command::XInfoGroups { key } => group::decide_info_groups(view, key),
         Command::XInfoConsumers { key, group } => group::decide_info_consumers(view, key, group),
-        // keys, strings, hashes: keys.rs, strings.rs, hashes.rs
+        _ => decide_about_keys(view, command),
+    }
+}
+
+/// The commands that are not about streams: the rules stand in keys.rs, scan.rs, strings.rs and
+/// hashes.rs.
+fn decide_about_keys<'a>(
+    view: &View<'_>,
+    command: &Command<'a>,
+) -> Result<Decision<'a>, CommandError> {
+    use Command as C;
+    match *command {
+        // ---- keys ----
+        C::Del { keys: names } => keys::del(view, names),
+        C::Exists { keys: names } => keys::exists(view, names),
+        C::Touch { keys: names } => keys::touch(view, names),
+        C::Type { key } => keys::type_of(view, key),
+        C::Expire { key, when, condition } => keys::expire(view, key, when, condition),
+        C::Ttl { key, unit, form } => keys::ttl(view, key, unit, form),
+        C::Persist { key } => keys::persist(view, key),
+        C::Rename { key, new_key, only_if_free } => keys::rename(view, key, new_key, only_if_free),
+        C::Copy { key, new_key, new_db, replace } => {
+            keys::copy(view, key, new_key, new_db, replace)
+        }
+        C::Move { key, new_db } => keys::move_to(view, key, new_db),
+        C::Keys { pattern } => scan::keys(view, pattern),
+        C::Scan { cursor, pattern, count, type_name } => {
+            scan::scan(view, cursor, pattern, count, type_name)
+        }
+        C::RandomKey { draw } => keys::random_key(view, draw),
+        C::DbSize => keys::db_size(view),
+        C::Flush { all } => keys::flush(view, all),
+        C::SwapDb { first, second } => keys::swap_db(first, second),
+        C::Object { key, what } => keys::object(view, key, what),
+        C::MemoryUsage { key } => keys::memory_usage(view, key),
+        // ---- strings ----
+        C::Get { key } => strings::get(view, key),
+        C::Set(ref set) => strings::set(view, set),
+        C::GetSet { key, value } => strings::get_set(view, key, value),
+        C::GetDel { key } => strings::get_del(view, key),
+        C::GetEx { key, expiry } => strings::get_ex(view, key, expiry),
+        C::MGet { keys: names } => strings::m_get(view, names),
+        C::MSet { pairs, only_if_free } => strings::m_set(view, pairs, only_if_free),
+        C::IncrBy { key, by } => strings::incr_by(view, key, by),
+        C::IncrByFloat { key, by } => strings::incr_by_float(view, key, by),
+        C::Append { key, value } => strings::append(view, key, value),
+        C::StrLen { key } => strings::str_len(view, key),
+        C::GetRange { key, start, end } => strings::get_range(view, key, start, end),
+        C::SetRange { key, offset, value } => strings::set_range(view, key, offset, value),
+        // ---- hashes ----
+        C::HSet { key, pairs, legacy_reply } => hashes::h_set(view, key, pairs, legacy_reply),
+        C::HSetNx { key, field, value } => hashes::h_set_nx(view, key, field, value),
+        C::HGet { key, field } => hashes::h_get(view, key, field),
+        C::HMGet { key, fields } => hashes::h_m_get(view, key, fields),
+        C::HGetAll { key, part } => hashes::h_get_all(view, key, part),
+        C::HDel { key, fields } => hashes::h_del(view, key, fields),
+        C::HExists { key, field } => hashes::h_exists(view, key, field),
+        C::HLen { key } => hashes::h_len(view, key),
+        C::HStrLen { key, field } => hashes::h_str_len(view, key, field),
+        C::HIncrBy { key, field, by } => hashes::h_incr_by(view, key, field, by),
+        C::HIncrByFloat { key, field, by } => hashes::h_incr_by_float(view, key, field, by),
+        C::HScan { key, cursor, pattern, count } => {
+            scan::hash_scan(view, key, cursor, pattern, count)
+        }
+        C::HRandField { key, count, with_values, draw } => {
+            hashes::h_rand_field(view, key, count, with_values, draw)
+        }
         _ => Err(CommandError::Fixed("ERR not yet")),
     }
 }
@@ -91,6 +157,20 @@ impl<'e> View<'e> {
         match self.entry(key).map(|entry| &entry.value) {
             None => Ok(None),
             Some(Value::Stream(stream)) => Ok(Some(stream)),
+            Some(_) => Err(CommandError::WrongType),
+        }
+    }
+
+    /// The bytes of a string key.
+    pub(crate) fn string(&self, key: &[u8]) -> Result<Option<&'e [u8]>, CommandError> {
+        self.entry(key).map(|entry| entry.value.string()).transpose()
+    }
+
+    /// The fields of a hash key.
+    pub(crate) fn hash(&self, key: &[u8]) -> Result<Option<&'e Hash>, CommandError> {
+        match self.entry(key).map(|entry| &entry.value) {
+            None => Ok(None),
+            Some(Value::Hash(hash)) => Ok(Some(hash)),
             Some(_) => Err(CommandError::WrongType),
         }
     }

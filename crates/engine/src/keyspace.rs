@@ -39,6 +39,9 @@ pub(crate) struct Entry {
     pub(crate) version: u64,
     /// Unix seconds of the last access, for OBJECT IDLETIME. No part of the state: reads set it.
     accessed_s: AtomicU32,
+    /// Whether APPEND or SETRANGE made the string, for OBJECT ENCODING. Forgotten by a restart, as in
+    /// Redis.
+    pub(crate) is_written_in_place: bool,
 }
 
 /// Stands for "never" in [`Entry`]; as an expiry it would be half a billion years away.
@@ -139,7 +142,7 @@ impl Db {
         version: u64,
         accessed_s: u32,
         make: impl FnOnce(FixedState) -> Value,
-    ) -> &mut Value {
+    ) -> &mut Entry {
         self.version = version;
         let index = match self.entries.get_index_of(key) {
             Some(index) => index,
@@ -151,7 +154,7 @@ impl Db {
         };
         let entry = &mut self.entries[index];
         entry.version = version;
-        &mut entry.value
+        entry
     }
 
     /// Puts a value and its expiry in the place of whatever was there.
@@ -163,8 +166,13 @@ impl Db {
         version: u64,
         accessed_s: u32,
     ) {
+        self.insert_entry(key, Entry::new(value, expire_at, version, accessed_s), version);
+    }
+
+    /// As [`Db::insert`], for an entry that was taken from elsewhere.
+    pub(crate) fn insert_entry(&mut self, key: &[u8], mut entry: Entry, version: u64) {
         self.version = version;
-        let entry = Entry::new(value, expire_at, version, accessed_s);
+        entry.version = version;
         let at = entry.expire_at;
         let before = match self.entries.get_mut(key) {
             Some(place) => std::mem::replace(place, entry).expire_at,
@@ -228,7 +236,15 @@ impl Db {
 impl Entry {
     fn new(value: Value, expire_at: Option<UnixMillis>, version: u64, accessed_s: u32) -> Self {
         let expire_at = expire_at.unwrap_or(NO_EXPIRY);
-        Self { value, expire_at, version, accessed_s: AtomicU32::new(accessed_s) }
+        let accessed_s = AtomicU32::new(accessed_s);
+        Self { value, expire_at, version, accessed_s, is_written_in_place: false }
+    }
+
+    /// The same value and expiry, for another key.
+    pub(crate) fn duplicate(&self, accessed_s: u32) -> Self {
+        let is_written_in_place = self.is_written_in_place;
+        let copy = Self::new(self.value.clone(), self.expire_at(), self.version, accessed_s);
+        Self { is_written_in_place, ..copy }
     }
 
     /// When the key expires.
@@ -248,5 +264,30 @@ impl Entry {
     /// Unix seconds of the last access, 0 if there was none since the start.
     pub(crate) fn accessed_s(&self) -> u32 {
         self.accessed_s.load(Ordering::Relaxed)
+    }
+}
+
+impl Value {
+    /// TYPE's answer.
+    pub(crate) fn type_name(&self) -> &'static str {
+        match self {
+            Value::String(_) => "string",
+            Value::Hash(_) => "hash",
+            Value::Stream(_) => "stream",
+        }
+    }
+
+    /// Bytes that the value occupies outside its entry, for MEMORY USAGE.
+    pub(crate) fn heap_bytes(&self) -> usize {
+        match self {
+            Value::String(value) => value.capacity(),
+            Value::Hash(hash) => {
+                // Each place: the hash of the name, name and value, and about two words of index.
+                let place = 3 * size_of::<usize>() + 2 * size_of::<Box<[u8]>>();
+                let strings = hash.iter().map(|(field, value)| field.len() + value.len());
+                size_of::<Hash>() + hash.capacity() * place + strings.sum::<usize>()
+            }
+            Value::Stream(_) => size_of::<Stream>(),
+        }
     }
 }

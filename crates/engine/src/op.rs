@@ -270,6 +270,18 @@ pub enum Op<'a> {
         group: &'a [u8],
         ids: Ids,
     },
+
+    // ---- later additions ----
+    /// One field set, to a value that may be computed (HINCRBY); creates the key, keeps the expiry.
+    HashSetField {
+        db: u8,
+        #[serde(borrow, with = "serde_bytes")]
+        key: &'a [u8],
+        #[serde(borrow, with = "serde_bytes")]
+        field: &'a [u8],
+        #[serde(borrow)]
+        value: Text<'a>,
+    },
 }
 
 /// What an operation touched, for those who wait on keys or watch them.
@@ -311,6 +323,7 @@ impl<'a> Op<'a> {
             | Op::StringSet { db, key, .. }
             | Op::StringWrite { db, key, .. }
             | Op::HashSet { db, key, .. }
+            | Op::HashSetField { db, key, .. }
             | Op::HashDelete { db, key, .. }
             | Op::StreamCreate { db, key }
             | Op::StreamAppend { db, key, .. }

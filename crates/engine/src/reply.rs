@@ -33,6 +33,8 @@ pub enum Reply {
     Set(Vec<Reply>),
     /// Text for human eyes: a verbatim string (`txt`) in RESP3, a bulk string in RESP2.
     Verbatim(Bytes),
+    /// Pairs: an array of two-element arrays in RESP3, a flat array in RESP2 (HRANDFIELD).
+    Pairs(Vec<(Reply, Reply)>),
     /// XREAD's answer: a map from key to entries in RESP3, an array of two-element arrays in RESP2.
     Streams(Vec<(Bytes, Reply)>),
     /// Entries still in their blocks, as `array[array[id, array[field, value, ...]], ...]`. They are

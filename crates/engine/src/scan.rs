@@ -1,0 +1,94 @@
+//! KEYS, SCAN and HSCAN.
+//!
+//! A cursor is the number of places of the dense array that are still to come: the walk goes from
+//! the end downwards. Keys are added at the end, behind the walk. A removal moves the last key into
+//! the gap (or, in a small hash, all behind it one down): what moves goes down, to a place still to
+//! come if it was not seen yet. So whatever is there from start to finish is returned, perhaps twice.
+
+use crate::command::Context;
+use crate::decide::View;
+use crate::engine::Decision;
+use crate::error::CommandError;
+use crate::hashes;
+use crate::keyspace::Entry;
+use crate::pattern::{Case, glob_matches};
+use crate::reply::Reply;
+
+/// Places visited by one call, whatever COUNT says: the engine's lock is held meanwhile.
+const PLACES_MAX: u64 = 1 << 20;
+
+/// KEYS.
+pub(crate) fn keys<'a>(view: &View<'_>, pattern: &[u8]) -> Result<Decision<'a>, CommandError> {
+    let Context { now, .. } = view.context;
+    let db = view.db();
+    view.saw(db.version);
+    let matching = db
+        .iter()
+        .filter(|(key, _)| glob_matches(pattern, key, Case::Sensitive))
+        .filter(|(_, entry)| !entry.is_expired(now))
+        .map(|(key, _)| Reply::bulk(key));
+    Ok(Decision::reply(Reply::Array(matching.collect())))
+}
+
+/// SCAN.
+pub(crate) fn scan<'a>(
+    view: &View<'_>,
+    cursor: u64,
+    pattern: Option<&[u8]>,
+    count: u64,
+    type_name: Option<&[u8]>,
+) -> Result<Decision<'a>, CommandError> {
+    let db = view.db();
+    view.saw(db.version);
+    let wanted = |key: &[u8], entry: &Entry| {
+        pattern.is_none_or(|pattern| glob_matches(pattern, key, Case::Sensitive))
+            && type_name
+                .is_none_or(|name| name.eq_ignore_ascii_case(entry.value.type_name().as_bytes()))
+            && !entry.is_expired(view.context.now)
+    };
+    let (places, next) = slice(cursor, count, db.len());
+    let found = places
+        .rev()
+        .filter_map(|index| db.entry_at(index))
+        .filter(|(key, entry)| wanted(key, entry))
+        .map(|(key, _)| Reply::bulk(key));
+    Ok(Decision::reply(page(next, found.collect())))
+}
+
+/// HSCAN. A small hash comes whole, as in Redis.
+pub(crate) fn hash_scan<'a>(
+    view: &View<'_>,
+    key: &[u8],
+    cursor: u64,
+    pattern: Option<&[u8]>,
+    count: u64,
+) -> Result<Decision<'a>, CommandError> {
+    let Some(hash) = view.hash(key)? else { return Ok(Decision::reply(page(0, Vec::new()))) };
+    let (places, next) =
+        if hashes::is_small(hash) { (0..hash.len(), 0) } else { slice(cursor, count, hash.len()) };
+    let found = places
+        .filter_map(|index| hash.get_index(index))
+        .filter(|(field, _)| {
+            pattern.is_none_or(|pattern| glob_matches(pattern, field, Case::Sensitive))
+        })
+        .flat_map(|(field, value)| [Reply::bulk(field), Reply::bulk(value)]);
+    Ok(Decision::reply(page(next, found.collect())))
+}
+
+/// The places to visit, to be walked downwards, and the cursor to go on with.
+fn slice(cursor: u64, count: u64, len: usize) -> (std::ops::Range<usize>, usize) {
+    // A cursor that we never gave out is bounded like one from before many removals.
+    let end = match usize::try_from(cursor) {
+        Ok(0) | Err(_) => len,
+        Ok(end) => end.min(len),
+    };
+    let count = usize::try_from(count.clamp(1, PLACES_MAX)).expect("clamped to 2^20");
+    let start = end.saturating_sub(count);
+    (start..end, start)
+}
+
+/// The reply of the SCAN family: cursor and elements.
+fn page(next: usize, elements: Vec<Reply>) -> Reply {
+    let cursor = Reply::bulk(itoa::Buffer::new().format(next).as_bytes());
+    Reply::Array(vec![cursor, Reply::Array(elements)])
+}
