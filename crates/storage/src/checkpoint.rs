@@ -12,9 +12,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use bytes::Bytes;
 use engine::{Adopt, AdoptCursor, BlockLocation, Engine};
 
-use crate::blocks::{BlockFile, BlockMaps, BlockWriter, Written, is_sound};
+use crate::blocks::{BlockFile, BlockMaps, BlockWriter, Written};
 use crate::dir;
 use crate::error::StorageError;
 use crate::fs::Fs;
@@ -61,33 +62,42 @@ pub struct CheckpointReport {
 }
 
 /// Every block that a snapshot has on disk, for the live engine to exchange its heap copies for.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct Adoption {
-    /// Sorted by block number. All blocks are here, not only those that moved, so that one which an
-    /// earlier adoption missed (RENAME between two slices) is caught by the next.
+    /// Sorted by block number.
     places: Vec<(u64, BlockLocation)>,
     maps: BlockMaps,
-    /// Where the next slice begins; `None` when all is done.
-    cursor: Option<AdoptCursor>,
 }
 
 impl Adoption {
-    fn new(engine: &Engine, maps: BlockMaps) -> Self {
-        Self { places: places(engine), maps, cursor: Some(AdoptCursor::default()) }
+    /// The mapped bytes and the place of a block that lies elsewhere now; `None` if it stays.
+    ///
+    /// Fits [`Engine::adopt`]. All blocks are known, not only those that moved, so that a block which
+    /// an earlier adoption missed (RENAME between two slices) is caught by the next.
+    #[must_use]
+    pub fn place(
+        &self,
+        number: u64,
+        present: Option<BlockLocation>,
+    ) -> Option<(Bytes, BlockLocation)> {
+        let index = self.places.binary_search_by_key(&number, |(number, _)| *number).ok()?;
+        let (_, place) = self.places[index];
+        if present == Some(place) {
+            return None;
+        }
+        Some((self.maps.block(place)?, place))
     }
 
-    /// Lets the next `budget` blocks of the live engine take their mapped bytes. Whether more are to
-    /// follow.
-    pub fn step(&mut self, engine: &mut Engine, budget: usize) -> bool {
-        if let Some(cursor) = self.cursor.take() {
-            let (places, maps) = (&self.places, &self.maps);
-            self.cursor = engine.adopt(cursor, budget, &mut |number, present| {
-                let at = places.binary_search_by_key(&number, |(number, _)| *number).ok()?;
-                let (_, place) = places[at];
-                if present == Some(place) { None } else { Some((maps.block(place)?, place)) }
-            });
-        }
-        self.cursor.is_some()
+    /// Number of blocks.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.places.len()
+    }
+
+    /// Whether there is nothing to adopt.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.places.is_empty()
     }
 }
 
@@ -157,7 +167,7 @@ impl Checkpointer {
             blocks: written.places.len() as u64,
             block_bytes: written.files.iter().map(|file| file.live_bytes).sum(),
             log_needed_from: lsn_before + 1,
-            adoption: Adoption::new(&engine, maps),
+            adoption: Adoption { places: places(&engine), maps },
             cleanup,
         })
     }
@@ -182,7 +192,7 @@ impl Checkpointer {
                 None => true,
                 // A damaged block stays where it is, and its file with it: moving it would give it
                 // a file whose trailer vouches for it.
-                Some(place) => sparse.contains(&place.file) && is_sound(block.bytes),
+                Some(place) => sparse.contains(&place.file),
             };
             // A copied stream shares its blocks with the original.
             if is_due && done.insert(block.number) {
@@ -203,7 +213,7 @@ fn nothing_to_do(base: Loaded) -> CheckpointReport {
         blocks: 0,
         block_bytes: 0,
         log_needed_from: 1,
-        adoption: Adoption::new(&base.engine, base.maps),
+        adoption: Adoption { places: places(&base.engine), maps: base.maps },
         cleanup: Ok(()),
     }
 }

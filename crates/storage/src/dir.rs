@@ -9,16 +9,6 @@ const BLOCK_SUFFIX: &str = ".blk";
 const SNAPSHOT_SUFFIX: &str = ".snap";
 const TEMPORARY_SUFFIX: &str = ".snap.tmp";
 
-/// Held by the one server that works in the directory.
-pub(crate) fn lock(dir: &Path) -> PathBuf {
-    dir.join("LOCK")
-}
-
-/// The directory of the log.
-pub(crate) fn log(dir: &Path) -> PathBuf {
-    dir.join("log")
-}
-
 /// The directory of block files.
 pub(crate) fn blocks(dir: &Path) -> PathBuf {
     dir.join("blocks")

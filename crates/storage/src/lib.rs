@@ -1,7 +1,6 @@
 //! The log, the blocks, the snapshots, recovery and checkpoints: a durable database around the engine.
 
 mod blocks;
-pub mod check;
 pub mod checkpoint;
 mod dir;
 pub mod error;

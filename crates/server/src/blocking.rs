@@ -1,0 +1,187 @@
+//! Blocked readers: who waits on which key, in the order of arrival.
+//!
+//! The registry lives beside the database, under the same lock. It never serves anybody itself: it
+//! says whom a change may concern, and the caller runs the waiting command again.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use engine::{BlockedRead, BlockedReadKind, Op, Touched};
+
+use crate::client::Client;
+
+/// A read that waits.
+#[derive(Debug)]
+pub(crate) struct Waiter {
+    pub(crate) client: Arc<Client>,
+    pub(crate) db: u8,
+    pub(crate) read: BlockedRead,
+}
+
+/// Place in the queue: smaller came earlier.
+pub(crate) type Arrival = u64;
+
+/// A key of one database.
+pub(crate) type Key = (u8, Box<[u8]>);
+
+/// All waiting reads.
+#[derive(Debug, Default)]
+pub(crate) struct Blocking {
+    waiters: BTreeMap<Arrival, Waiter>,
+    by_client: BTreeMap<u64, Arrival>,
+    keys: BTreeMap<Key, KeyQueue>,
+    /// Keys that changed since the last [`Blocking::take_touched`] and have waiters.
+    touched: BTreeSet<Key>,
+    arrivals: Arrival,
+}
+
+/// Who waits on one key. Readers of a group stand in line, as one entry serves one of them; plain
+/// readers are all served.
+#[derive(Debug, Default)]
+struct KeyQueue {
+    plain: BTreeSet<Arrival>,
+    groups: BTreeMap<Box<[u8]>, BTreeSet<Arrival>>,
+}
+
+impl Blocking {
+    /// Puts a read at the end of the queue of each of its keys.
+    pub(crate) fn add(&mut self, waiter: Waiter) {
+        self.arrivals += 1;
+        let arrival = self.arrivals;
+        for (key, _) in &waiter.read.streams {
+            let queue = self.keys.entry((waiter.db, key.clone())).or_default();
+            match &waiter.read.kind {
+                BlockedReadKind::Plain => queue.plain.insert(arrival),
+                BlockedReadKind::Group { group, .. } => {
+                    queue.groups.entry(group.clone()).or_default().insert(arrival)
+                }
+            };
+        }
+        self.by_client.insert(waiter.client.id, arrival);
+        self.waiters.insert(arrival, waiter);
+    }
+
+    /// Takes a client out of all queues; `None` if it is not waiting (any more).
+    pub(crate) fn remove_client(&mut self, client: u64) -> Option<Waiter> {
+        self.by_client.get(&client).copied().and_then(|arrival| self.remove(arrival))
+    }
+
+    /// Takes a waiter out of all queues.
+    fn remove(&mut self, arrival: Arrival) -> Option<Waiter> {
+        let waiter = self.take(arrival)?;
+        self.forget(arrival, &waiter);
+        Some(waiter)
+    }
+
+    /// Takes a waiter in hand while its command runs again; its places in the queues stay.
+    pub(crate) fn take(&mut self, arrival: Arrival) -> Option<Waiter> {
+        self.waiters.remove(&arrival)
+    }
+
+    /// It goes on waiting.
+    pub(crate) fn put_back(&mut self, arrival: Arrival, waiter: Waiter) {
+        self.waiters.insert(arrival, waiter);
+    }
+
+    /// It waits no more: gives up its places.
+    pub(crate) fn forget(&mut self, arrival: Arrival, waiter: &Waiter) {
+        self.by_client.remove(&waiter.client.id);
+        for (key, _) in &waiter.read.streams {
+            let key = (waiter.db, key.clone());
+            let Some(queue) = self.keys.get_mut(&key) else { continue };
+            match &waiter.read.kind {
+                BlockedReadKind::Plain => {
+                    queue.plain.remove(&arrival);
+                }
+                BlockedReadKind::Group { group, .. } => {
+                    if let Some(line) = queue.groups.get_mut(group) {
+                        line.remove(&arrival);
+                        if line.is_empty() {
+                            queue.groups.remove(group);
+                        }
+                    }
+                }
+            }
+            if queue.plain.is_empty() && queue.groups.is_empty() {
+                self.keys.remove(&key);
+            }
+        }
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.waiters.len()
+    }
+
+    /// Notes what a change may concern. Costs one test while nobody waits.
+    pub(crate) fn note(&mut self, op: &Op<'_>) {
+        if self.keys.is_empty() || !may_concern(op) {
+            return;
+        }
+        match op.touched() {
+            Touched::Nothing => {}
+            Touched::Key(db, key) => self.note_key(db, key),
+            Touched::Keys(first, second) => {
+                self.note_key(first.0, first.1);
+                self.note_key(second.0, second.1);
+            }
+            Touched::Db(db) => self.note_all(|waited| waited == db),
+            Touched::Dbs(first, second) => {
+                self.note_all(|waited| waited == first || waited == second);
+            }
+            Touched::Everything => self.note_all(|_| true),
+        }
+    }
+
+    fn note_key(&mut self, db: u8, key: &[u8]) {
+        let key = (db, key.into());
+        if self.keys.contains_key(&key) {
+            self.touched.insert(key);
+        }
+    }
+
+    fn note_all(&mut self, concerned: impl Fn(u8) -> bool) {
+        self.touched.extend(self.keys.keys().filter(|(db, _)| concerned(*db)).cloned());
+    }
+
+    /// A key that changed since the last call and still has waiters.
+    pub(crate) fn take_touched(&mut self) -> Option<Key> {
+        self.touched.pop_first()
+    }
+
+    /// The plain readers of a key: a new entry serves all of them.
+    pub(crate) fn plain(&self, key: &Key) -> Vec<Arrival> {
+        self.keys.get(key).map(|queue| queue.plain.iter().copied().collect()).unwrap_or_default()
+    }
+
+    /// The groups with readers in line for a key.
+    pub(crate) fn groups(&self, key: &Key) -> Vec<Box<[u8]>> {
+        self.keys.get(key).map(|queue| queue.groups.keys().cloned().collect()).unwrap_or_default()
+    }
+
+    /// The next in a group's line behind `after` (0 for the first). Once one of a line goes
+    /// empty-handed, so would all behind it.
+    pub(crate) fn next_in_line(&self, key: &Key, group: &[u8], after: Arrival) -> Option<Arrival> {
+        let line = self.keys.get(key)?.groups.get(group)?;
+        line.range(after + 1..).next().copied()
+    }
+}
+
+/// Whether a change can give a blocked reader an answer: new entries, or the loss of what it waits
+/// on. What a delivery changes about a group does not, or serving one reader would look at all the
+/// others again.
+fn may_concern(op: &Op<'_>) -> bool {
+    !matches!(
+        op,
+        Op::Deliver { .. }
+            | Op::Redeliver { .. }
+            | Op::Claim { .. }
+            | Op::Ack { .. }
+            | Op::ConsumerCreate { .. }
+            | Op::ConsumerDelete { .. }
+            | Op::ConsumerSeen { .. }
+            | Op::StreamTrim { .. }
+            | Op::StreamDelete { .. }
+            | Op::Expire { .. }
+            | Op::HashDelete { .. }
+    )
+}

@@ -1,0 +1,101 @@
+//! Asking for checkpoints and waiting for them: BGSAVE, SAVE, BGREWRITEAOF, and the log's size.
+
+use std::time::Duration;
+
+use parking_lot::{Condvar, Mutex};
+use tokio::sync::watch;
+
+/// Between those who want a checkpoint and the thread that makes it.
+#[derive(Debug)]
+pub(crate) struct Checkpoints {
+    asked: Mutex<Asked>,
+    ask: Condvar,
+    state: watch::Sender<CheckpointState>,
+}
+
+#[derive(Debug, Default)]
+struct Asked {
+    checkpoint: bool,
+    stop: bool,
+}
+
+/// What there is to know about checkpoints.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct CheckpointState {
+    /// Checkpoints begun so far.
+    pub(crate) begun: u64,
+    /// Checkpoints ended so far, one way or the other. One runs while this is less than `begun`.
+    pub(crate) ended: u64,
+    /// The last one failed.
+    pub(crate) failed: bool,
+    /// Unix seconds of the last good one, or of the start.
+    pub(crate) last_at: u64,
+    /// How long the last good one took.
+    pub(crate) last_time: Option<Duration>,
+}
+
+impl CheckpointState {
+    pub(crate) fn is_running(&self) -> bool {
+        self.ended < self.begun
+    }
+}
+
+impl Checkpoints {
+    /// No checkpoint yet; LASTSAVE answers the start of the server until there is one.
+    pub(crate) fn new(started_at: u64) -> Self {
+        let state = CheckpointState { last_at: started_at, ..CheckpointState::default() };
+        Self { asked: Mutex::default(), ask: Condvar::new(), state: watch::Sender::new(state) }
+    }
+
+    pub(crate) fn state(&self) -> CheckpointState {
+        *self.state.borrow()
+    }
+
+    /// Asks for a checkpoint of everything recorded by now; one that runs already does not count.
+    pub(crate) fn request(&self) {
+        self.asked.lock().checkpoint = true;
+        self.ask.notify_one();
+    }
+
+    /// Ends the thread once it is idle.
+    pub(crate) fn stop(&self) {
+        self.asked.lock().stop = true;
+        self.ask.notify_one();
+    }
+
+    /// For the thread: waits for a request and marks the checkpoint as running. False: stop.
+    pub(crate) fn next(&self) -> bool {
+        let mut asked = self.asked.lock();
+        while !asked.checkpoint && !asked.stop {
+            self.ask.wait(&mut asked);
+        }
+        if asked.stop {
+            return false;
+        }
+        asked.checkpoint = false;
+        self.state.send_modify(|state| state.begun += 1);
+        true
+    }
+
+    /// For the thread: the checkpoint has ended. `at` is in Unix seconds.
+    pub(crate) fn ended(&self, good: bool, at: u64, time: Duration) {
+        self.state.send_modify(|state| {
+            state.ended += 1;
+            state.failed = !good;
+            if good {
+                state.last_at = at;
+                state.last_time = Some(time);
+            }
+        });
+    }
+
+    /// Waits for a checkpoint that begins after this call. True if it was good.
+    pub(crate) fn wait(&self) -> impl Future<Output = bool> + Send + use<> {
+        let mut state = self.state.subscribe();
+        let after = state.borrow().begun;
+        async move {
+            let ended = state.wait_for(|state| after < state.ended).await;
+            ended.is_ok_and(|state| !state.failed)
+        }
+    }
+}

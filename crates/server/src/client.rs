@@ -1,0 +1,248 @@
+//! What the whole server knows of one connection. The connection's own task keeps the rest in its
+//! [`Session`](crate::session::Session).
+
+use std::collections::BTreeMap;
+use std::io;
+use std::os::fd::AsRawFd;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU8, AtomicU32, AtomicU64, Ordering};
+
+use parking_lot::Mutex;
+use tokio::net::{TcpStream, UnixStream};
+use tokio::sync::Notify;
+
+use crate::output::Output;
+use crate::worker::Worker;
+
+/// A connected socket of either family.
+#[derive(Debug)]
+pub(crate) enum Socket {
+    Tcp(TcpStream),
+    Unix(UnixStream),
+}
+
+impl Socket {
+    pub(crate) fn try_read(&self, buffer: &mut [u8]) -> io::Result<usize> {
+        match self {
+            Socket::Tcp(stream) => stream.try_read(buffer),
+            Socket::Unix(stream) => stream.try_read(buffer),
+        }
+    }
+
+    fn try_write(&self, bytes: &[u8]) -> io::Result<usize> {
+        match self {
+            Socket::Tcp(stream) => stream.try_write(bytes),
+            Socket::Unix(stream) => stream.try_write(bytes),
+        }
+    }
+
+    pub(crate) fn fd(&self) -> i32 {
+        match self {
+            Socket::Tcp(stream) => stream.as_raw_fd(),
+            Socket::Unix(stream) => stream.as_raw_fd(),
+        }
+    }
+
+    pub(crate) async fn readable(&self) -> io::Result<()> {
+        match self {
+            Socket::Tcp(stream) => stream.readable().await,
+            Socket::Unix(stream) => stream.readable().await,
+        }
+    }
+
+    pub(crate) async fn writable(&self) -> io::Result<()> {
+        match self {
+            Socket::Tcp(stream) => stream.writable().await,
+            Socket::Unix(stream) => stream.writable().await,
+        }
+    }
+}
+
+/// One connected client, shared by its task, its worker's flush task and whoever looks at or serves
+/// it from elsewhere (CLIENT LIST, CLIENT KILL, a write that it waits for).
+#[derive(Debug)]
+pub(crate) struct Client {
+    pub(crate) id: u64,
+    pub(crate) socket: Socket,
+    pub(crate) addr: String,
+    pub(crate) local_addr: String,
+    pub(crate) worker: Arc<Worker>,
+    pub(crate) created_ms: u64,
+    output: Mutex<Output>,
+    /// Wakes the connection's task: it was served, killed, or has room to send again.
+    pub(crate) wake: Notify,
+    /// Whether the client stands in its worker's flush list.
+    pub(crate) queued: AtomicBool,
+    /// The last round of the flush task that kept the client for the next one.
+    pub(crate) held_in_round: AtomicU64,
+    /// The kernel took less than was ready; the task waits for the socket.
+    pub(crate) stalled: AtomicBool,
+    killed: AtomicBool,
+    /// A key that it watches was changed.
+    pub(crate) watch_broken: AtomicBool,
+    pub(crate) facts: Facts,
+}
+
+/// What CLIENT LIST tells, kept where it can be read without asking the task.
+#[derive(Debug, Default)]
+pub(crate) struct Facts {
+    pub(crate) names: Mutex<Names>,
+    pub(crate) db: AtomicU8,
+    /// 2 or 3.
+    pub(crate) version: AtomicU8,
+    /// Queued commands of a MULTI, -1 outside.
+    pub(crate) multi: AtomicI64,
+    pub(crate) watching: AtomicU32,
+    pub(crate) blocked: AtomicBool,
+    pub(crate) no_evict: AtomicBool,
+    pub(crate) no_touch: AtomicBool,
+    pub(crate) last_active_ms: AtomicU64,
+    /// Bytes of a request that has not arrived whole.
+    pub(crate) query_bytes: AtomicU64,
+    /// Full name of the last command.
+    pub(crate) command: Mutex<&'static str>,
+}
+
+/// Names that the client gave itself.
+#[derive(Debug, Default, Clone)]
+pub(crate) struct Names {
+    pub(crate) name: Vec<u8>,
+    pub(crate) lib_name: Vec<u8>,
+    pub(crate) lib_version: Vec<u8>,
+}
+
+/// How far a flush came.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Flushed {
+    /// Nothing is left.
+    All,
+    /// The rest waits for its records to be safe.
+    Gated,
+    /// The rest waits for the socket, which the connection's task does.
+    Stalled,
+    /// The peer is gone.
+    Broken,
+}
+
+impl Client {
+    pub(crate) fn new(
+        id: u64,
+        socket: Socket,
+        addr: String,
+        local_addr: String,
+        worker: Arc<Worker>,
+        now: u64,
+    ) -> Self {
+        let facts = Facts::default();
+        facts.version.store(2, Ordering::Relaxed);
+        facts.multi.store(-1, Ordering::Relaxed);
+        facts.last_active_ms.store(now, Ordering::Relaxed);
+        *facts.command.lock() = "NULL";
+        Self {
+            id,
+            socket,
+            addr,
+            local_addr,
+            worker,
+            created_ms: now,
+            output: Mutex::default(),
+            wake: Notify::new(),
+            queued: AtomicBool::new(false),
+            held_in_round: AtomicU64::new(0),
+            stalled: AtomicBool::new(false),
+            killed: AtomicBool::new(false),
+            watch_broken: AtomicBool::new(false),
+            facts,
+        }
+    }
+
+    /// Adds replies and puts the client into its worker's next flush.
+    pub(crate) fn send(self: &Arc<Self>, write: impl FnOnce(&mut Output)) {
+        write(&mut self.output.lock());
+        self.worker.submit(self);
+    }
+
+    /// Bytes of replies that have not left.
+    pub(crate) fn output_len(&self) -> usize {
+        self.output.lock().len()
+    }
+
+    /// Memory behind those replies.
+    pub(crate) fn output_capacity(&self) -> usize {
+        self.output.lock().capacity()
+    }
+
+    /// Sends what may leave when everything up to `safe` is safe.
+    pub(crate) fn flush(&self, safe: u64) -> Flushed {
+        if self.is_killed() {
+            return Flushed::Broken;
+        }
+        let mut output = self.output.lock();
+        loop {
+            let ready = output.ready(safe);
+            if ready.is_empty() {
+                return if output.is_empty() { Flushed::All } else { Flushed::Gated };
+            }
+            match self.socket.try_write(ready) {
+                Ok(0) => return Flushed::Broken,
+                Ok(count) => {
+                    self.worker.counters.net_output_bytes.add(count as u64);
+                    self.worker.counters.writes_processed.add(1);
+                    output.advance(count);
+                }
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                    self.stalled.store(true, Ordering::Release);
+                    return Flushed::Stalled;
+                }
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(_) => return Flushed::Broken,
+            }
+        }
+    }
+
+    /// Ends the connection without sending what is left.
+    pub(crate) fn kill(&self) {
+        self.killed.store(true, Ordering::Release);
+        self.output.lock().clear();
+        self.wake.notify_one();
+    }
+
+    pub(crate) fn is_killed(&self) -> bool {
+        self.killed.load(Ordering::Acquire)
+    }
+}
+
+/// All connected clients by ID.
+#[derive(Debug, Default)]
+pub(crate) struct Clients {
+    connected: Mutex<BTreeMap<u64, Arc<Client>>>,
+    next_id: AtomicU64,
+}
+
+impl Clients {
+    /// IDs rise from 1 and are never used again.
+    pub(crate) fn next_id(&self) -> u64 {
+        self.next_id.fetch_add(1, Ordering::Relaxed) + 1
+    }
+
+    pub(crate) fn add(&self, client: Arc<Client>) {
+        self.connected.lock().insert(client.id, client);
+    }
+
+    pub(crate) fn remove(&self, id: u64) {
+        self.connected.lock().remove(&id);
+    }
+
+    pub(crate) fn get(&self, id: u64) -> Option<Arc<Client>> {
+        self.connected.lock().get(&id).cloned()
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.connected.lock().len()
+    }
+
+    /// Everyone in order of arrival.
+    pub(crate) fn all(&self) -> Vec<Arc<Client>> {
+        self.connected.lock().values().cloned().collect()
+    }
+}

@@ -1,0 +1,169 @@
+//! CLIENT: commands about connections.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+use bytes::Bytes;
+use engine::{CommandError, Reply};
+use protocol::{ClientCommand, ClientKind, ClientList, KillFilter, WakeReason};
+
+use crate::client::{Client, Socket};
+use crate::execute::{Answer, Delivery, Executor, Outcome};
+use crate::introspect::{ClientFlags, ClientRow, client_list};
+
+impl Executor<'_> {
+    pub(crate) fn client_command(&mut self, command: &ClientCommand<'_>) -> Outcome {
+        match command {
+            ClientCommand::Id => Outcome::from(Reply::count(self.client.id)),
+            ClientCommand::Info => self.client_info().into(),
+            ClientCommand::List(filter) => self.client_list(filter).into(),
+            ClientCommand::SetName { name } => {
+                self.client.facts.names.lock().name = name.to_vec();
+                Outcome::from(Reply::Ok)
+            }
+            ClientCommand::GetName => self.client_name().into(),
+            ClientCommand::SetLibName { name } => {
+                self.client.facts.names.lock().lib_name = name.to_vec();
+                Outcome::from(Reply::Ok)
+            }
+            ClientCommand::SetLibVersion { version } => {
+                self.client.facts.names.lock().lib_version = version.to_vec();
+                Outcome::from(Reply::Ok)
+            }
+            ClientCommand::KillAddress { address } => self.kill_address(address).into(),
+            ClientCommand::Kill(filter) => self.kill(filter).into(),
+            ClientCommand::Unblock { id, reason } => self.unblock(*id, *reason).into(),
+            ClientCommand::NoEvict { on } => {
+                self.client.facts.no_evict.store(*on, Ordering::Relaxed);
+                Outcome::from(Reply::Ok)
+            }
+            ClientCommand::NoTouch { on } => {
+                self.client.facts.no_touch.store(*on, Ordering::Relaxed);
+                Outcome::from(Reply::Ok)
+            }
+            ClientCommand::Reply(mode) => {
+                self.session.reply_mode = *mode;
+                self.session.skip_next = false;
+                Outcome::from(Reply::Ok)
+            }
+            ClientCommand::Pause { .. } | ClientCommand::Unpause => {
+                Outcome::from(CommandError::Fixed("ERR CLIENT PAUSE is not supported"))
+            }
+        }
+    }
+
+    fn client_name(&self) -> Reply {
+        let names = self.client.facts.names.lock();
+        if names.name.is_empty() { Reply::Nil } else { Reply::bulk(&names.name) }
+    }
+
+    fn client_info(&self) -> Reply {
+        let row = self.row(self.client);
+        Reply::Bulk(Bytes::from(client_list([&row])))
+    }
+
+    fn client_list(&self, filter: &ClientList) -> Reply {
+        let wanted = |client: &Arc<Client>| {
+            filter.ids.as_ref().is_none_or(|ids| ids.contains(&client.id))
+                && filter.kind.is_none_or(|kind| kind == ClientKind::Normal)
+        };
+        let clients = self.shared.clients.all();
+        let rows: Vec<_> =
+            clients.iter().filter(|client| wanted(client)).map(|client| self.row(client)).collect();
+        Reply::Bulk(Bytes::from(client_list(&rows)))
+    }
+
+    fn row(&self, client: &Arc<Client>) -> ClientRow {
+        let facts = &client.facts;
+        let names = facts.names.lock().clone();
+        let text = |bytes: Vec<u8>| String::from_utf8_lossy(&bytes).into_owned();
+        let output_bytes = client.output_len() as u64;
+        let multi = facts.multi.load(Ordering::Relaxed);
+        ClientRow {
+            id: client.id,
+            addr: client.addr.clone(),
+            laddr: client.local_addr.clone(),
+            fd: client.socket.fd(),
+            name: text(names.name),
+            age_seconds: self.now.saturating_sub(client.created_ms) / 1000,
+            idle_seconds: self.now.saturating_sub(facts.last_active_ms.load(Ordering::Relaxed))
+                / 1000,
+            flags: ClientFlags {
+                blocked: facts.blocked.load(Ordering::Relaxed),
+                in_multi: 0 <= multi,
+                watch_broken: client.watch_broken.load(Ordering::Relaxed),
+                unix_socket: matches!(client.socket, Socket::Unix(_)),
+                closing_after_reply: client.is_killed(),
+                no_evict: facts.no_evict.load(Ordering::Relaxed),
+                no_touch: facts.no_touch.load(Ordering::Relaxed),
+                ..ClientFlags::default()
+            },
+            db: facts.db.load(Ordering::Relaxed),
+            multi: u64::try_from(multi).ok(),
+            query_bytes: facts.query_bytes.load(Ordering::Relaxed),
+            output_bytes,
+            output_buffer_bytes: client.output_capacity() as u64,
+            command: (*facts.command.lock()).to_owned(),
+            protocol: facts.version.load(Ordering::Relaxed),
+            lib_name: text(names.lib_name),
+            lib_ver: text(names.lib_version),
+            ..ClientRow::default()
+        }
+    }
+
+    fn kill_address(&mut self, address: &[u8]) -> Result<Reply, CommandError> {
+        let clients = self.shared.clients.all();
+        let Some(client) = clients.iter().find(|client| client.addr.as_bytes() == address) else {
+            return Err(CommandError::Fixed("ERR No such client"));
+        };
+        self.end(client);
+        Ok(Reply::Ok)
+    }
+
+    fn kill(&mut self, filter: &KillFilter<'_>) -> Result<Reply, CommandError> {
+        if let Some(user) = filter.user
+            && user != b"default"
+        {
+            let text = [b"ERR No such user '", user, b"'"].concat();
+            return Err(CommandError::Text(text.into()));
+        }
+        let age_ms = |client: &Client| self.now.saturating_sub(client.created_ms);
+        let wanted = |client: &Arc<Client>| {
+            filter.id.is_none_or(|id| id == client.id)
+                && filter.address.is_none_or(|addr| addr == client.addr.as_bytes())
+                && filter.local_address.is_none_or(|addr| addr == client.local_addr.as_bytes())
+                && filter.kind.is_none_or(|kind| kind == ClientKind::Normal)
+                && filter.age_min_secs.is_none_or(|age| age <= age_ms(client) / 1000)
+                && !(filter.skip_me && client.id == self.client.id)
+        };
+        let doomed: Vec<_> = self.shared.clients.all().into_iter().filter(wanted).collect();
+        for client in &doomed {
+            self.end(client);
+        }
+        Ok(Reply::count(doomed.len()))
+    }
+
+    /// Ends a connection; one's own only after the reply.
+    fn end(&mut self, client: &Arc<Client>) {
+        if client.id == self.client.id {
+            self.session.closing = true;
+        } else {
+            client.kill();
+        }
+    }
+
+    fn unblock(&mut self, id: u64, reason: WakeReason) -> Reply {
+        let Some(waiter) = self.core.blocking.remove_client(id) else {
+            return Reply::Integer(0);
+        };
+        let reply = match reason {
+            WakeReason::Timeout => Ok(Reply::NilArray),
+            WakeReason::Error => {
+                Err(CommandError::Fixed("UNBLOCKED client unblocked via CLIENT UNBLOCK"))
+            }
+        };
+        let answer = Answer { reply, depends: 0 };
+        self.deliveries.push(Delivery { client: waiter.client, answer });
+        Reply::Integer(1)
+    }
+}

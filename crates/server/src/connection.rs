@@ -1,0 +1,458 @@
+//! One connection: read, decode, execute a batch under one lock, encode, hand over for sending.
+
+use std::cell::RefCell;
+use std::future::{Future, pending};
+use std::io;
+use std::ops::Range;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use engine::Reply;
+use protocol::{Decoder, Limits, ProtocolError, ReplyMode, Version};
+use tokio::time::{Instant, sleep_until};
+
+use crate::client::{Client, Flushed};
+use crate::config::{Reader, Settings};
+use crate::core::{Shared, Stopping};
+use crate::execute::{Answer, Executor, Outcome, Parsed, deliver, encode};
+use crate::session::{Session, leave};
+
+/// Requests run under one hold of the lock, at most: others wait no longer than this takes.
+const BATCH_REQUESTS_MAX: usize = 512;
+
+/// Bytes read at once. A pipelining client's share of a sweep; also what one thread keeps for it.
+const READ_BYTES: usize = 64 * 1024;
+
+/// A client with so many unsent bytes of replies is not read from until it has taken some.
+const UNSENT_BYTES_PAUSE: usize = 1024 * 1024;
+
+/// Bytes kept from a client that waits in a blocking command.
+const BLOCKED_BYTES_MAX: usize = 1024 * 1024;
+
+thread_local! {
+    /// Where requests are read to. A request that arrives whole is executed from here, so an idle
+    /// connection owns no read buffer at all.
+    static SCRATCH: RefCell<Vec<u8>> = RefCell::new(vec![0; READ_BYTES]);
+}
+
+/// What a connection waits for beside its socket.
+enum Wait {
+    /// Nothing: it executes what arrives.
+    Nothing,
+    /// To be served, or for its time to run out.
+    Blocked { deadline: Option<Instant> },
+    /// For an answer from elsewhere.
+    Later(Pin<Box<dyn Future<Output = Answer> + Send>>),
+}
+
+struct Connection {
+    shared: Arc<Shared>,
+    client: Arc<Client>,
+    session: Session,
+    decoder: Decoder,
+    /// What has arrived of a request that is not whole, or stands behind one that waits.
+    buffer: Vec<u8>,
+    wait: Wait,
+    stopping: Stopping,
+    /// Where the arguments of the requests of a batch lie; kept for its memory.
+    positions: Vec<Range<usize>>,
+    config: Reader,
+}
+
+/// Why a connection is over.
+struct Over;
+
+/// Serves one client until either side ends the connection.
+pub(crate) async fn serve(shared: Arc<Shared>, client: Arc<Client>) {
+    let mut config = shared.config.reader();
+    let authenticated = config.settings().password.is_none();
+    let mut connection = Connection {
+        stopping: shared.stopping(),
+        decoder: Decoder::new(limits(config.settings(), authenticated)),
+        session: Session::new(authenticated),
+        shared,
+        client,
+        buffer: Vec::new(),
+        wait: Wait::Nothing,
+        positions: Vec::new(),
+        config,
+    };
+    while connection.step().await.is_ok() {}
+    connection.close().await;
+}
+
+fn limits(settings: &Settings, authenticated: bool) -> Limits {
+    if authenticated {
+        Limits::new(usize::try_from(settings.bulk_bytes_max).unwrap_or(usize::MAX))
+    } else {
+        Limits::unauthenticated()
+    }
+}
+
+impl Connection {
+    /// Waits for one event and does what it asks for.
+    async fn step(&mut self) -> Result<(), Over> {
+        let may_read = match self.wait {
+            Wait::Nothing => self.client.output_len() < UNSENT_BYTES_PAUSE,
+            _ => self.buffer.len() < BLOCKED_BYTES_MAX,
+        };
+        let stalled = self.client.stalled.load(Ordering::Acquire);
+        let client = self.client.clone();
+        tokio::select! {
+            biased;
+            () = client.wake.notified() => {}
+            () = self.stopping.wait() => return Err(Over),
+            result = client.socket.writable(), if stalled => {
+                result.map_err(|_| Over)?;
+                self.client.stalled.store(false, Ordering::Release);
+                self.client.worker.submit(&self.client);
+            }
+            answer = wait(&mut self.wait) => self.waited(answer),
+            result = client.socket.readable(), if may_read => {
+                result.map_err(|_| Over)?;
+                self.read()?;
+            }
+        }
+        self.go_on()
+    }
+
+    /// After an event: notices an end, and executes what had to wait.
+    fn go_on(&mut self) -> Result<(), Over> {
+        if self.client.is_killed() {
+            return Err(Over);
+        }
+        if let Wait::Blocked { .. } = self.wait
+            && !self.client.facts.blocked.load(Ordering::Acquire)
+        {
+            self.wait = Wait::Nothing;
+        }
+        if matches!(self.wait, Wait::Nothing) && !self.buffer.is_empty() {
+            self.execute_buffer();
+        }
+        if self.session.closing { Err(Over) } else { Ok(()) }
+    }
+
+    /// Takes what the socket has and executes what is whole.
+    fn read(&mut self) -> Result<(), Over> {
+        if self.buffer.is_empty() && matches!(self.wait, Wait::Nothing) {
+            SCRATCH.with_borrow_mut(|scratch| {
+                let count = self.receive(scratch)?;
+                let done = self.execute(&mut scratch[..count]);
+                self.buffer.extend_from_slice(&scratch[done..count]);
+                Ok(())
+            })?;
+        } else {
+            let len = self.buffer.len();
+            let more = self.decoder.needed().unwrap_or(0).clamp(READ_BYTES, 16 * READ_BYTES);
+            self.buffer.resize(len + more, 0);
+            let mut buffer = std::mem::take(&mut self.buffer);
+            let count = self.receive(&mut buffer[len..]);
+            buffer.truncate(len + *count.as_ref().unwrap_or(&0));
+            self.buffer = buffer;
+            count?;
+        }
+        let held = self.buffer.len();
+        self.client.facts.query_bytes.store(held as u64, Ordering::Relaxed);
+        if self.config.settings().query_buffer_bytes_max < held as u64 {
+            tracing::warn!(client = self.client.id, bytes = held, "query buffer limit: closing");
+            return Err(Over);
+        }
+        Ok(())
+    }
+
+    /// One read; 0 bytes when the socket had nothing after all.
+    fn receive(&self, into: &mut [u8]) -> Result<usize, Over> {
+        match self.client.socket.try_read(into) {
+            Ok(0) => Err(Over),
+            Ok(count) => {
+                let counters = &self.client.worker.counters;
+                counters.net_input_bytes.add(count as u64);
+                counters.reads_processed.add(1);
+                let now = self.shared.clock.cached();
+                self.client.facts.last_active_ms.store(now, Ordering::Relaxed);
+                Ok(count)
+            }
+            Err(error)
+                if matches!(
+                    error.kind(),
+                    io::ErrorKind::WouldBlock | io::ErrorKind::Interrupted
+                ) =>
+            {
+                Ok(0)
+            }
+            Err(_) => Err(Over),
+        }
+    }
+
+    fn execute_buffer(&mut self) {
+        let mut buffer = std::mem::take(&mut self.buffer);
+        let done = self.execute(&mut buffer);
+        buffer.drain(..done);
+        if buffer.is_empty() && READ_BYTES < buffer.capacity() {
+            buffer = Vec::new();
+        }
+        self.buffer = buffer;
+    }
+
+    /// Executes the whole requests at the start of `bytes`, and returns how many bytes they took.
+    fn execute(&mut self, bytes: &mut [u8]) -> usize {
+        let mut done = 0;
+        while done < bytes.len() && matches!(self.wait, Wait::Nothing) && !self.session.closing {
+            let (batch_len, complete) = self.execute_batch(&mut bytes[done..]);
+            done += batch_len;
+            if complete || UNSENT_BYTES_PAUSE < self.client.output_len() {
+                break;
+            }
+        }
+        done
+    }
+
+    /// Executes up to [`BATCH_REQUESTS_MAX`] requests under one lock. Returns the bytes done with,
+    /// and whether nothing whole is left.
+    fn execute_batch(&mut self, bytes: &mut [u8]) -> (usize, bool) {
+        let Decoded { ends, end, error, complete } = self.decode(bytes);
+        let positions = std::mem::take(&mut self.positions);
+        let bytes = &*bytes;
+        let args: Vec<&[u8]> = positions.iter().map(|range| &bytes[range.clone()]).collect();
+        let run = self.run(&args, &ends);
+        self.positions = positions;
+        self.positions.clear();
+        if let Some(stopped_at) = run {
+            return (stopped_at, true);
+        }
+        if let Some(error) = error {
+            self.refuse(error);
+            return (bytes.len(), true);
+        }
+        (end, complete)
+    }
+
+    /// Finds the requests of a batch. Nothing here needs the lock.
+    fn decode(&mut self, bytes: &mut [u8]) -> Decoded {
+        let mut decoded = Decoded { ends: Vec::new(), end: 0, error: None, complete: true };
+        self.positions.clear();
+        while decoded.end < bytes.len() {
+            let start = decoded.end;
+            match self.decoder.decode(&mut bytes[start..]) {
+                Ok(None) => return decoded,
+                Ok(Some(len)) => {
+                    decoded.end += len;
+                    let arguments = self.decoder.positions();
+                    if arguments.is_empty() {
+                        continue;
+                    }
+                    let moved = arguments.iter().map(|at| at.start + start..at.end + start);
+                    self.positions.extend(moved);
+                    decoded.ends.push((self.positions.len(), decoded.end));
+                    if decoded.ends.len() == BATCH_REQUESTS_MAX {
+                        decoded.complete = false;
+                        return decoded;
+                    }
+                }
+                Err(error) => {
+                    decoded.error = Some(error);
+                    return decoded;
+                }
+            }
+        }
+        decoded
+    }
+
+    /// Runs decoded requests. `Some(end)` if one of them stops the batch: the requests behind it,
+    /// from byte `end` on, are for later.
+    fn run(&mut self, args: &[&[u8]], ends: &[(usize, usize)]) -> Option<usize> {
+        if ends.is_empty() {
+            return None;
+        }
+        let draw = self.shared.draw();
+        let mut first = 0;
+        let parsed: Vec<Parsed<'_>> = ends
+            .iter()
+            .map(|(end, _)| {
+                let parsed = Parsed::new(&args[first..*end], draw);
+                first = *end;
+                parsed
+            })
+            .collect();
+        let mut answers = Vec::with_capacity(parsed.len());
+        let mut stopped_at = None;
+        let shared = self.shared.clone();
+        let was_authenticated = self.session.authenticated;
+        let mut core = shared.core.lock();
+        let mut executor = Executor {
+            shared: &self.shared,
+            core: &mut core,
+            client: &self.client,
+            session: &mut self.session,
+            now: shared.clock.now(),
+            in_exec: false,
+            deliveries: Vec::new(),
+        };
+        for (parsed, (_, end)) in parsed.into_iter().zip(ends) {
+            let outcome = executor.run(parsed);
+            match outcome {
+                Outcome::Answer(answer) => {
+                    if executor.session.takes_reply() {
+                        // HELLO answers in the protocol that it has chosen.
+                        answers.push((answer, executor.session.version));
+                    }
+                }
+                Outcome::Blocked { timeout_ms } => {
+                    let timeout = (timeout_ms != 0).then(|| Duration::from_millis(timeout_ms));
+                    // A time too far to express is as good as none.
+                    let deadline = timeout.and_then(|time| Instant::now().checked_add(time));
+                    self.wait = Wait::Blocked { deadline };
+                    stopped_at = Some(*end);
+                }
+                Outcome::Later(answer) => {
+                    self.wait = Wait::Later(answer);
+                    stopped_at = Some(*end);
+                }
+                Outcome::Silent => {}
+            }
+            if stopped_at.is_some() || executor.session.closing {
+                stopped_at = Some(*end);
+                break;
+            }
+        }
+        let deliveries = std::mem::take(&mut executor.deliveries);
+        drop(core);
+        // From here on others may work: decoding blocks and encoding replies needs no lock.
+        self.send(&answers);
+        deliver(deliveries);
+        if was_authenticated != self.session.authenticated {
+            self.decoder.set_limits(limits(self.config.settings(), self.session.authenticated));
+        }
+        stopped_at
+    }
+
+    fn send(&mut self, answers: &[(Answer, Version)]) {
+        if answers.is_empty() {
+            return;
+        }
+        let limit = self.config.settings().output_limits.normal.hard_bytes;
+        self.client.send(|output| {
+            for (answer, version) in answers {
+                output.push(answer.depends, |out| encode(answer, *version, out));
+            }
+        });
+        let unsent = self.client.output_len() as u64;
+        if limit != 0 && limit < unsent {
+            tracing::warn!(
+                client = self.client.id,
+                bytes = unsent,
+                "output buffer limit: closing"
+            );
+            self.shared.stats.output_limit_disconnections.fetch_add(1, Ordering::Relaxed);
+            self.client.kill();
+        }
+    }
+
+    /// Answers what is no request, then ends the connection.
+    fn refuse(&mut self, error: ProtocolError) {
+        tracing::debug!(client = self.client.id, %error, "protocol error: closing");
+        if let Some(line) = error.reply() {
+            self.client.send(|output| output.push(0, |out| out.extend_from_slice(&line)));
+        }
+        self.session.closing = true;
+    }
+
+    /// The wait is over by itself: the time ran out, or the answer came.
+    fn waited(&mut self, answer: Option<Answer>) {
+        self.wait = Wait::Nothing;
+        let answer = match answer {
+            Some(answer) => answer,
+            None => {
+                let mut core = self.shared.core.lock();
+                if core.blocking.remove_client(self.client.id).is_none() {
+                    // Served in the same moment: the answer is on its way.
+                    return;
+                }
+                Answer { reply: Ok(Reply::NilArray), depends: 0 }
+            }
+        };
+        self.client.facts.blocked.store(false, Ordering::Release);
+        if self.session.takes_reply() {
+            self.send(&[(answer, self.session.version)]);
+        }
+    }
+
+    /// Sends what is still owed, as far as the client takes it, and leaves all registries.
+    async fn close(mut self) {
+        leave(&mut self.shared.core.lock(), &self.client, &mut self.session);
+        if !self.client.is_killed() {
+            // A peer that does not read gets no more than a moment.
+            let _ = tokio::time::timeout(CLOSE_PATIENCE, self.drain()).await;
+        }
+        self.client.kill();
+        self.shared.clients.remove(self.client.id);
+        self.shared.stats.clients.fetch_sub(1, Ordering::Relaxed);
+    }
+
+    async fn drain(&mut self) {
+        loop {
+            let safe = self.shared.safe();
+            match self.client.flush(safe) {
+                Flushed::All | Flushed::Broken => return,
+                Flushed::Stalled => {
+                    if self.client.socket.writable().await.is_err() {
+                        return;
+                    }
+                }
+                // The flush task sends the rest, or this loop does once it is safe.
+                Flushed::Gated => {
+                    self.client.worker.submit(&self.client);
+                    tokio::time::sleep(Duration::from_millis(1)).await;
+                }
+            }
+        }
+    }
+}
+
+/// How long a closing connection may take to read its last replies.
+const CLOSE_PATIENCE: Duration = Duration::from_secs(2);
+
+/// Requests found in a read buffer.
+struct Decoded {
+    /// For each request, the end of its arguments in the list and of its bytes in the buffer.
+    ends: Vec<(usize, usize)>,
+    /// Bytes done with.
+    end: usize,
+    error: Option<ProtocolError>,
+    /// Nothing whole is left behind `end`.
+    complete: bool,
+}
+
+/// Waits for the answer from elsewhere, or the deadline (`None`), or for ever.
+async fn wait(wait: &mut Wait) -> Option<Answer> {
+    match wait {
+        Wait::Later(answer) => Some(answer.await),
+        Wait::Blocked { deadline: Some(deadline) } => {
+            sleep_until(*deadline).await;
+            None
+        }
+        Wait::Blocked { deadline: None } | Wait::Nothing => pending().await,
+    }
+}
+
+impl Session {
+    /// Whether the reply of the command that has just run is to be sent (CLIENT REPLY).
+    fn takes_reply(&mut self) -> bool {
+        match self.reply_mode {
+            ReplyMode::On => true,
+            ReplyMode::Off => false,
+            ReplyMode::Skip => {
+                if self.skip_next {
+                    self.skip_next = false;
+                    self.reply_mode = ReplyMode::On;
+                } else {
+                    // This was the reply of CLIENT REPLY SKIP itself.
+                    self.skip_next = true;
+                }
+                false
+            }
+        }
+    }
+}

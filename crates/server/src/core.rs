@@ -1,0 +1,207 @@
+//! What all connections share: the database with those who wait on it, under one lock, and the ways
+//! to make its records safe.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+
+use parking_lot::Mutex;
+use storage::{Database, Log, RecoveryReport, StorageError};
+use tokio::sync::{Notify, watch};
+
+use crate::blocking::Blocking;
+use crate::checkpoints::Checkpoints;
+use crate::client::Clients;
+use crate::clock::Clock;
+use crate::config::{Config, FsyncPolicy};
+use crate::introspect::process::{ProcessFacts, ProcessMemory};
+use crate::running::Parts;
+use crate::stats::Stats;
+use crate::watch::Watches;
+use crate::worker::{LogThread, Worker};
+
+/// Below this many clients with new replies, a worker syncs the log itself: handing the sync to the
+/// log thread costs two wake-ups, which is more than a lone client waits for anything else.
+const SYNC_INLINE_CLIENTS_MAX: usize = 64;
+
+/// The database and the registries that must change together with it.
+#[derive(Debug)]
+pub(crate) struct Core {
+    pub(crate) database: Database,
+    pub(crate) blocking: Blocking,
+    pub(crate) watches: Watches,
+}
+
+/// The running server.
+#[derive(Debug)]
+pub(crate) struct Shared {
+    pub(crate) core: Mutex<Core>,
+    pub(crate) log: Arc<Log>,
+    pub(crate) log_thread: LogThread,
+    pub(crate) config: Arc<Config>,
+    pub(crate) stats: Arc<Stats>,
+    pub(crate) clock: Arc<Clock>,
+    pub(crate) clients: Clients,
+    pub(crate) workers: Vec<Arc<Worker>>,
+    pub(crate) process: ProcessFacts,
+    pub(crate) checkpoints: Checkpoints,
+    /// A client has sent SHUTDOWN.
+    pub(crate) shutdown: Notify,
+    pub(crate) recovery: RecoveryReport,
+    /// Anonymous memory when the server began to serve, in bytes.
+    pub(crate) memory_at_start: u64,
+    memory_peak: AtomicU64,
+    stop: watch::Sender<bool>,
+    draws: AtomicU64,
+    /// `maxmemory` is reached; kept by housekeeping.
+    over_memory_limit: AtomicBool,
+    /// Set once a commit has failed: the process is on its way out and answers nobody.
+    failed: AtomicBool,
+}
+
+impl Shared {
+    /// What connections share, around a recovered database.
+    pub(crate) fn new(parts: Parts, workers: Vec<Arc<Worker>>) -> Self {
+        let log = Arc::clone(parts.database.log());
+        let core = Core {
+            database: parts.database,
+            blocking: Blocking::default(),
+            watches: Watches::default(),
+        };
+        let started_at = parts.clock.now() / 1000;
+        Self {
+            core: Mutex::new(core),
+            log,
+            log_thread: LogThread::default(),
+            config: parts.config,
+            stats: parts.stats,
+            clock: parts.clock,
+            clients: Clients::default(),
+            workers,
+            process: parts.process,
+            checkpoints: Checkpoints::new(started_at),
+            shutdown: Notify::new(),
+            recovery: parts.recovery,
+            memory_at_start: ProcessMemory::now().anonymous,
+            memory_peak: AtomicU64::new(0),
+            stop: watch::Sender::new(false),
+            draws: AtomicU64::new(parts.random_seed),
+            over_memory_limit: AtomicBool::new(false),
+            failed: AtomicBool::new(false),
+        }
+    }
+
+    /// Makes what is recorded as safe as the policy asks before replies leave, or sees to it that
+    /// somebody does, and returns the LSN up to which replies may leave now. `clients` counts those
+    /// with new replies.
+    pub(crate) fn make_safe(&self, caller: &Arc<Worker>, clients: usize) -> u64 {
+        match self.config.settings().fsync {
+            FsyncPolicy::Always => {
+                if self.log.durable() < self.log.last() {
+                    if clients <= SYNC_INLINE_CLIENTS_MAX {
+                        self.commit();
+                        self.wake_others(caller);
+                    } else {
+                        self.log_thread.request();
+                    }
+                }
+                self.log.durable()
+            }
+            FsyncPolicy::EverySec | FsyncPolicy::No => {
+                if self.log.written() < self.log.last() {
+                    self.check(self.log.write());
+                    self.wake_others(caller);
+                }
+                self.log.written()
+            }
+        }
+    }
+
+    /// The LSN up to which replies may leave.
+    pub(crate) fn safe(&self) -> u64 {
+        match self.config.settings().fsync {
+            FsyncPolicy::Always => self.log.durable(),
+            FsyncPolicy::EverySec | FsyncPolicy::No => self.log.written(),
+        }
+    }
+
+    /// Writes and syncs all records. Does not return if the disk refuses.
+    pub(crate) fn commit(&self) {
+        self.check(self.log.commit());
+    }
+
+    /// A failed write or sync ends the process: memory is ahead of the disk, only recovery knows by
+    /// how much, and a second try could report success for pages that the kernel has dropped.
+    fn check(&self, result: Result<u64, StorageError>) {
+        if let Err(error) = result {
+            self.failed.store(true, Ordering::Release);
+            panic!("{error}");
+        }
+    }
+
+    /// The next number of a SplitMix64 sequence, for commands that choose at random (Steele, Lea and
+    /// Flood, "Fast Splittable Pseudorandom Number Generators", 2014).
+    pub(crate) fn draw(&self) -> u64 {
+        let state = self.draws.fetch_add(0x9e37_79b9_7f4a_7c15, Ordering::Relaxed);
+        let mixed = (state ^ (state >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        let mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        mixed ^ (mixed >> 31)
+    }
+
+    /// Whether writes that need memory are refused.
+    pub(crate) fn is_over_memory_limit(&self) -> bool {
+        self.over_memory_limit.load(Ordering::Relaxed)
+    }
+
+    /// Housekeeping measured the anonymous memory.
+    pub(crate) fn note_memory(&self, bytes: u64) {
+        let limit = self.config.settings().memory_bytes_max;
+        self.over_memory_limit.store(limit != 0 && limit < bytes, Ordering::Relaxed);
+        self.memory_peak.fetch_max(bytes, Ordering::Relaxed);
+    }
+
+    /// The most anonymous memory that was measured.
+    pub(crate) fn memory_peak(&self) -> u64 {
+        self.memory_peak.load(Ordering::Relaxed)
+    }
+
+    /// Lets every worker send what has become safe.
+    pub(crate) fn wake_workers(&self) {
+        for worker in &self.workers {
+            worker.wake();
+        }
+    }
+
+    fn wake_others(&self, caller: &Arc<Worker>) {
+        for worker in self.workers.iter().filter(|worker| !Arc::ptr_eq(worker, caller)) {
+            worker.wake();
+        }
+    }
+
+    /// Asks all connections to end once their replies are out.
+    pub(crate) fn stop(&self) {
+        self.stop.send_replace(true);
+        for client in self.clients.all() {
+            client.wake.notify_one();
+        }
+    }
+
+    /// A view of whether the server is stopping.
+    pub(crate) fn stopping(&self) -> Stopping {
+        Stopping(self.stop.subscribe())
+    }
+
+    pub(crate) fn is_stopping(&self) -> bool {
+        *self.stop.borrow()
+    }
+}
+
+/// Waits for the server to stop.
+#[derive(Debug, Clone)]
+pub(crate) struct Stopping(watch::Receiver<bool>);
+
+impl Stopping {
+    pub(crate) async fn wait(&mut self) {
+        // An error means that the sender is gone, and with it the server.
+        let _ = self.0.wait_for(|stop| *stop).await;
+    }
+}

@@ -1,0 +1,313 @@
+//! One request on its way through the rules: checks that concern every command, then the command.
+
+use std::fmt;
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Instant;
+
+use engine::{
+    BlockedRead, BlockedReadKind, Command, CommandError, Context, Ops, Reply, UnixMillis,
+};
+use protocol::{CommandSpec, Flags, Request, Version};
+
+use crate::blocking::{Arrival, Waiter};
+use crate::client::Client;
+use crate::core::{Core, Shared};
+use crate::session::Session;
+use crate::stats::CommandCounters;
+
+/// Runs the requests of one batch while the core is locked.
+pub(crate) struct Executor<'e> {
+    pub(crate) shared: &'e Arc<Shared>,
+    pub(crate) core: &'e mut Core,
+    pub(crate) client: &'e Arc<Client>,
+    pub(crate) session: &'e mut Session,
+    /// The instant of the batch.
+    pub(crate) now: UnixMillis,
+    /// Inside EXEC nothing blocks and nobody is served.
+    pub(crate) in_exec: bool,
+    /// Other clients' replies that this batch brought about.
+    pub(crate) deliveries: Vec<Delivery>,
+}
+
+/// A reply and the LSN that must be safe before it leaves.
+#[derive(Debug)]
+pub(crate) struct Answer {
+    pub(crate) reply: Result<Reply, CommandError>,
+    pub(crate) depends: u64,
+}
+
+/// The answer to a reader that waited.
+#[derive(Debug)]
+pub(crate) struct Delivery {
+    pub(crate) client: Arc<Client>,
+    pub(crate) answer: Answer,
+}
+
+/// What running a request came to.
+pub(crate) enum Outcome {
+    /// Answer now.
+    Answer(Answer),
+    /// The client waits in [`Blocking`](crate::blocking::Blocking), for so many milliseconds (0: without limit).
+    Blocked { timeout_ms: u64 },
+    /// The answer comes from elsewhere; the connection waits for it.
+    Later(Pin<Box<dyn Future<Output = Answer> + Send>>),
+    /// No answer at all (SHUTDOWN).
+    Silent,
+}
+
+impl fmt::Debug for Outcome {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Outcome::Answer(answer) => f.debug_tuple("Answer").field(answer).finish(),
+            Outcome::Blocked { timeout_ms } => f.debug_tuple("Blocked").field(timeout_ms).finish(),
+            Outcome::Later(_) => f.write_str("Later"),
+            Outcome::Silent => f.write_str("Silent"),
+        }
+    }
+}
+
+impl Outcome {
+    pub(crate) fn answer(reply: Reply, depends: u64) -> Self {
+        Outcome::Answer(Answer { reply: Ok(reply), depends })
+    }
+
+    /// For a place where nothing can wait: the answer of a read that waits is null.
+    pub(crate) fn into_answer(self) -> Answer {
+        match self {
+            Outcome::Answer(answer) => answer,
+            Outcome::Blocked { .. } | Outcome::Later(_) | Outcome::Silent => {
+                Answer { reply: Ok(Reply::NilArray), depends: 0 }
+            }
+        }
+    }
+}
+
+impl From<Reply> for Outcome {
+    fn from(reply: Reply) -> Self {
+        Outcome::answer(reply, 0)
+    }
+}
+
+impl From<CommandError> for Outcome {
+    fn from(error: CommandError) -> Self {
+        Outcome::Answer(Answer { reply: Err(error), depends: 0 })
+    }
+}
+
+impl From<Result<Reply, CommandError>> for Outcome {
+    fn from(result: Result<Reply, CommandError>) -> Self {
+        Outcome::Answer(Answer { reply: result, depends: 0 })
+    }
+}
+
+/// A request as the wire gave it: the command found in the table, and its arguments parsed.
+pub(crate) struct Parsed<'a> {
+    pub(crate) args: &'a [&'a [u8]],
+    pub(crate) request: Result<(&'static CommandSpec, Result<Request<'a>, CommandError>), CommandError>,
+}
+
+impl<'a> Parsed<'a> {
+    /// Parses what needs neither lock nor state.
+    pub(crate) fn new(args: &'a [&'a [u8]], draw: u64) -> Self {
+        let request = protocol::resolve(args).map(|spec| (spec, protocol::parse(spec, args, draw)));
+        Self { args, request }
+    }
+}
+
+impl Executor<'_> {
+    /// Runs one request of the client: the checks in Redis's order, then the command.
+    pub(crate) fn run(&mut self, parsed: Parsed<'_>) -> Outcome {
+        let (spec, request) = match parsed.request {
+            Ok(found) => found,
+            Err(error) => {
+                self.abort_transaction();
+                return self.refused(error);
+            }
+        };
+        if let Err(error) = self.admit(spec) {
+            self.abort_transaction();
+            self.counters(spec).rejected();
+            return self.refused(error);
+        }
+        *self.client.facts.command.lock() = spec.name;
+        if self.session.transaction.is_some() && !crate::transaction::runs_at_once(spec.name) {
+            return Outcome::from(self.queue(spec, parsed.args));
+        }
+        match request {
+            Ok(request) => self.run_request(spec, request),
+            Err(error) => {
+                self.counters(spec).failed();
+                self.refused(error)
+            }
+        }
+    }
+
+    fn refused(&self, error: CommandError) -> Outcome {
+        self.shared.stats.count_error(&error.text());
+        Outcome::from(error)
+    }
+
+    fn counters(&self, spec: &CommandSpec) -> &CommandCounters {
+        &self.client.worker.counters.commands[spec.index()]
+    }
+
+    /// Checks that need no look at the arguments.
+    fn admit(&self, spec: &CommandSpec) -> Result<(), CommandError> {
+        if !self.session.authenticated && !spec.flags.contains(Flags::NO_AUTH) {
+            return Err(CommandError::Fixed("NOAUTH Authentication required."));
+        }
+        if self.session.transaction.is_some() && spec.flags.contains(Flags::NO_MULTI) {
+            return Err(CommandError::Fixed("ERR Command not allowed inside a transaction"));
+        }
+        if spec.flags.contains(Flags::DENYOOM) && self.shared.is_over_memory_limit() {
+            return Err(CommandError::Fixed(
+                "OOM command not allowed when used memory > 'maxmemory'.",
+            ));
+        }
+        Ok(())
+    }
+
+    /// Runs a parsed request and counts it.
+    pub(crate) fn run_request(
+        &mut self,
+        spec: &'static CommandSpec,
+        request: Request<'_>,
+    ) -> Outcome {
+        let started = Instant::now();
+        let outcome = match request {
+            Request::Engine(command) => self.engine(&command),
+            Request::Session(command) => self.session(&command),
+            Request::Server(command) => self.server(&command),
+            Request::Ready(reply) => Outcome::from(reply),
+        };
+        let nanos = u64::try_from(started.elapsed().as_nanos()).unwrap_or(u64::MAX);
+        self.counters(spec).executed(nanos);
+        self.client.worker.counters.commands_processed.add(1);
+        if let Outcome::Answer(Answer { reply: Err(error), .. }) = &outcome {
+            self.counters(spec).failed();
+            self.shared.stats.count_error(&error.text());
+        }
+        outcome
+    }
+
+    /// Runs a command of the engine, then serves those who waited for what it changed.
+    fn engine(&mut self, command: &Command<'_>) -> Outcome {
+        let context = Context { db: self.session.db, now: self.now };
+        let executed = match self.core.database.execute(command, context) {
+            Ok(executed) => executed,
+            // A refusal tells about the state as well: BUSYGROUP, that somebody made the group.
+            Err(error) => {
+                let depends = self.shared.log.last();
+                return Outcome::Answer(Answer { reply: Err(error), depends });
+            }
+        };
+        self.note(&executed.ops);
+        let outcome = match executed.wait {
+            Some(read) if !self.in_exec => self.block(read, command),
+            _ => Outcome::answer(executed.reply, executed.depends),
+        };
+        if !self.in_exec {
+            self.serve_blocked();
+        }
+        outcome
+    }
+
+    /// Tells the registries what changed.
+    fn note(&mut self, ops: &Ops<'_>) {
+        for op in ops {
+            self.core.blocking.note(op);
+            if !self.core.watches.is_empty() {
+                self.core.watches.note(op);
+            }
+        }
+    }
+
+    fn block(&mut self, read: BlockedRead, command: &Command<'_>) -> Outcome {
+        let timeout_ms = match command {
+            Command::XRead(read) => read.block_ms,
+            Command::XReadGroup(read) => read.block_ms,
+            _ => None,
+        };
+        self.client.facts.blocked.store(true, Ordering::Relaxed);
+        let waiter = Waiter { client: self.client.clone(), db: self.session.db, read };
+        self.core.blocking.add(waiter);
+        Outcome::Blocked { timeout_ms: timeout_ms.unwrap_or(0) }
+    }
+
+    /// Serves the readers that wait for keys which have changed, each in its turn.
+    pub(crate) fn serve_blocked(&mut self) {
+        while let Some(key) = self.core.blocking.take_touched() {
+            for arrival in self.core.blocking.plain(&key) {
+                self.try_serve(arrival);
+            }
+            for group in self.core.blocking.groups(&key) {
+                let mut after = 0;
+                // Whoever goes empty-handed shows that those behind would, too.
+                while let Some(arrival) = self.core.blocking.next_in_line(&key, &group, after) {
+                    if !self.try_serve(arrival) {
+                        break;
+                    }
+                    after = arrival;
+                }
+            }
+        }
+    }
+
+    /// Runs a waiting read again. True if it is answered now.
+    fn try_serve(&mut self, arrival: Arrival) -> bool {
+        let Some(waiter) = self.core.blocking.take(arrival) else { return false };
+        let context = Context { db: waiter.db, now: self.now };
+        let command = waiter.read.command();
+        let answer = match self.core.database.execute(&command, context) {
+            Ok(executed) => {
+                self.note(&executed.ops);
+                if executed.wait.is_some() {
+                    None
+                } else {
+                    Some(Answer { reply: Ok(executed.reply), depends: executed.depends })
+                }
+            }
+            // A key that has become something else leaves XREAD waiting (specification, 9.9).
+            Err(CommandError::WrongType) if waiter.read.kind == BlockedReadKind::Plain => None,
+            Err(error) => Some(Answer { reply: Err(error), depends: self.shared.log.last() }),
+        };
+        drop(command);
+        let Some(answer) = answer else {
+            self.core.blocking.put_back(arrival, waiter);
+            return false;
+        };
+        self.core.blocking.forget(arrival, &waiter);
+        self.deliveries.push(Delivery { client: waiter.client, answer });
+        true
+    }
+
+    /// A number for the commands that choose at random.
+    pub(crate) fn draw(&self) -> u64 {
+        self.shared.draw()
+    }
+}
+
+/// Hands answers to clients that waited, after the core is unlocked.
+pub(crate) fn deliver(deliveries: Vec<Delivery>) {
+    for Delivery { client, answer } in deliveries {
+        let version = match client.facts.version.load(Ordering::Relaxed) {
+            3 => Version::Resp3,
+            _ => Version::Resp2,
+        };
+        client.facts.blocked.store(false, Ordering::Release);
+        client.send(|output| output.push(answer.depends, |out| encode(&answer, version, out)));
+        // It goes on with what it has pipelined behind the blocking command.
+        client.wake.notify_one();
+    }
+}
+
+/// An answer as bytes.
+pub(crate) fn encode(answer: &Answer, version: Version, out: &mut Vec<u8>) {
+    match &answer.reply {
+        Ok(reply) => protocol::encode(reply, version, out),
+        Err(error) => protocol::encode_error(error, out),
+    }
+}

@@ -1,0 +1,166 @@
+//! Listening sockets: accept, refuse whom the limits exclude, hand the rest to the workers.
+
+use std::future::Future;
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+use tokio::net::{TcpListener, TcpStream, UnixListener, UnixStream};
+
+use crate::client::{Client, Socket};
+use crate::connection;
+use crate::core::Shared;
+use crate::worker::Worker;
+
+/// A listening socket, not yet known to a runtime.
+#[derive(Debug)]
+pub(crate) enum Listening {
+    Tcp(std::net::TcpListener),
+    Unix(std::os::unix::net::UnixListener),
+}
+
+/// A connection on its way to its worker.
+#[derive(Debug)]
+pub(crate) struct Arrival {
+    socket: Accepted,
+    addr: String,
+    local_addr: String,
+}
+
+#[derive(Debug)]
+enum Accepted {
+    Tcp(std::net::TcpStream),
+    Unix(std::os::unix::net::UnixStream),
+}
+
+/// Redis's answer to strangers, shortened to what can be done about it here.
+const PROTECTED: &[u8] = b"-DENIED Headwater is running in protected mode because no password is set. In this \
+mode connections are only accepted from the loopback interface. To connect from elsewhere set a password with \
+'requirepass', or, if you are sure that the network is trusted, set 'protected-mode no'.\r\n";
+
+const TOO_MANY: &[u8] = b"-ERR max number of clients reached\r\n";
+
+/// How long accepting rests when the process is out of descriptors: long enough not to spin, short
+/// enough that nobody notices after one was freed.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
+
+/// Accepts until the server stops.
+pub(crate) async fn accept_loop(listening: Listening, shared: Arc<Shared>) -> io::Result<()> {
+    let mut stopping = shared.stopping();
+    match listening {
+        Listening::Tcp(listener) => {
+            let listener = TcpListener::from_std(listener)?;
+            loop {
+                tokio::select! {
+                    accepted = listener.accept() => match accepted {
+                        Ok((stream, peer)) => arrive_tcp(stream, peer, &shared),
+                        Err(error) => rest(&error).await,
+                    },
+                    () = stopping.wait() => return Ok(()),
+                }
+            }
+        }
+        Listening::Unix(listener) => {
+            let listener = UnixListener::from_std(listener)?;
+            loop {
+                tokio::select! {
+                    accepted = listener.accept() => match accepted {
+                        Ok((stream, _)) => arrive_unix(stream, &shared),
+                        Err(error) => rest(&error).await,
+                    },
+                    () = stopping.wait() => return Ok(()),
+                }
+            }
+        }
+    }
+}
+
+async fn rest(error: &io::Error) {
+    tracing::warn!(%error, "cannot accept a connection");
+    tokio::time::sleep(ACCEPT_PAUSE).await;
+}
+
+fn arrive_tcp(stream: TcpStream, peer: SocketAddr, shared: &Arc<Shared>) {
+    let refusal = if is_full(shared) {
+        Some(TOO_MANY)
+    } else if is_protected(shared) && !peer.ip().to_canonical().is_loopback() {
+        Some(PROTECTED)
+    } else {
+        None
+    };
+    if let Some(refusal) = refusal {
+        shared.stats.rejected_connections.fetch_add(1, Ordering::Relaxed);
+        // A fresh socket has room for one line; whoever cannot take it gets a closed connection.
+        let _ = stream.try_write(refusal);
+        return;
+    }
+    let settings = shared.config.settings();
+    let _ = stream.set_nodelay(true);
+    if let Some(time) = settings.tcp_keepalive {
+        let keepalive = socket2::TcpKeepalive::new()
+            .with_time(time)
+            .with_interval((time / 3).max(Duration::from_secs(1)))
+            .with_retries(3);
+        let _ = socket2::SockRef::from(&stream).set_tcp_keepalive(&keepalive);
+    }
+    let local_addr = stream.local_addr().map(|addr| addr.to_string()).unwrap_or_default();
+    if let Ok(stream) = stream.into_std() {
+        let arrival = Arrival { socket: Accepted::Tcp(stream), addr: peer.to_string(), local_addr };
+        dispatch(arrival, shared);
+    }
+}
+
+fn arrive_unix(stream: UnixStream, shared: &Arc<Shared>) {
+    if is_full(shared) {
+        shared.stats.rejected_connections.fetch_add(1, Ordering::Relaxed);
+        let _ = stream.try_write(TOO_MANY);
+        return;
+    }
+    let path = shared.config.settings().unix_socket.clone().unwrap_or_default();
+    let addr = format!("{}:0", path.display());
+    if let Ok(stream) = stream.into_std() {
+        let local_addr = addr.clone();
+        dispatch(Arrival { socket: Accepted::Unix(stream), addr, local_addr }, shared);
+    }
+}
+
+fn is_full(shared: &Shared) -> bool {
+    shared.config.settings().clients_max as usize <= shared.clients.len()
+}
+
+fn is_protected(shared: &Shared) -> bool {
+    let settings = shared.config.settings();
+    settings.protected_mode && settings.password.is_none()
+}
+
+/// Workers take turns.
+fn dispatch(arrival: Arrival, shared: &Shared) {
+    static TURN: AtomicUsize = AtomicUsize::new(0);
+    let turn = TURN.fetch_add(1, Ordering::Relaxed) % shared.workers.len();
+    shared.workers[turn].accept(arrival);
+}
+
+impl Arrival {
+    /// Makes the connection known to the worker's runtime; the future serves it.
+    pub(crate) fn connect(
+        self,
+        worker: &Arc<Worker>,
+        shared: &Arc<Shared>,
+    ) -> Option<impl Future<Output = ()> + Send + use<>> {
+        let socket = match self.socket {
+            Accepted::Tcp(stream) => Socket::Tcp(TcpStream::from_std(stream).ok()?),
+            Accepted::Unix(stream) => Socket::Unix(UnixStream::from_std(stream).ok()?),
+        };
+        let id = shared.clients.next_id();
+        let now = shared.clock.now();
+        let client =
+            Client::new(id, socket, self.addr, self.local_addr, worker.clone(), now);
+        let client = Arc::new(client);
+        shared.clients.add(client.clone());
+        shared.stats.clients.fetch_add(1, Ordering::Relaxed);
+        worker.counters.connections_received.add(1);
+        Some(connection::serve(shared.clone(), client))
+    }
+}

@@ -1,0 +1,248 @@
+//! Commands about the server: INFO, CONFIG, SAVE, SHUTDOWN, WAIT and their kin.
+
+use std::net::IpAddr;
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+
+use bytes::Bytes;
+use engine::{CommandError, Op, Reply};
+use protocol::{
+    AofWait, ConfigCommand, DebugCommand, MemoryCommand, ReplicaOf, Save, ServerCommand, Shutdown,
+};
+
+use crate::client::Socket;
+use crate::core::Shared;
+use crate::execute::{Answer, Executor, Outcome};
+use crate::introspect::process::{ProcessMemory, ProcessorTime};
+use crate::introspect::{self, info};
+
+impl Executor<'_> {
+    pub(crate) fn server(&mut self, command: &ServerCommand<'_>) -> Outcome {
+        match command {
+            ServerCommand::Info { sections } => self.info(sections).into(),
+            ServerCommand::Config(command) => self.config(command).into(),
+            ServerCommand::Debug(command) => self.debug(command).into(),
+            ServerCommand::Memory(command) => self.memory(*command).into(),
+            ServerCommand::Time => Outcome::from(introspect::time(SystemTime::now())),
+            ServerCommand::LastSave => {
+                Outcome::from(Reply::count(self.shared.checkpoints.state().last_at))
+            }
+            ServerCommand::Save(how) => self.save(*how),
+            ServerCommand::Shutdown(how) => self.shutdown(*how),
+            ServerCommand::Wait { replicas, timeout_ms } => self.wait(*replicas, *timeout_ms),
+            ServerCommand::WaitAof(wait) => self.wait_aof(*wait),
+            ServerCommand::Role => Outcome::from(Reply::Array(vec![
+                Reply::text("master"),
+                Reply::count(self.shared.log.last()),
+                Reply::Array(Vec::new()),
+            ])),
+            ServerCommand::ReplicaOf(ReplicaOf::NoOne) => Outcome::from(Reply::Ok),
+            ServerCommand::ReplicaOf(ReplicaOf::Host { .. }) => {
+                Outcome::from(CommandError::Fixed("ERR replication is not supported"))
+            }
+            ServerCommand::Lolwut => Outcome::from(Reply::Bulk(Bytes::from(format!(
+                "All the rivers run into the sea.\nHeadwater ver. {}\n",
+                env!("CARGO_PKG_VERSION")
+            )))),
+        }
+    }
+
+    fn info(&self, sections: &[&[u8]]) -> Reply {
+        let settings = self.shared.config.settings();
+        let snapshot = info::InfoSnapshot {
+            settings: &settings,
+            config_file: self.shared.config.file(),
+            process: &self.shared.process,
+            port: settings.port,
+            now_ms: self.now,
+            uptime: self.shared.clock.uptime(),
+            stats: &self.shared.stats,
+            memory: ProcessMemory::now(),
+            memory_peak: self.shared.memory_peak(),
+            memory_at_start: self.shared.memory_at_start,
+            processor: ProcessorTime::now(),
+            pubsub_channels: 0,
+            pubsub_patterns: 0,
+            storage: self.shared.storage_facts(),
+            keyspace: self.keyspace(),
+        };
+        let page = info::render(&info::sections(sections), &snapshot);
+        Reply::Bulk(Bytes::from(page))
+    }
+
+    fn keyspace(&self) -> Vec<info::KeyspaceRow> {
+        let sizes = self.core.database.engine().database_sizes(self.now);
+        let rows = sizes.filter(|size| 0 < size.keys).map(|size| info::KeyspaceRow {
+            db: size.db,
+            keys: size.keys,
+            expires: size.expires,
+            avg_ttl_ms: size.ttl_mean_ms,
+        });
+        rows.collect()
+    }
+
+    fn config(&mut self, command: &ConfigCommand<'_>) -> Result<Reply, CommandError> {
+        let config = &self.shared.config;
+        match command {
+            ConfigCommand::Get { patterns } => {
+                Ok(introspect::config_get(config, patterns, |pattern, name| {
+                    engine::glob_matches(pattern, name, engine::Case::Sensitive)
+                }))
+            }
+            ConfigCommand::Set { pairs } => {
+                introspect::config_set(config, pairs)?;
+                self.configured();
+                Ok(Reply::Ok)
+            }
+            ConfigCommand::ResetStat => {
+                self.shared.stats.reset();
+                Ok(Reply::Ok)
+            }
+            ConfigCommand::Rewrite => introspect::config_rewrite(config),
+        }
+    }
+
+    /// The engine's settings shape state, so they change by an operation. Everybody else reads the
+    /// configuration when it matters.
+    fn configured(&mut self) {
+        let settings = self.shared.config.settings();
+        if self.core.database.engine().settings() != settings.engine {
+            let op = Op::Configure {
+                block_entries_max: settings.engine.block_entries_max,
+                block_bytes_max: settings.engine.block_bytes_max,
+            };
+            self.core.database.record(&[op], self.now);
+        }
+    }
+
+    fn debug(&self, command: &DebugCommand<'_>) -> Result<Reply, CommandError> {
+        let peer = match &self.client.socket {
+            Socket::Tcp(stream) => stream.peer_addr().ok().map(|addr| addr.ip()),
+            Socket::Unix(_) => None::<IpAddr>,
+        };
+        introspect::debug_allowed(self.shared.config.settings().debug_command, peer)?;
+        match command {
+            DebugCommand::Sleep { seconds } => {
+                // As the reference does it: everybody waits. A test's way to make a server slow.
+                std::thread::sleep(Duration::try_from_secs_f64(*seconds).unwrap_or_default());
+                Ok(Reply::Ok)
+            }
+            DebugCommand::Jmap => Err(CommandError::Fixed("ERR DEBUG JMAP is not supported")),
+            DebugCommand::Unknown { subcommand } => {
+                let name = String::from_utf8_lossy(subcommand);
+                let text = format!(
+                    "ERR unknown subcommand or wrong number of arguments for '{name}'. Try DEBUG HELP."
+                );
+                Err(CommandError::Text(text.into_bytes().into()))
+            }
+        }
+    }
+
+    fn memory(&self, command: MemoryCommand) -> Result<Reply, CommandError> {
+        match command {
+            MemoryCommand::Doctor => Ok(introspect::memory_doctor()),
+            MemoryCommand::Stats => {
+                let keys = self.keyspace().iter().map(|row| row.keys).sum();
+                let peak = self.shared.memory_peak();
+                let at_start = self.shared.memory_at_start;
+                Ok(introspect::memory_stats(ProcessMemory::now(), peak, at_start, keys))
+            }
+            MemoryCommand::Purge => Ok(Reply::Ok),
+            MemoryCommand::MallocStats => {
+                Ok(Reply::text("Stats not supported for the current allocator"))
+            }
+        }
+    }
+
+    fn save(&mut self, how: Save) -> Outcome {
+        let checkpoints = &self.shared.checkpoints;
+        let running = checkpoints.state().is_running();
+        match how {
+            Save::Foreground => {
+                let done = checkpoints.wait();
+                checkpoints.request();
+                Outcome::Later(Box::pin(async move {
+                    let reply = if done.await { Ok(Reply::Ok) } else { Err(CommandError::Fixed("ERR")) };
+                    Answer { reply, depends: 0 }
+                }))
+            }
+            Save::Background if running => Outcome::from(CommandError::Fixed(
+                "ERR Background save already in progress",
+            )),
+            Save::LogRewrite if running => Outcome::from(CommandError::Fixed(
+                "ERR Background append only file rewriting already in progress",
+            )),
+            Save::Background => {
+                checkpoints.request();
+                Outcome::from(Reply::Simple("Background saving started"))
+            }
+            Save::BackgroundScheduled => {
+                checkpoints.request();
+                let answer =
+                    if running { "Background saving scheduled" } else { "Background saving started" };
+                Outcome::from(Reply::Simple(answer))
+            }
+            Save::LogRewrite => {
+                checkpoints.request();
+                Outcome::from(Reply::Simple("Background append only file rewriting started"))
+            }
+        }
+    }
+
+    /// SHUTDOWN: everything acknowledged is on disk already, so SAVE and NOSAVE are the same. The
+    /// answer is the end of the connection.
+    fn shutdown(&mut self, how: Shutdown) -> Outcome {
+        if how.abort {
+            return Outcome::from(CommandError::Fixed("ERR No shutdown in progress."));
+        }
+        tracing::info!(client = self.client.id, "shutdown asked for by a client");
+        self.shared.shutdown.notify_one();
+        self.session.closing = true;
+        Outcome::Silent
+    }
+
+    /// WAIT: there are no replicas, so it waits out its time for any.
+    fn wait(&self, replicas: u64, timeout_ms: u64) -> Outcome {
+        if replicas == 0 || self.in_exec {
+            return Outcome::from(Reply::Integer(0));
+        }
+        Outcome::Later(Box::pin(async move {
+            sleep_for(timeout_ms).await;
+            Answer { reply: Ok(Reply::Integer(0)), depends: 0 }
+        }))
+    }
+
+    /// WAITAOF: syncs the log where the policy has not, and answers for the local log truthfully.
+    fn wait_aof(&self, wait: AofWait) -> Outcome {
+        let shared = Arc::clone(self.shared);
+        let target = shared.log.last();
+        let answer = move |shared: &Shared| {
+            let local = i64::from(target <= shared.log.durable());
+            let reply = Reply::Array(vec![Reply::Integer(local), Reply::Integer(0)]);
+            Answer { reply: Ok(reply), depends: 0 }
+        };
+        if self.in_exec || (!wait.local && wait.replicas == 0) {
+            return Outcome::Answer(answer(&shared));
+        }
+        Outcome::Later(Box::pin(async move {
+            if wait.local && shared.log.durable() < target {
+                let syncing = Arc::clone(&shared);
+                // The runtime's thread serves other clients meanwhile.
+                let synced = tokio::task::spawn_blocking(move || syncing.commit());
+                let _ = synced.await;
+            }
+            if 0 < wait.replicas {
+                sleep_for(wait.timeout_ms).await;
+            }
+            answer(&shared)
+        }))
+    }
+}
+
+/// Waits so long, or for ever if 0.
+async fn sleep_for(timeout_ms: u64) {
+    if timeout_ms == 0 {
+        std::future::pending::<()>().await;
+    }
+    tokio::time::sleep(Duration::from_millis(timeout_ms)).await;
+}

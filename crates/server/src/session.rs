@@ -1,0 +1,177 @@
+//! The state of one connection, and the commands about it.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+use engine::{CommandError, Reply};
+use protocol::{Hello, ReplyMode, SessionCommand, Version};
+use subtle::ConstantTimeEq;
+
+use crate::client::Client;
+use crate::config::Settings;
+use crate::execute::{Executor, Outcome};
+use crate::transaction::Transaction;
+
+
+/// What a connection has chosen and begun. Owned by its task; what others may see of it is mirrored
+/// in [`Client::facts`].
+#[derive(Debug)]
+pub(crate) struct Session {
+    pub(crate) db: u8,
+    pub(crate) version: Version,
+    pub(crate) authenticated: bool,
+    pub(crate) transaction: Option<Transaction>,
+    pub(crate) watched: Vec<(u8, Box<[u8]>)>,
+    /// For each watched key, whether it was there at WATCH.
+    pub(crate) watched_existing: Vec<bool>,
+    pub(crate) reply_mode: ReplyMode,
+    /// `CLIENT REPLY SKIP` was the last command.
+    pub(crate) skip_next: bool,
+    /// Close once the replies are out.
+    pub(crate) closing: bool,
+}
+
+impl Session {
+    pub(crate) fn new(authenticated: bool) -> Self {
+        Self {
+            db: 0,
+            version: Version::Resp2,
+            authenticated,
+            transaction: None,
+            watched: Vec::new(),
+            watched_existing: Vec::new(),
+            reply_mode: ReplyMode::On,
+            skip_next: false,
+            closing: false,
+        }
+    }
+}
+
+const WRONG_PASS: CommandError =
+    CommandError::Fixed("WRONGPASS invalid username-password pair or user is disabled.");
+
+impl Executor<'_> {
+    /// Runs a command about the connection.
+    pub(crate) fn session(&mut self, command: &SessionCommand<'_>) -> Outcome {
+        match command {
+            SessionCommand::Hello(hello) => self.hello(hello).into(),
+            SessionCommand::Auth { user, password } => self.auth(*user, password).into(),
+            SessionCommand::Ping { message: None } => Outcome::from(Reply::Simple("PONG")),
+            SessionCommand::Ping { message: Some(message) } | SessionCommand::Echo { message } => {
+                Outcome::from(Reply::bulk(message))
+            }
+            SessionCommand::Quit => {
+                self.session.closing = true;
+                Outcome::from(Reply::Ok)
+            }
+            SessionCommand::Reset => self.reset().into(),
+            SessionCommand::Select { db } => {
+                self.select(*db);
+                Outcome::from(Reply::Ok)
+            }
+            SessionCommand::Multi => self.multi().into(),
+            SessionCommand::Exec => self.exec(),
+            SessionCommand::Discard => self.discard().into(),
+            SessionCommand::Watch { keys } => self.watch(keys).into(),
+            SessionCommand::Unwatch => {
+                self.unwatch();
+                Outcome::from(Reply::Ok)
+            }
+            SessionCommand::Client(command) => self.client_command(command),
+        }
+    }
+
+    pub(crate) fn select(&mut self, db: u8) {
+        self.session.db = db;
+        self.client.facts.db.store(db, Ordering::Relaxed);
+    }
+
+    fn auth(&mut self, user: Option<&[u8]>, password: &[u8]) -> Result<Reply, CommandError> {
+        if user.is_none() && self.shared.config.settings().password.is_none() {
+            return Err(CommandError::Fixed(
+                "ERR AUTH <password> called without any password configured for the default \
+                 user. Are you sure your configuration is correct?",
+            ));
+        }
+        self.authenticate(user.unwrap_or(b"default"), password)?;
+        Ok(Reply::Ok)
+    }
+
+    fn authenticate(&mut self, user: &[u8], password: &[u8]) -> Result<(), CommandError> {
+        if user == b"default" && password_matches(&self.shared.config.settings(), password) {
+            self.session.authenticated = true;
+            return Ok(());
+        }
+        Err(WRONG_PASS)
+    }
+
+    fn hello(&mut self, hello: &Hello<'_>) -> Result<Reply, CommandError> {
+        if let Some((user, password)) = hello.auth {
+            self.authenticate(user, password)?;
+        }
+        if !self.session.authenticated {
+            return Err(CommandError::Fixed(
+                "NOAUTH HELLO must be called with the client already authenticated, otherwise the \
+                 HELLO <proto> AUTH <user> <pass> option can be used to authenticate the client \
+                 and select the RESP protocol version at the same time",
+            ));
+        }
+        if let Some(name) = hello.name {
+            self.client.facts.names.lock().name = name.to_vec();
+        }
+        if let Some(version) = hello.version {
+            self.set_version(version);
+        }
+        let version = match self.session.version {
+            Version::Resp2 => 2,
+            Version::Resp3 => 3,
+        };
+        let redis_version = self.shared.config.settings().compat_version.clone();
+        Ok(Reply::Map(vec![
+            (Reply::text("server"), Reply::text("redis")),
+            (Reply::text("version"), Reply::bulk(redis_version.as_bytes())),
+            (Reply::text("proto"), Reply::Integer(version)),
+            (Reply::text("id"), Reply::count(self.client.id)),
+            (Reply::text("mode"), Reply::text("standalone")),
+            (Reply::text("role"), Reply::text("master")),
+            (Reply::text("modules"), Reply::Array(Vec::new())),
+        ]))
+    }
+
+    fn set_version(&mut self, version: Version) {
+        self.session.version = version;
+        let number = match version {
+            Version::Resp2 => 2,
+            Version::Resp3 => 3,
+        };
+        self.client.facts.version.store(number, Ordering::Relaxed);
+    }
+
+    /// RESET: the connection as it was when it arrived.
+    fn reset(&mut self) -> Reply {
+        self.end_transaction_state();
+        self.select(0);
+        self.set_version(Version::Resp2);
+        self.session.reply_mode = ReplyMode::On;
+        self.session.authenticated = self.shared.config.settings().password.is_none();
+        *self.client.facts.names.lock() = Default::default();
+        self.client.facts.no_evict.store(false, Ordering::Relaxed);
+        self.client.facts.no_touch.store(false, Ordering::Relaxed);
+        Reply::Simple("RESET")
+    }
+}
+
+/// Compares in a time that depends on the lengths alone. Without a password, every one is right.
+fn password_matches(settings: &Settings, given: &[u8]) -> bool {
+    match &settings.password {
+        Some(password) => password.as_bytes().ct_eq(given).into(),
+        None => true,
+    }
+}
+
+/// Ends what a connection has left with others: watches and its place in queues.
+pub(crate) fn leave(core: &mut crate::core::Core, client: &Arc<Client>, session: &mut Session) {
+    core.blocking.remove_client(client.id);
+    core.watches.remove(client, session.watched.iter());
+    session.watched.clear();
+}

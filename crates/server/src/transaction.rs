@@ -1,0 +1,175 @@
+//! MULTI, EXEC, DISCARD, WATCH: commands gathered, then run as one record.
+
+use std::sync::atomic::Ordering;
+
+use engine::{Command, CommandError, Context, Reply};
+use protocol::CommandSpec;
+use smallvec::SmallVec;
+
+use crate::execute::{Executor, Outcome};
+
+/// Commands between MULTI and EXEC.
+#[derive(Debug, Default)]
+pub(crate) struct Transaction {
+    commands: Vec<Queued>,
+    /// A command was refused while queueing: EXEC will refuse the whole.
+    aborted: bool,
+}
+
+/// A queued command, owned: the read buffer moves on.
+#[derive(Debug)]
+struct Queued {
+    spec: &'static CommandSpec,
+    bytes: Box<[u8]>,
+    /// End of each argument in `bytes`.
+    ends: Box<[usize]>,
+}
+
+impl Queued {
+    fn new(spec: &'static CommandSpec, args: &[&[u8]]) -> Self {
+        let ends = args.iter().scan(0, |end, arg| {
+            *end += arg.len();
+            Some(*end)
+        });
+        Self { spec, ends: ends.collect(), bytes: args.concat().into() }
+    }
+
+    fn args(&self) -> SmallVec<[&[u8]; 16]> {
+        let mut start = 0;
+        self.ends
+            .iter()
+            .map(|&end| {
+                let arg = &self.bytes[start..end];
+                start = end;
+                arg
+            })
+            .collect()
+    }
+}
+
+impl Executor<'_> {
+    /// Queues a command for EXEC.
+    pub(crate) fn queue(&mut self, spec: &'static CommandSpec, args: &[&[u8]]) -> Reply {
+        if let Some(transaction) = &mut self.session.transaction {
+            transaction.commands.push(Queued::new(spec, args));
+            let count = transaction.commands.len() as i64;
+            self.client.facts.multi.store(count, Ordering::Relaxed);
+        }
+        Reply::Simple("QUEUED")
+    }
+
+    /// A command was refused: a transaction that is being gathered cannot be run any more.
+    pub(crate) fn abort_transaction(&mut self) {
+        if let Some(transaction) = &mut self.session.transaction {
+            transaction.aborted = true;
+        }
+    }
+
+    pub(crate) fn multi(&mut self) -> Result<Reply, CommandError> {
+        if self.session.transaction.is_some() {
+            return Err(CommandError::Fixed("ERR MULTI calls can not be nested"));
+        }
+        self.session.transaction = Some(Transaction::default());
+        self.client.facts.multi.store(0, Ordering::Relaxed);
+        Ok(Reply::Ok)
+    }
+
+    pub(crate) fn discard(&mut self) -> Result<Reply, CommandError> {
+        if self.session.transaction.is_none() {
+            return Err(CommandError::Fixed("ERR DISCARD without MULTI"));
+        }
+        self.end_transaction_state();
+        Ok(Reply::Ok)
+    }
+
+    /// Forgets a transaction under way and all watches.
+    pub(crate) fn end_transaction_state(&mut self) {
+        self.session.transaction = None;
+        self.client.facts.multi.store(-1, Ordering::Relaxed);
+        self.unwatch();
+    }
+
+    pub(crate) fn exec(&mut self) -> Outcome {
+        let Some(transaction) = self.session.transaction.take() else {
+            return Outcome::from(CommandError::Fixed("ERR EXEC without MULTI"));
+        };
+        let broken = self.is_watch_broken();
+        self.end_transaction_state();
+        if transaction.aborted {
+            return Outcome::from(CommandError::Fixed(
+                "EXECABORT Transaction discarded because of previous errors.",
+            ));
+        }
+        if broken {
+            // The change that broke the watch shows through this answer.
+            return Outcome::answer(Reply::NilArray, self.shared.log.last());
+        }
+        self.run_transaction(&transaction)
+    }
+
+    /// Runs all commands on one instant; what they change is one record, and nobody is served in
+    /// between.
+    fn run_transaction(&mut self, transaction: &Transaction) -> Outcome {
+        self.core.database.begin_transaction();
+        self.in_exec = true;
+        let mut depends = 0;
+        let mut replies = Vec::with_capacity(transaction.commands.len());
+        for queued in &transaction.commands {
+            let args = queued.args();
+            let outcome = self.run_resolved(queued.spec, &args);
+            let answer = outcome.into_answer();
+            depends = depends.max(answer.depends);
+            replies.push(answer.reply.unwrap_or_else(Reply::Error));
+        }
+        self.in_exec = false;
+        depends = depends.max(self.core.database.end_transaction(self.now));
+        self.serve_blocked();
+        Outcome::answer(Reply::Array(replies), depends)
+    }
+
+    pub(crate) fn watch(&mut self, keys: &[&[u8]]) -> Result<Reply, CommandError> {
+        if self.session.transaction.is_some() {
+            return Err(CommandError::Fixed("ERR WATCH inside MULTI is not allowed"));
+        }
+        for key in keys {
+            let existed = self.exists(self.session.db, key);
+            self.core.watches.add(self.client, self.session.db, key, existed);
+            self.session.watched.push((self.session.db, (*key).into()));
+            self.session.watched_existing.push(existed);
+        }
+        Ok(Reply::Ok)
+    }
+
+    pub(crate) fn unwatch(&mut self) {
+        self.core.watches.remove(self.client, self.session.watched.iter());
+        self.session.watched.clear();
+        self.session.watched_existing.clear();
+        self.client.watch_broken.store(false, Ordering::Relaxed);
+    }
+
+    /// A watched key was changed, or its time has passed since (which nobody may have noticed yet).
+    fn is_watch_broken(&self) -> bool {
+        let watched = self.session.watched.iter().zip(&self.session.watched_existing);
+        self.client.watch_broken.load(Ordering::Relaxed)
+            || watched.into_iter().any(|((db, key), existed)| *existed && !self.exists(*db, key))
+    }
+
+    fn exists(&self, db: u8, key: &[u8]) -> bool {
+        let command = Command::Exists { keys: &[key] };
+        let decision = self.core.database.engine().decide(&command, Context { db, now: self.now });
+        matches!(decision, Ok(decision) if decision.reply == Reply::Integer(1))
+    }
+
+    /// Parses and runs a command whose name is known, inside or outside a transaction.
+    pub(crate) fn run_resolved(&mut self, spec: &'static CommandSpec, args: &[&[u8]]) -> Outcome {
+        match protocol::parse(spec, args, self.draw()) {
+            Ok(request) => self.run_request(spec, request),
+            Err(error) => Outcome::from(error),
+        }
+    }
+}
+
+/// What a queued request may not be; the table's flag says it for the rest.
+pub(crate) fn runs_at_once(request: &str) -> bool {
+    matches!(request, "exec" | "discard" | "multi" | "watch" | "quit" | "reset")
+}

@@ -1,0 +1,180 @@
+//! Worker threads: each runs the connections given to it, and flushes their replies once per sweep.
+//!
+//! A worker is one thread with a tokio current-thread runtime. When its sockets become readable,
+//! the runtime wakes their tasks together; each executes what arrived and puts its client into the
+//! flush list. The flush task was woken by the first of them, so it runs after all of them: **one
+//! commit and one round of writes per readiness sweep**, and nobody is woken per operation.
+
+use std::io;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::thread;
+
+use parking_lot::{Condvar, Mutex};
+use tokio::sync::{Notify, mpsc};
+
+use crate::client::{Client, Flushed};
+use crate::core::Shared;
+use crate::listener::{Arrival, Listening};
+use crate::running;
+use crate::stats::{Stats, WorkerStats};
+
+/// The part of a worker that others reach.
+#[derive(Debug)]
+pub(crate) struct Worker {
+    /// Clients with replies to send since the last flush.
+    pending: Mutex<Vec<Arc<Client>>>,
+    flush: Notify,
+    arrivals: mpsc::UnboundedSender<Arrival>,
+    pub(crate) counters: Arc<WorkerStats>,
+}
+
+impl Worker {
+    /// Puts a client with new replies into the next flush.
+    pub(crate) fn submit(&self, client: &Arc<Client>) {
+        if client.queued.swap(true, Ordering::AcqRel) {
+            return;
+        }
+        let mut pending = self.pending.lock();
+        pending.push(client.clone());
+        if pending.len() == 1 {
+            self.flush.notify_one();
+        }
+    }
+
+    /// Looks at the flush list and the held replies again: more records are safe.
+    pub(crate) fn wake(&self) {
+        self.flush.notify_one();
+    }
+
+    /// Hands over a new connection.
+    pub(crate) fn accept(&self, arrival: Arrival) {
+        // Fails only when the worker has ended, and then the connection is closed by the drop.
+        let _ = self.arrivals.send(arrival);
+    }
+}
+
+/// A worker that is still to be given its thread.
+pub(crate) struct WorkerSeed {
+    pub(crate) worker: Arc<Worker>,
+    arrivals: mpsc::UnboundedReceiver<Arrival>,
+}
+
+/// Makes the shared part of each worker that `stats` counts, before the state that refers to them
+/// exists.
+pub(crate) fn seeds(stats: &Stats) -> Vec<WorkerSeed> {
+    stats
+        .workers()
+        .iter()
+        .map(|counters| {
+            let (sender, arrivals) = mpsc::unbounded_channel();
+            let worker = Worker {
+                pending: Mutex::default(),
+                flush: Notify::new(),
+                arrivals: sender,
+                counters: Arc::clone(counters),
+            };
+            WorkerSeed { worker: Arc::new(worker), arrivals }
+        })
+        .collect()
+}
+
+/// Starts the worker's thread, which also accepts from `listening`. It ends when `shared` is stopping and all its clients are gone.
+///
+/// # Errors
+///
+/// If the runtime or the thread cannot be made.
+pub(crate) fn start(
+    seed: WorkerSeed,
+    index: usize,
+    shared: Arc<Shared>,
+    listening: Vec<Listening>,
+) -> io::Result<thread::JoinHandle<()>> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    thread::Builder::new()
+        .name(format!("worker-{index}"))
+        .spawn(move || runtime.block_on(run(seed, shared, listening)))
+}
+
+async fn run(seed: WorkerSeed, shared: Arc<Shared>, listening: Vec<Listening>) {
+    let WorkerSeed { worker, mut arrivals } = seed;
+    running::accept(listening, &shared);
+    let flusher = tokio::spawn(flush_loop(worker.clone(), shared.clone()));
+    let mut connections = tokio::task::JoinSet::new();
+    let mut stopping = shared.stopping();
+    loop {
+        tokio::select! {
+            arrival = arrivals.recv() => {
+                let Some(arrival) = arrival else { break };
+                if let Some(connection) = arrival.connect(&worker, &shared) {
+                    connections.spawn(connection);
+                }
+            }
+            Some(_) = connections.join_next(), if !connections.is_empty() => {}
+            () = stopping.wait() => break,
+        }
+    }
+    // Each task sends what its client is still owed, then ends.
+    while connections.join_next().await.is_some() {}
+    flusher.abort();
+}
+
+/// After each sweep: make the records safe that replies wait for, then send the replies.
+async fn flush_loop(worker: Arc<Worker>, shared: Arc<Shared>) {
+    let mut clients: Vec<Arc<Client>> = Vec::new();
+    let mut held: Vec<Arc<Client>> = Vec::new();
+    for round in 1.. {
+        worker.flush.notified().await;
+        clients.append(&mut held);
+        let held_before = clients.len();
+        clients.append(&mut worker.pending.lock());
+        // Before the flush: what is added while it runs puts the client into the list again.
+        for client in &clients[held_before..] {
+            client.queued.store(false, Ordering::Release);
+        }
+        worker.counters.sweeps.add(1);
+        let safe = shared.make_safe(&worker, clients.len() - held_before);
+        for client in clients.drain(..) {
+            match client.flush(safe) {
+                Flushed::All => {}
+                Flushed::Gated if client.held_in_round.swap(round, Ordering::Relaxed) == round => {}
+                Flushed::Gated => held.push(client),
+                // The connection's task finds out why, and closes or waits.
+                Flushed::Stalled | Flushed::Broken => client.wake.notify_one(),
+            }
+        }
+    }
+}
+
+/// The thread that syncs the log while the workers go on.
+#[derive(Debug, Default)]
+pub(crate) struct LogThread {
+    asked: Mutex<bool>,
+    ask: Condvar,
+}
+
+impl LogThread {
+    /// Asks for a commit of all that is recorded by now.
+    pub(crate) fn request(&self) {
+        let mut asked = self.asked.lock();
+        if !*asked {
+            *asked = true;
+            self.ask.notify_one();
+        }
+    }
+
+    /// Runs for the life of the process: commits when asked, then wakes every worker.
+    pub(crate) fn run(&self, shared: &Shared) {
+        loop {
+            {
+                let mut asked = self.asked.lock();
+                while !*asked {
+                    self.ask.wait(&mut asked);
+                }
+                *asked = false;
+            }
+            shared.commit();
+            shared.wake_workers();
+        }
+    }
+}
