@@ -7,5 +7,9 @@
 
 pub mod clock;
 pub mod config;
+pub mod error;
 pub mod introspect;
+pub mod logging;
+pub mod sockets;
 pub mod stats;
+pub mod systemd;
