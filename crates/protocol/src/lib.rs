@@ -22,6 +22,7 @@ mod command;
 mod decode;
 mod encode;
 mod error;
+mod glob;
 mod inline;
 mod number;
 mod table;
@@ -34,4 +35,4 @@ pub use command::{
 pub use decode::{Args, Decoder, Limits};
 pub use encode::{Version, encode, encode_error};
 pub use error::ProtocolError;
-pub use table::{CommandSpec, Flags, lookup};
+pub use table::{Begin, CommandSpec, Extent, Flags, KeySpec, lookup};
