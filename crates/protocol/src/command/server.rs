@@ -3,7 +3,7 @@
 use engine::{Command, CommandError};
 
 use super::args::{clamped, integer, is, timeout};
-use super::{Arguments, Parsed, Request, subcommand_syntax};
+use super::{Arguments, Parsed, Request};
 use crate::number::{parse_f64, parse_i64};
 
 /// A command about the server as a whole.
@@ -18,7 +18,7 @@ pub enum ServerCommand<'a> {
     /// CONFIG.
     Config(ConfigCommand<'a>),
     /// DEBUG.
-    Debug(DebugCommand),
+    Debug(DebugCommand<'a>),
     /// MEMORY, except USAGE, which is the engine's.
     Memory(MemoryCommand),
     /// TIME.
@@ -65,11 +65,13 @@ pub enum ConfigCommand<'a> {
     reason = "the fields of a variant carry the names of the command's arguments"
 )]
 #[derive(Debug, Clone, PartialEq)]
-pub enum DebugCommand {
+pub enum DebugCommand<'a> {
     /// DEBUG SLEEP, in seconds, at least 0 and finite.
     Sleep { seconds: f64 },
-    /// A subcommand there is not, DEBUG JMAP among them: the refusal to send.
-    Unknown { refusal: CommandError },
+    /// DEBUG JMAP: an error is all there is to answer, but only where DEBUG is allowed at all.
+    Jmap,
+    /// A subcommand there is not.
+    Unknown { subcommand: &'a [u8] },
 }
 
 /// MEMORY's subcommands about the server.
@@ -185,7 +187,8 @@ pub(crate) fn debug(args: Arguments<'_>) -> Parsed<'_> {
             let seconds = parse_f64(seconds).filter(|seconds| seconds.is_finite()).unwrap_or(0.0);
             DebugCommand::Sleep { seconds: seconds.max(0.0) }
         }
-        _ => DebugCommand::Unknown { refusal: subcommand_syntax(args.at(1), "DEBUG") },
+        [word] if is(word, "jmap") => DebugCommand::Jmap,
+        _ => DebugCommand::Unknown { subcommand: args.at(1) },
     }))
 }
 
