@@ -22,7 +22,6 @@ mod command;
 mod decode;
 mod encode;
 mod error;
-mod glob;
 mod inline;
 mod number;
 mod table;
@@ -33,6 +32,6 @@ pub use command::{
     Shutdown, WakeReason, parse, resolve,
 };
 pub use decode::{Args, Decoder, Limits};
-pub use encode::{Version, encode, encode_array, encode_error};
+pub use encode::{Version, encode, encode_error};
 pub use error::ProtocolError;
-pub use table::{Begin, CommandSpec, Extent, Flags, KeySpec, lookup};
+pub use table::{CommandSpec, Flags, lookup};

@@ -87,8 +87,9 @@ pub fn storage_exit_code(error: &StorageError) -> u8 {
         | StorageError::UnsupportedVersion { .. }
         | StorageError::NotOurs { .. } => EX_DATAERR,
         StorageError::Locked { .. } => EX_TEMPFAIL,
-        StorageError::Io { .. } | StorageError::Poisoned { .. } | StorageError::NoSpace { .. } => {
-            EX_IOERR
-        }
+        StorageError::Io { .. }
+        | StorageError::Poisoned { .. }
+        | StorageError::TooLong { .. }
+        | StorageError::NoSpace { .. } => EX_IOERR,
     }
 }

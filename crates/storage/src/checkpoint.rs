@@ -9,7 +9,7 @@
 //! when a file may go".
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -19,6 +19,7 @@ use crate::blocks::{BlockFile, BlockMaps, BlockWriter, Written};
 use crate::dir;
 use crate::error::StorageError;
 use crate::fs::Fs;
+use crate::recovery;
 use crate::snapshot::{Keep, Loaded, SnapshotWriter, load_newest, remove_temporaries};
 
 /// Log bytes since the last checkpoint that call for another one.
@@ -121,7 +122,7 @@ impl Checkpointer {
         if upto <= lsn_before {
             return Ok(nothing_to_do(base));
         }
-        recovery::replay(&*self.fs, &self.dir, &mut base.engine, lsn_before, upto)?;
+        recovery::replay(&*self.fs, &self.dir, &mut base.engine, (lsn_before, upto), &mut |_| {})?;
         self.write(base, upto)
     }
 
@@ -251,24 +252,4 @@ fn referenced_files(engine: &Engine, maps: &BlockMaps) -> Vec<BlockFile> {
         file.live_bytes += u64::from(place.len);
     }
     files.into_values().collect()
-}
-
-/// Stands in until recovery can be shared.
-mod recovery {
-    use super::{Engine, Fs, Path, StorageError};
-
-    pub(super) fn log_first(_: &dyn Fs, _: &Path) -> Result<u64, StorageError> {
-        Ok(1)
-    }
-
-    /// Applies the records `from + 1 ..= upto`.
-    pub(super) fn replay(
-        _: &dyn Fs,
-        _: &Path,
-        _: &mut Engine,
-        _from: u64,
-        _upto: u64,
-    ) -> Result<(), StorageError> {
-        Ok(())
-    }
 }

@@ -1,13 +1,71 @@
-//! Names in a data directory: built and parsed here only.
+//! The data directory: the names of its files, built and parsed here only, its lock and its mark.
 
+use std::any::Any;
 use std::path::{Path, PathBuf};
 
 use crate::error::StorageError;
-use crate::fs::Fs;
+use crate::format::header::{FileHeader, FileKind, HEADER_BYTES};
+use crate::fs::{Fs, LockAnswer};
+
+/// Names that may stand in the directory. `lost+found` is there when it is a mount point.
+const KNOWN: &[&str] = &[
+    "LOCK",
+    "FORMAT",
+    "FORMAT.tmp",
+    "CLEAN",
+    "CLEAN.tmp",
+    "log",
+    "blocks",
+    "snapshots",
+    "lost+found",
+];
+
+const SEGMENT_SUFFIX: &str = ".log";
+const SPARE_SUFFIX: &str = ".spare";
 
 const BLOCK_SUFFIX: &str = ".blk";
 const SNAPSHOT_SUFFIX: &str = ".snap";
 const TEMPORARY_SUFFIX: &str = ".snap.tmp";
+
+/// Held by the one server that works in the directory.
+pub(crate) fn lock(dir: &Path) -> PathBuf {
+    dir.join("LOCK")
+}
+
+/// The mark that the directory is complete and ours.
+pub(crate) fn format(dir: &Path) -> PathBuf {
+    dir.join("FORMAT")
+}
+
+/// The mark of a clean stop.
+pub(crate) fn clean(dir: &Path) -> PathBuf {
+    dir.join("CLEAN")
+}
+
+/// The directory of the log.
+pub(crate) fn log(dir: &Path) -> PathBuf {
+    dir.join("log")
+}
+
+/// The segment that begins with record `first`.
+pub(crate) fn segment(dir: &Path, first: u64) -> PathBuf {
+    numbered(&log(dir), first, SEGMENT_SUFFIX)
+}
+
+/// A segment that is not in use.
+pub(crate) fn spare(dir: &Path, number: u64) -> PathBuf {
+    numbered(&log(dir), number, SPARE_SUFFIX)
+}
+
+/// First LSNs of the segments there are, rising.
+pub(crate) fn list_segments(fs: &dyn Fs, dir: &Path) -> Result<Vec<u64>, StorageError> {
+    list(fs, &log(dir), SEGMENT_SUFFIX)
+}
+
+/// Numbers of the spare segments there are, rising.
+pub(crate) fn list_spares(fs: &dyn Fs, dir: &Path) -> Result<Vec<u64>, StorageError> {
+    list(fs, &log(dir), SPARE_SUFFIX)
+}
 
 /// The directory of block files.
 pub(crate) fn blocks(dir: &Path) -> PathBuf {
@@ -47,6 +105,93 @@ pub(crate) fn list_snapshots(fs: &dyn Fs, dir: &Path) -> Result<Vec<u64>, Storag
 /// LSNs of the snapshots that are not finished, rising.
 pub(crate) fn list_temporaries(fs: &dyn Fs, dir: &Path) -> Result<Vec<u64>, StorageError> {
     list(fs, &snapshots(dir), TEMPORARY_SUFFIX)
+}
+
+/// Makes the directory if it is missing, refuses it if it is not ours, and locks it for as long as
+/// the answer lives.
+pub(crate) fn claim(fs: &dyn Fs, dir: &Path) -> Result<Box<dyn Any + Send + Sync>, StorageError> {
+    make_durable(fs, dir)?;
+    let names = fs.list(dir).map_err(StorageError::io("list", dir))?;
+    if let Some(name) = names.into_iter().find(|name| !KNOWN.contains(&name.as_str())) {
+        return Err(StorageError::NotOurs { dir: dir.to_path_buf(), name });
+    }
+    let path = lock(dir);
+    let owner = format!("{}\n", std::process::id());
+    match fs.lock(&path, &owner).map_err(StorageError::io("lock", &path))? {
+        LockAnswer::Held(lock) => Ok(lock),
+        LockAnswer::Taken { owner } => Err(StorageError::Locked {
+            dir: dir.to_path_buf(),
+            pid: owner.chars().filter(char::is_ascii_digit).collect(),
+        }),
+    }
+}
+
+/// Whether the directory bears our mark; a damaged or newer mark is an error.
+pub(crate) fn is_marked(fs: &dyn Fs, dir: &Path) -> Result<bool, StorageError> {
+    let path = format(dir);
+    if !exists(fs, &path)? {
+        return Ok(false);
+    }
+    let bytes = read_small(fs, &path)?;
+    FileHeader::decode(&bytes, FileKind::Directory, &path).map(|_| true)
+}
+
+/// Puts our mark into a directory that is complete otherwise.
+pub(crate) fn put_mark(fs: &dyn Fs, dir: &Path) -> Result<(), StorageError> {
+    let header = FileHeader { kind: FileKind::Directory, number: 0, salt: 0, recycled: false };
+    write_small(fs, &format(dir), &header.encode())
+}
+
+/// Whether there is something of this name.
+pub(crate) fn exists(fs: &dyn Fs, path: &Path) -> Result<bool, StorageError> {
+    fs.exists(path).map_err(StorageError::io("look for", path))
+}
+
+/// Longest file that [`read_small`] reads.
+const SMALL_BYTES: usize = 4096;
+const _: () = assert!(HEADER_BYTES <= SMALL_BYTES);
+
+/// The beginning of a file, all of it if it is one of those that [`write_small`] writes.
+pub(crate) fn read_small(fs: &dyn Fs, path: &Path) -> Result<Vec<u8>, StorageError> {
+    let file = fs.open(path).map_err(StorageError::io("open", path))?;
+    let mut bytes = vec![0; SMALL_BYTES];
+    let mut len = 0;
+    while len < bytes.len() {
+        match file.read_at(&mut bytes[len..], len as u64).map_err(StorageError::io("read", path))? {
+            0 => break,
+            count => len += count,
+        }
+    }
+    bytes.truncate(len);
+    Ok(bytes)
+}
+
+/// Writes a small file so that its name stands for all of its content or for nothing: aside, synced,
+/// renamed, directory synced.
+pub(crate) fn write_small(fs: &dyn Fs, path: &Path, bytes: &[u8]) -> Result<(), StorageError> {
+    let aside = path.with_extension("tmp");
+    if exists(fs, &aside)? {
+        fs.remove(&aside).map_err(StorageError::io("remove", &aside))?;
+    }
+    let file = fs.create(&aside).map_err(StorageError::io("create", &aside))?;
+    file.write_all_at(bytes, 0).map_err(StorageError::io("write", &aside))?;
+    file.sync_data().map_err(StorageError::io("sync", &aside))?;
+    fs.rename(&aside, path).map_err(StorageError::io("rename", &aside))?;
+    let dir = path.parent().expect("a file of ours stands in a directory");
+    fs.sync_dir(dir).map_err(StorageError::io("sync", dir))
+}
+
+/// Makes a directory whose name survives: a database in a directory whose own name is lost is lost
+/// with it.
+fn make_durable(fs: &dyn Fs, dir: &Path) -> Result<(), StorageError> {
+    let missing = |path: &&Path| !path.as_os_str().is_empty() && !fs.exists(path).unwrap_or(true);
+    let made: Vec<&Path> = dir.ancestors().take_while(missing).collect();
+    fs.create_dir(dir).map_err(StorageError::io("create", dir))?;
+    for parent in made.iter().filter_map(|path| path.parent()) {
+        let parent = if parent.as_os_str().is_empty() { Path::new(".") } else { parent };
+        fs.sync_dir(parent).map_err(StorageError::io("sync", parent))?;
+    }
+    Ok(())
 }
 
 /// Twenty digits hold every number, so that names sort as numbers do.

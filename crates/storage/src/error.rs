@@ -66,6 +66,14 @@ pub enum StorageError {
         /// The first thing that is not ours.
         name: String,
     },
+    /// An operation too long for any record. Nothing has happened.
+    #[error("a record of {len} bytes is longer than the {max} bytes that one may have")]
+    TooLong {
+        /// Bytes of the operations.
+        len: usize,
+        /// Bytes that they may have.
+        max: usize,
+    },
     /// Space could not be reserved for a write. Nothing has happened; reads go on.
     #[error("no space left for the log in {}", .dir.display())]
     NoSpace {

@@ -1,13 +1,38 @@
 //! The log, the blocks, the snapshots, recovery and checkpoints: a durable database around the engine.
+//!
+//! # What is durable when
+//!
+//! [`Database::execute`] decides a command, appends its operations to the commit buffer of the
+//! [`Log`] and applies them. Nothing is on disk then. [`Log::commit`] writes and syncs, and raises
+//! [`Log::durable`]; a reply may leave once the record that it depends on ([`Executed::depends`]) is
+//! at or below that number. With a lazier policy, [`Log::write`] and [`Log::written`] take their
+//! places, and [`Log::sync`] follows in its own time.
+//!
+//! # What is absent
+//!
+//! No thread, no socket, no async runtime, no RESP. Time is an argument.
+//!
+//! # Reading order
+//!
+//! `docs/on-disk-format.md`, then `database`, `log`, [`recovery`](RecoveryReport), `snapshot`,
+//! [`checkpoint`]. The disk itself is behind [`fs`].
 
 mod blocks;
 pub mod checkpoint;
+mod database;
 mod dir;
 pub mod error;
 pub mod format;
 pub mod fs;
+mod log;
+mod options;
+mod recovery;
 pub mod snapshot;
 #[cfg(test)]
 mod testing;
 
+pub use database::{Database, Executed};
 pub use error::{Damage, StorageError};
+pub use log::{Log, LogStats, Urgency};
+pub use options::Options;
+pub use recovery::{OnProgress, Phase, Progress, RecoveryReport, TornTail};

@@ -48,6 +48,8 @@ pub struct FileHeader {
     pub number: u64,
     /// Seeds the record checksums of a segment; 0 elsewhere.
     pub salt: u32,
+    /// A segment's file had another life: bytes after the last record need not be zero.
+    pub recycled: bool,
 }
 
 impl FileHeader {
@@ -59,6 +61,7 @@ impl FileHeader {
         bytes[8..12].copy_from_slice(&FORMAT_VERSION.to_le_bytes());
         bytes[16..24].copy_from_slice(&self.number.to_le_bytes());
         bytes[24..28].copy_from_slice(&self.salt.to_le_bytes());
+        bytes[28..32].copy_from_slice(&u32::from(self.recycled).to_le_bytes());
         let checksum = checksum(&bytes);
         bytes[12..16].copy_from_slice(&checksum.to_le_bytes());
         bytes
@@ -90,7 +93,8 @@ impl FileHeader {
                 supported: FORMAT_VERSION,
             });
         }
-        Ok(Self { kind, number: u64_at(bytes, 16), salt: u32_at(bytes, 24) })
+        let recycled = u32_at(bytes, 28) & 1 != 0;
+        Ok(Self { kind, number: u64_at(bytes, 16), salt: u32_at(bytes, 24), recycled })
     }
 }
 

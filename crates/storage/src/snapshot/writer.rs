@@ -48,7 +48,10 @@ impl<'a> SnapshotWriter<'a> {
             sections: 0,
             items: Vec::new(),
         };
-        writer.write(&FileHeader { kind: FileKind::Snapshot, number: lsn, salt: 0 }.encode())?;
+        writer.write(
+            &FileHeader { kind: FileKind::Snapshot, number: lsn, salt: 0, recycled: false }
+                .encode(),
+        )?;
         let mut payload = Vec::new();
         for file in files {
             codec::encode_into(file, &mut payload);

@@ -1,0 +1,344 @@
+//! A durable engine: decide, record, apply.
+
+use std::any::Any;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use engine::{
+    AdoptCursor, BlockedRead, Command, CommandError, Context, Engine, Op, Ops, Reply, Settings,
+    UnixMillis,
+};
+
+use crate::checkpoint::Adoption;
+use crate::dir;
+use crate::error::{Damage, StorageError};
+use crate::format::codec;
+use crate::format::record::Kind;
+use crate::fs::Fs;
+use crate::log::{Log, Urgency};
+use crate::options::Options;
+use crate::recovery::{self, OnProgress, RecoveryReport};
+use crate::snapshot;
+
+/// An engine whose changes are recorded.
+///
+/// The caller serializes the methods that take `&mut self`; the log may be committed by any thread
+/// meanwhile. A reply may leave once [`Executed::depends`] is durable (or written, as the policy
+/// says).
+#[derive(Debug)]
+pub struct Database {
+    engine: Engine,
+    log: Arc<Log>,
+    fs: Arc<dyn Fs>,
+    dir: PathBuf,
+    transaction: Option<Transaction>,
+    /// Nobody else works in the directory while this lives.
+    _lock: Box<dyn Any + Send + Sync>,
+}
+
+/// What a command came to.
+#[derive(Debug)]
+pub struct Executed<'a> {
+    /// The answer.
+    pub reply: Reply,
+    /// What was applied, for those who wait on keys or watch them.
+    pub ops: Ops<'a>,
+    /// Set by a blocking read that found nothing.
+    pub wait: Option<BlockedRead>,
+    /// The reply must not leave before this record is as durable as the policy asks.
+    pub depends: u64,
+}
+
+/// A transaction that has begun: one record for all its commands.
+#[derive(Debug)]
+struct Transaction {
+    payload: Vec<u8>,
+    /// Number that the record will have.
+    lsn: u64,
+    now: UnixMillis,
+}
+
+impl Database {
+    /// Opens the database in `dir`, or makes one if the directory is empty or missing. `now` is
+    /// recorded where opening itself changes something.
+    ///
+    /// # Errors
+    ///
+    /// `Locked`, `NotOurs`, `UnsupportedVersion`, `Corrupt`: nothing was changed. `Io`.
+    pub fn open(
+        fs: Arc<dyn Fs>,
+        dir: &Path,
+        options: Options,
+        now: UnixMillis,
+        progress: OnProgress<'_>,
+    ) -> Result<(Self, RecoveryReport), StorageError> {
+        let lock = dir::claim(&*fs, dir)?;
+        if !dir::is_marked(&*fs, dir)? {
+            initialize(&*fs, dir, &options)?;
+        }
+        let (engine, log, report) = recover(fs.clone(), dir, &options, progress)?;
+        let (log, dir) = (Arc::new(log), dir.to_path_buf());
+        let mut database = Self { engine, log, fs, dir, transaction: None, _lock: lock };
+        database.configure(options.settings, now)?;
+        Ok((database, report))
+    }
+
+    /// The state.
+    #[must_use]
+    pub fn engine(&self) -> &Engine {
+        &self.engine
+    }
+
+    /// The log, to commit it.
+    #[must_use]
+    pub fn log(&self) -> &Arc<Log> {
+        &self.log
+    }
+
+    /// Lets sealed blocks take the bytes and places that a checkpoint gave them, about `budget`
+    /// blocks from `cursor` on; returns where to go on, `None` at the end. Called slice by slice, so
+    /// that nobody waits long.
+    pub fn adopt_blocks(
+        &mut self,
+        adoption: &Adoption,
+        cursor: AdoptCursor,
+        budget: usize,
+    ) -> Option<AdoptCursor> {
+        self.engine.adopt(cursor, budget, &mut |number, present| adoption.place(number, present))
+    }
+
+    /// The disk that the database is on.
+    #[must_use]
+    pub fn fs(&self) -> &Arc<dyn Fs> {
+        &self.fs
+    }
+
+    /// The directory that the database is in.
+    #[must_use]
+    pub fn dir(&self) -> &Path {
+        &self.dir
+    }
+
+    /// Decides a command, records its operations and applies them.
+    ///
+    /// # Errors
+    ///
+    /// The refusal to send. A command that is refused has changed nothing; also not if the refusal
+    /// is that the log cannot take it.
+    pub fn execute<'a>(
+        &mut self,
+        command: &Command<'a>,
+        context: Context,
+    ) -> Result<Executed<'a>, CommandError> {
+        let decision = self.engine.decide(command, context)?;
+        let lsn = self
+            .record_and_apply(&decision.ops, context.now, urgency(command))
+            .map_err(|error| refusal(&error))?;
+        Ok(Executed {
+            reply: decision.reply,
+            ops: decision.ops,
+            wait: decision.wait,
+            depends: decision.seen.max(lsn),
+        })
+    }
+
+    /// Records and applies operations that no command asked for: expiry, settings. Returns the LSN,
+    /// 0 if nothing had to be recorded.
+    ///
+    /// # Errors
+    ///
+    /// Those of the log; nothing was applied.
+    pub fn record(&mut self, ops: &[Op<'_>], now: UnixMillis) -> Result<u64, StorageError> {
+        self.record_and_apply(ops, now, Urgency::FreesSpace)
+    }
+
+    /// Sets the block limits from here on, unless they are in force already.
+    ///
+    /// # Errors
+    ///
+    /// Those of the log; nothing was changed.
+    pub fn configure(&mut self, settings: Settings, now: UnixMillis) -> Result<(), StorageError> {
+        if settings == self.engine.settings() {
+            return Ok(());
+        }
+        let Settings { block_entries_max, block_bytes_max } = settings;
+        self.record(&[Op::Configure { block_entries_max, block_bytes_max }], now).map(|_| ())
+    }
+
+    /// Begins a transaction: everything executed until [`Database::end_transaction`] stands in one
+    /// record, and so survives a crash whole or not at all.
+    ///
+    /// # Panics
+    ///
+    /// If one has begun already: transactions do not nest.
+    pub fn begin_transaction(&mut self, now: UnixMillis) {
+        assert!(self.transaction.is_none(), "transactions do not nest");
+        let lsn = self.log.hold();
+        self.transaction = Some(Transaction { payload: Vec::new(), lsn, now });
+    }
+
+    /// Ends the transaction and returns the LSN of its record, 0 if it changed nothing.
+    ///
+    /// # Errors
+    ///
+    /// If the record cannot be appended although there was room for it. Memory is then ahead of the
+    /// log, which therefore takes nothing more.
+    ///
+    /// # Panics
+    ///
+    /// If none has begun.
+    pub fn end_transaction(&mut self) -> Result<u64, StorageError> {
+        let transaction = self.transaction.take().expect("end_transaction after begin_transaction");
+        let Transaction { payload, lsn, now } = transaction;
+        if payload.is_empty() {
+            self.log.release();
+            return Ok(0);
+        }
+        let fill = |out: &mut Vec<u8>| out.extend_from_slice(&payload);
+        let appended = self.log.append(Kind::Ops, now, Urgency::FreesSpace, fill);
+        self.log.release();
+        match appended {
+            Ok(appended) => {
+                assert!(appended == lsn, "record {appended} came before transaction {lsn}");
+                Ok(lsn)
+            }
+            Err(error) => {
+                self.log.poison_with(&error);
+                Err(error)
+            }
+        }
+    }
+
+    fn record_and_apply(
+        &mut self,
+        ops: &[Op<'_>],
+        now: UnixMillis,
+        urgency: Urgency,
+    ) -> Result<u64, StorageError> {
+        let lsn = if !ops.iter().any(Op::is_recorded) {
+            0
+        } else if let Some(transaction) = &mut self.transaction {
+            let before = transaction.payload.len();
+            encode(ops, &mut transaction.payload);
+            if let Err(error) = self.log.reserve(transaction.payload.len(), urgency) {
+                transaction.payload.truncate(before);
+                return Err(error);
+            }
+            transaction.lsn
+        } else {
+            self.log.append(Kind::Ops, now, urgency, |out| encode(ops, out))?
+        };
+        // What is not recorded (seen times) carries no version of its own.
+        let version = if lsn == 0 { self.log.last() } else { lsn };
+        for op in ops {
+            self.engine.apply(op, version);
+        }
+        Ok(lsn)
+    }
+}
+
+/// Appends the recorded ones of the operations, one behind the other.
+fn encode(ops: &[Op<'_>], out: &mut Vec<u8>) {
+    for op in ops.iter().filter(|op| op.is_recorded()) {
+        codec::encode_into(op, out);
+    }
+}
+
+/// Whether a command may use the last room in the log: those that give room, or end work.
+fn urgency(command: &Command<'_>) -> Urgency {
+    match command {
+        Command::XAck { .. }
+        | Command::XDel { .. }
+        | Command::XTrim { .. }
+        | Command::XGroupDestroy { .. }
+        | Command::XGroupDelConsumer { .. }
+        | Command::Del { .. }
+        | Command::GetDel { .. }
+        | Command::HDel { .. }
+        | Command::Flush { .. } => Urgency::FreesSpace,
+        _ => Urgency::Ordinary,
+    }
+}
+
+/// What a client is told when the log cannot take a command. Redis's words, as clients match them.
+fn refusal(error: &StorageError) -> CommandError {
+    if error.is_space() {
+        return CommandError::Fixed(
+            "MISCONF Errors writing to the AOF file: No space left on device",
+        );
+    }
+    let text = match error {
+        StorageError::TooLong { .. } => format!("ERR {error}"),
+        _ => format!("MISCONF Errors writing to the AOF file: {error}"),
+    };
+    CommandError::Text(text.into_bytes().into())
+}
+
+/// Makes a directory without our mark into a database. An interrupted attempt may have left its
+/// parts; a database that lost its mark is not touched.
+fn initialize(fs: &dyn Fs, dir: &Path, options: &Options) -> Result<(), StorageError> {
+    for part in [dir::log(dir), dir::blocks(dir), dir::snapshots(dir)] {
+        fs.create_dir(&part).map_err(StorageError::io("create", &part))?;
+    }
+    fs.sync_dir(dir).map_err(StorageError::io("sync", dir))?;
+
+    let segments = dir::list_segments(fs, dir)?;
+    let is_begun = !segments.is_empty();
+    let is_used = dir::exists(fs, &dir::clean(dir))?
+        || !dir::list_snapshots(fs, dir)?.is_empty()
+        || !dir::list_block_files(fs, dir)?.is_empty()
+        || (is_begun && segments != [1])
+        || (is_begun && recovery::scan(fs, dir, 0, &mut |_| {})?.end.last != 0);
+    if is_used {
+        return Err(StorageError::corrupt(&dir::format(dir), 0, Damage::Missing));
+    }
+    for number in dir::list_spares(fs, dir)? {
+        let path = dir::spare(dir, number);
+        fs.remove(&path).map_err(StorageError::io("remove", &path))?;
+    }
+    if !is_begun {
+        Log::create(fs, dir, options)?;
+    }
+    // Last: from here on, a missing part is a lost one.
+    dir::put_mark(fs, dir)
+}
+
+/// From what is on disk to an engine and a log that goes on where the last one ended.
+fn recover(
+    fs: Arc<dyn Fs>,
+    dir: &Path,
+    options: &Options,
+    progress: OnProgress<'_>,
+) -> Result<(Engine, Log, RecoveryReport), StorageError> {
+    let log_first = recovery::log_first(&*fs, dir)?;
+    let loaded = snapshot::load_newest(&*fs, dir, options.hash_seed, log_first)?;
+    let mut engine = loaded.engine;
+    let scan = recovery::scan(&*fs, dir, loaded.lsn, progress)?;
+    let was_clean = scan.check_promises(&*fs, dir, loaded.lsn.max(loaded.lsn_promised))?;
+    let range = (loaded.lsn, scan.end.last);
+    let bytes = recovery::replay_without(&*fs, dir, &mut engine, range, &scan.voided, progress)?;
+    if !was_clean {
+        scan.settle(&*fs, dir)?;
+    }
+    // An interrupted checkpoint's files. That they are still there harms nobody.
+    if let Err(error) = snapshot::remove_leftovers(&*fs, dir) {
+        tracing::warn!(%error, "could not remove what an interrupted checkpoint left");
+    }
+    let report = RecoveryReport {
+        snapshot_lsn: loaded.lsn,
+        last_lsn: scan.end.last,
+        records: scan.end.last - loaded.lsn,
+        bytes,
+        was_clean,
+        torn_tail: scan.torn,
+        snapshots_damaged: loaded.damaged,
+    };
+    let log = Log::open(fs.clone(), dir, options.clone(), scan.end)?;
+    if was_clean {
+        // Durably gone before the first write: it must never vouch for a longer log.
+        let path = dir::clean(dir);
+        fs.remove(&path).map_err(StorageError::io("remove", &path))?;
+        fs.sync_dir(dir).map_err(StorageError::io("sync", dir))?;
+    }
+    Ok((engine, log, report))
+}

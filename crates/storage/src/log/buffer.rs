@@ -1,0 +1,237 @@
+//! The commit buffer: records on their way to the disk, each already at its place in a segment.
+//!
+//! Whether there is room for a record, and in which segment, is settled here, before the operation
+//! is applied. The writer only carries out what the buffer decided.
+
+use std::collections::VecDeque;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use super::segment::{self, Layout, Spare};
+use crate::error::StorageError;
+use crate::format::codec::PAYLOAD_BYTES_MAX;
+use crate::format::record::{self, Kind, RECORD_HEADER_BYTES, Stamp};
+use crate::fs::Fs;
+use crate::options::Options;
+
+/// Who may use the last room in the log.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Urgency {
+    /// Leaves the reserve alone.
+    Ordinary,
+    /// May use the reserve: it frees space, or ends the log.
+    FreesSpace,
+}
+
+/// Records to be written together.
+#[derive(Debug, Default)]
+pub(super) struct Batch {
+    pub(super) bytes: Vec<u8>,
+    /// Where in `bytes` a new segment begins, rising.
+    pub(super) rolls: Vec<Roll>,
+    /// LSN of the last record in it.
+    pub(super) last: u64,
+}
+
+/// The change to another segment.
+#[derive(Debug)]
+pub(super) struct Roll {
+    pub(super) at: usize,
+    pub(super) first: u64,
+    pub(super) spare: Spare,
+    pub(super) salt: u32,
+}
+
+#[derive(Debug)]
+pub(super) struct Buffer {
+    fs: Arc<dyn Fs>,
+    dir: PathBuf,
+    options: Options,
+    batch: Batch,
+    last: u64,
+    /// Room for records behind the last one, in its segment.
+    rest: u64,
+    /// Of the segment that the last record is in.
+    salt: u32,
+    spares: VecDeque<Spare>,
+    spare_next: u64,
+    /// The last attempt to lay out a segment met a full disk.
+    is_disk_full: bool,
+    /// The newest record is a mark.
+    is_marked: bool,
+    /// A transaction was promised the next number.
+    is_held: bool,
+}
+
+impl Buffer {
+    pub(super) fn new(
+        fs: Arc<dyn Fs>,
+        dir: PathBuf,
+        options: Options,
+        (last, rest, salt): (u64, u64, u32),
+        spares: Vec<(u64, Spare)>,
+    ) -> Self {
+        Self {
+            fs,
+            dir,
+            options,
+            batch: Batch { last, ..Batch::default() },
+            last,
+            rest,
+            salt,
+            spare_next: spares.iter().map(|(number, _)| number + 1).max().unwrap_or(1),
+            spares: spares.into_iter().map(|(_, spare)| spare).collect(),
+            is_disk_full: false,
+            is_marked: last == 0,
+            is_held: false,
+        }
+    }
+
+    /// Appends a record whose payload `fill` writes, and returns its LSN.
+    pub(super) fn append(
+        &mut self,
+        kind: Kind,
+        (time_ms, durable): (u64, u64),
+        urgency: Urgency,
+        fill: impl FnOnce(&mut Vec<u8>),
+    ) -> Result<u64, StorageError> {
+        let start = self.batch.bytes.len();
+        record::begin(&mut self.batch.bytes);
+        fill(&mut self.batch.bytes);
+        let payload_len = self.batch.bytes.len() - start - RECORD_HEADER_BYTES;
+        if let Err(error) = self.reserve(payload_len, urgency) {
+            self.batch.bytes.truncate(start);
+            return Err(error);
+        }
+        let size = record::size_of_record(payload_len) as u64;
+        if self.rest < size {
+            self.roll(start, size);
+        }
+        let lsn = self.last + 1;
+        let stamp = Stamp { lsn, time_ms, durable, kind };
+        record::finish(&mut self.batch.bytes, start, stamp, self.salt);
+        self.rest -= size;
+        self.last = lsn;
+        self.batch.last = lsn;
+        self.is_marked = kind == Kind::Mark;
+        Ok(lsn)
+    }
+
+    /// Makes sure that a record with a payload of this length can be appended.
+    pub(super) fn reserve(
+        &mut self,
+        payload_len: usize,
+        urgency: Urgency,
+    ) -> Result<(), StorageError> {
+        if PAYLOAD_BYTES_MAX < payload_len {
+            return Err(StorageError::TooLong { len: payload_len, max: PAYLOAD_BYTES_MAX });
+        }
+        let size = record::size_of_record(payload_len) as u64;
+        let margin = match urgency {
+            Urgency::Ordinary => self.options.reserve_bytes.min(self.options.segment_bytes / 8),
+            Urgency::FreesSpace => 0,
+        };
+        if self.has_room(size, margin) {
+            return Ok(());
+        }
+        if self.is_disk_full {
+            return Err(StorageError::NoSpace { dir: self.dir.clone() });
+        }
+        // The background has not kept up, or the record is larger than a segment. Allocating without
+        // writing is quick enough to do it here.
+        let needed = segment::bytes_for(size + margin);
+        let usual = segment::bytes_affordable(&*self.fs, &self.dir, self.options.segment_bytes);
+        let number = self.take_spare_number();
+        let bytes = usual.max(needed);
+        match segment::create_spare(&*self.fs, &self.dir, number, bytes, Layout::Allocated) {
+            Ok(spare) => {
+                self.spares.push_back(spare);
+                Ok(())
+            }
+            Err(error) if error.is_space() => {
+                self.is_disk_full = true;
+                Err(StorageError::NoSpace { dir: self.dir.clone() })
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Whether a record of this size fits, and `margin` bytes after it.
+    fn has_room(&self, size: u64, margin: u64) -> bool {
+        let largest_spare = self.spares.iter().map(Spare::capacity).max().unwrap_or(0);
+        if size <= self.rest {
+            size + margin <= self.rest || margin <= largest_spare
+        } else {
+            size + margin <= largest_spare
+        }
+    }
+
+    /// The record that begins at `at` opens a new segment.
+    fn roll(&mut self, at: usize, size: u64) {
+        let index = self.spares.iter().position(|spare| size <= spare.capacity());
+        let spare = index.and_then(|index| self.spares.remove(index));
+        let spare = spare.expect("reserve() made sure of a spare that is large enough");
+        self.rest = spare.capacity();
+        // Records of the file's former life, and of a former use of this LSN, carry another salt.
+        self.salt = salt(&*self.fs);
+        self.batch.rolls.push(Roll { at, first: self.last + 1, spare, salt: self.salt });
+    }
+
+    /// Hands over what has gathered. `empty` is a buffer to go on with.
+    pub(super) fn take(&mut self, empty: Vec<u8>) -> Batch {
+        let next = Batch { bytes: empty, rolls: Vec::new(), last: self.last };
+        std::mem::replace(&mut self.batch, next)
+    }
+
+    pub(super) fn is_marked(&self) -> bool {
+        self.is_marked
+    }
+
+    pub(super) fn is_held(&self) -> bool {
+        self.is_held
+    }
+
+    pub(super) fn set_held(&mut self, is_held: bool) {
+        self.is_held = is_held;
+    }
+
+    pub(super) fn wants_spare(&self) -> bool {
+        self.spares.len() < self.options.spares
+    }
+
+    pub(super) fn take_spare_number(&mut self) -> u64 {
+        let number = self.spare_next;
+        self.spare_next += 1;
+        number
+    }
+
+    /// Whether a segment that goes out of use may become a spare: one more than are prepared.
+    pub(super) fn accepts_spare(&self, bytes: u64) -> bool {
+        self.spares.len() <= self.options.spares
+            && self.options.segment_bytes / 2 <= bytes
+            && bytes <= self.options.segment_bytes
+    }
+
+    pub(super) fn add_spare(&mut self, spare: Spare) {
+        self.spares.push_back(spare);
+        self.is_disk_full = false;
+    }
+
+    pub(super) fn set_disk_full(&mut self, is_disk_full: bool) {
+        self.is_disk_full = is_disk_full;
+    }
+
+    pub(super) fn is_disk_full(&self) -> bool {
+        self.is_disk_full
+    }
+
+    pub(super) fn spare_bytes(&self) -> (usize, u64) {
+        (self.spares.len(), self.spares.iter().map(|spare| spare.bytes).sum())
+    }
+}
+
+/// A new salt.
+#[expect(clippy::cast_possible_truncation, reason = "any 32 of the bits will do")]
+pub(super) fn salt(fs: &dyn Fs) -> u32 {
+    fs.random() as u32
+}

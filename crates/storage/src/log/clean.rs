@@ -1,0 +1,42 @@
+//! The mark of a clean stop (`docs/on-disk-format.md`, "Clean stop").
+
+use std::path::Path;
+
+use crate::error::{Damage, StorageError};
+use crate::format::header::{FileHeader, FileKind, HEADER_BYTES, u32_at, u64_at};
+
+/// The content of `CLEAN`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct CleanStop {
+    /// The last record.
+    pub(crate) last: u64,
+    /// First LSN of the segment that it stands in.
+    pub(crate) segment: u64,
+    /// Where it ends.
+    pub(crate) offset: u64,
+}
+
+impl CleanStop {
+    /// Header, segment, offset, CRC-32 of both.
+    const BYTES: usize = HEADER_BYTES + 20;
+
+    pub(crate) fn encode(&self) -> Vec<u8> {
+        let header =
+            FileHeader { kind: FileKind::Clean, number: self.last, salt: 0, recycled: false };
+        let mut bytes = header.encode().to_vec();
+        bytes.extend_from_slice(&self.segment.to_le_bytes());
+        bytes.extend_from_slice(&self.offset.to_le_bytes());
+        let checksum = crc32fast::hash(&bytes[HEADER_BYTES..]);
+        bytes.extend_from_slice(&checksum.to_le_bytes());
+        bytes
+    }
+
+    pub(crate) fn decode(bytes: &[u8], path: &Path) -> Result<Self, StorageError> {
+        let header = FileHeader::decode(bytes, FileKind::Clean, path)?;
+        let body = &bytes[HEADER_BYTES..];
+        if bytes.len() != Self::BYTES || crc32fast::hash(&body[..16]) != u32_at(body, 16) {
+            return Err(StorageError::corrupt(path, HEADER_BYTES as u64, Damage::Checksum));
+        }
+        Ok(Self { last: header.number, segment: u64_at(body, 0), offset: u64_at(body, 8) })
+    }
+}

@@ -1,0 +1,478 @@
+//! The log: records in segments, and group commit.
+//!
+//! Three numbers tell how far it has come: [`Log::last`] is the newest record in the commit buffer,
+//! [`Log::written`] the newest that the operating system has, [`Log::durable`] the newest that
+//! survives a power cut. Nothing here starts a thread; whoever calls [`Log::commit`] becomes the
+//! leader of all who wait at that moment.
+//!
+//! Reading order: `segment` (files), `buffer` (where a record goes), `writer` (how it gets there),
+//! `turn` (who does it), `reader` (the way back).
+
+mod buffer;
+mod clean;
+mod reader;
+mod segment;
+mod turn;
+mod writer;
+
+use std::collections::VecDeque;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::time::Instant;
+
+use parking_lot::Mutex;
+
+use crate::dir;
+use crate::error::StorageError;
+use crate::format::record::Kind;
+use crate::fs::{File, Fs};
+use crate::options::Options;
+
+use buffer::Buffer;
+pub use buffer::Urgency;
+pub(crate) use clean::CleanStop;
+pub(crate) use reader::{Found, SegmentReader};
+use segment::Layout;
+pub(crate) use segment::SEGMENT_HEADER_BYTES;
+use turn::Turns;
+use writer::{Rolling, Writer};
+
+/// An open log. Shared by the database, which appends, and those who commit.
+#[derive(Debug)]
+pub struct Log {
+    fs: Arc<dyn Fs>,
+    dir: PathBuf,
+    options: Options,
+    buffer: Mutex<Buffer>,
+    turns: Turns,
+    writer: Mutex<Writer>,
+    /// A sync at a time: the operating system reports a failed one to a single caller, and its
+    /// neighbour would be told that all is well.
+    syncing: Mutex<()>,
+    /// Memory of the last batch, to be filled again.
+    used: Mutex<Vec<u8>>,
+    segments: Mutex<VecDeque<Segment>>,
+    last: AtomicU64,
+    written: AtomicU64,
+    durable: AtomicU64,
+    is_poisoned: AtomicBool,
+    poison: Mutex<Option<Arc<StorageError>>>,
+    bytes_written: AtomicU64,
+    syncs: AtomicU64,
+    sync_last_us: AtomicU64,
+}
+
+/// A segment in use.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Segment {
+    pub(crate) first: u64,
+    pub(crate) bytes: u64,
+}
+
+/// What INFO tells about the log.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct LogStats {
+    /// Segments in use.
+    pub segments: usize,
+    /// Bytes of the files of the log, spares included.
+    pub bytes_on_disk: u64,
+    /// Spare segments that are ready.
+    pub spares: usize,
+    /// Bytes written since the start: what a checkpoint is due by.
+    pub bytes_written: u64,
+    /// Syncs of data since the start.
+    pub syncs: u64,
+    /// Microseconds that the last one took.
+    pub sync_last_us: u64,
+    /// Ordinary writes are refused for want of space as soon as the room that is left is used.
+    pub is_disk_full: bool,
+}
+
+/// Where an opened log goes on.
+#[derive(Debug)]
+pub(crate) struct LogEnd {
+    pub(crate) segments: Vec<Segment>,
+    pub(crate) last: u64,
+    pub(crate) offset: u64,
+    pub(crate) salt: u32,
+}
+
+impl Log {
+    /// Makes the first segment of a new directory.
+    pub(crate) fn create(fs: &dyn Fs, dir: &Path, options: &Options) -> Result<(), StorageError> {
+        let wanted = options.first_segment_bytes.min(options.segment_bytes);
+        let bytes = segment::bytes_affordable(fs, dir, wanted);
+        let spare = segment::create_spare(fs, dir, 0, bytes, Layout::Written)?;
+        segment::put_in_use(fs, dir, &spare, 1, buffer::salt(fs)).map(|_| ())
+    }
+
+    /// Opens the log where recovery found its end; every record up to there is durable.
+    pub(crate) fn open(
+        fs: Arc<dyn Fs>,
+        dir: &Path,
+        options: Options,
+        end: LogEnd,
+    ) -> Result<Self, StorageError> {
+        let active = end.segments.last().expect("a log has a segment");
+        let path = dir::segment(dir, active.first);
+        let file = fs.open_write(&path).map_err(StorageError::io("open", &path))?;
+        let spares = segment::adopt_spares(&*fs, dir)?;
+        let used = end.offset - SEGMENT_HEADER_BYTES;
+        let rest = segment::capacity(active.bytes).saturating_sub(used);
+        let place = (end.last, rest, end.salt);
+        let buffer = Buffer::new(fs.clone(), dir.to_path_buf(), options.clone(), place, spares);
+        Ok(Self {
+            fs,
+            dir: dir.to_path_buf(),
+            options,
+            buffer: Mutex::new(buffer),
+            turns: Turns::default(),
+            writer: Mutex::new(Writer { file, path, offset: end.offset, salt: end.salt, bytes: 0 }),
+            syncing: Mutex::new(()),
+            used: Mutex::new(Vec::new()),
+            segments: Mutex::new(end.segments.into()),
+            last: AtomicU64::new(end.last),
+            written: AtomicU64::new(end.last),
+            durable: AtomicU64::new(end.last),
+            is_poisoned: AtomicBool::new(false),
+            poison: Mutex::new(None),
+            bytes_written: AtomicU64::new(0),
+            syncs: AtomicU64::new(0),
+            sync_last_us: AtomicU64::new(0),
+        })
+    }
+
+    /// LSN of the newest record, on disk or not.
+    #[must_use]
+    pub fn last(&self) -> u64 {
+        self.last.load(Ordering::Acquire)
+    }
+
+    /// Newest record that the operating system has: it survives the end of this process.
+    #[must_use]
+    pub fn written(&self) -> u64 {
+        self.written.load(Ordering::Acquire)
+    }
+
+    /// Newest record that is durable: it survives a power cut.
+    #[must_use]
+    pub fn durable(&self) -> u64 {
+        self.durable.load(Ordering::Acquire)
+    }
+
+    /// Appends a record to the commit buffer and returns its LSN. `fill` writes the payload.
+    ///
+    /// # Errors
+    ///
+    /// `NoSpace`, `TooLong`, `Poisoned`: nothing was appended.
+    pub(crate) fn append(
+        &self,
+        kind: Kind,
+        time_ms: u64,
+        urgency: Urgency,
+        fill: impl FnOnce(&mut Vec<u8>),
+    ) -> Result<u64, StorageError> {
+        self.check()?;
+        let mut buffer = self.buffer.lock();
+        let lsn = buffer.append(kind, (time_ms, self.durable()), urgency, fill)?;
+        self.last.store(lsn, Ordering::Release);
+        Ok(lsn)
+    }
+
+    /// Makes sure that a record with a payload of this length can be appended.
+    ///
+    /// # Errors
+    ///
+    /// Those of appending it.
+    pub(crate) fn reserve(&self, payload: usize, urgency: Urgency) -> Result<(), StorageError> {
+        self.check()?;
+        self.buffer.lock().reserve(payload, urgency)
+    }
+
+    /// Makes everything appended so far durable, and returns [`Log::durable`]. One caller at a time
+    /// does the work for all; a caller whose records another one has made durable returns at once.
+    ///
+    /// # Errors
+    ///
+    /// The failure of the disk, the first time; `Poisoned` ever after.
+    pub fn commit(&self) -> Result<u64, StorageError> {
+        let target = self.last();
+        let is_done = || target <= self.durable() || self.is_poisoned();
+        if let Some(_turn) = self.turns.lead_unless(is_done) {
+            let mut writer = self.writer.lock();
+            let last = self.write_out(&mut writer)?;
+            self.sync_file(&*writer.file, &writer.path)?;
+            self.became_durable(last);
+        }
+        self.check()?;
+        Ok(self.durable())
+    }
+
+    /// Hands everything appended so far to the operating system, and returns [`Log::written`].
+    ///
+    /// # Errors
+    ///
+    /// As [`Log::commit`].
+    pub fn write(&self) -> Result<u64, StorageError> {
+        let target = self.last();
+        let is_done = || target <= self.written() || self.is_poisoned();
+        if let Some(_turn) = self.turns.lead_unless(is_done) {
+            self.write_out(&mut self.writer.lock())?;
+        }
+        self.check()?;
+        Ok(self.written())
+    }
+
+    /// Makes everything written so far durable, while others go on writing, and returns
+    /// [`Log::durable`].
+    ///
+    /// # Errors
+    ///
+    /// As [`Log::commit`].
+    pub fn sync(&self) -> Result<u64, StorageError> {
+        self.check()?;
+        let (file, path, written) = {
+            let writer = self.writer.lock();
+            // Read under the lock: a segment before this one was synced when it was left.
+            (writer.file.clone(), writer.path.clone(), self.written())
+        };
+        if self.durable() < written {
+            self.sync_file(&*file, &path)?;
+            self.became_durable(written);
+        }
+        Ok(self.durable())
+    }
+
+    /// Puts the present durable LSN itself on disk, so that damage to the last records is told from
+    /// a torn tail. For an idle moment; does nothing if the newest record is a mark already.
+    ///
+    /// # Errors
+    ///
+    /// As [`Log::commit`].
+    pub fn mark(&self, now: u64) -> Result<(), StorageError> {
+        self.check()?;
+        let appended = {
+            let mut buffer = self.buffer.lock();
+            let durable = self.durable();
+            if buffer.is_marked() || buffer.is_held() || durable != self.last() {
+                return Ok(());
+            }
+            let appended = buffer.append(Kind::Mark, (now, durable), Urgency::Ordinary, |_| {});
+            if let Ok(lsn) = appended {
+                self.last.store(lsn, Ordering::Release);
+            }
+            appended
+        };
+        match appended {
+            Ok(_) => self.commit().map(|_| ()),
+            // Not worth the last room.
+            Err(StorageError::NoSpace { .. }) => Ok(()),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Promises the next LSN to a transaction: no mark comes in between until [`Log::release`].
+    pub(crate) fn hold(&self) -> u64 {
+        let mut buffer = self.buffer.lock();
+        buffer.set_held(true);
+        self.last() + 1
+    }
+
+    /// Ends [`Log::hold`].
+    pub(crate) fn release(&self) {
+        self.buffer.lock().set_held(false);
+    }
+
+    /// Makes everything durable and leaves the mark of a clean stop. Nothing may be appended after.
+    ///
+    /// # Errors
+    ///
+    /// As [`Log::commit`]. Without the mark the next start recovers as after a crash.
+    pub fn stop_cleanly(&self, now: u64) -> Result<(), StorageError> {
+        self.commit()?;
+        match self.append(Kind::CleanStop, now, Urgency::FreesSpace, |_| {}) {
+            Ok(_) => self.commit().map(|_| ())?,
+            // The file below says enough.
+            Err(StorageError::NoSpace { .. }) => {}
+            Err(error) => return Err(error),
+        }
+        let offset = self.writer.lock().offset;
+        let segment = self.segments.lock().back().expect("a log has a segment").first;
+        let clean = CleanStop { last: self.durable(), segment, offset };
+        dir::write_small(&*self.fs, &dir::clean(&self.dir), &clean.encode())
+    }
+
+    /// Whether [`Log::prepare_segment`] has something to do.
+    #[must_use]
+    pub fn wants_segment(&self) -> bool {
+        let buffer = self.buffer.lock();
+        buffer.wants_spare() || buffer.is_disk_full()
+    }
+
+    /// Lays out a spare segment if one is wanted; says whether it did. Slow, so a background thread
+    /// calls this whenever [`Log::wants_segment`], and now and then while the disk is full: that is
+    /// how writes resume.
+    ///
+    /// # Errors
+    ///
+    /// `Io`, also for a full disk. The log stays usable: it makes do with the room that it has.
+    pub fn prepare_segment(&self) -> Result<bool, StorageError> {
+        self.check()?;
+        let number = {
+            let mut buffer = self.buffer.lock();
+            if !buffer.wants_spare() {
+                // There is one, so that laying out another may be tried when it is needed.
+                buffer.set_disk_full(false);
+                return Ok(false);
+            }
+            buffer.take_spare_number()
+        };
+        let bytes = segment::bytes_affordable(&*self.fs, &self.dir, self.options.segment_bytes);
+        let spare = segment::create_spare(&*self.fs, &self.dir, number, bytes, Layout::Written);
+        let mut buffer = self.buffer.lock();
+        match spare {
+            Ok(spare) => {
+                buffer.add_spare(spare);
+                Ok(true)
+            }
+            Err(error) => {
+                if error.is_space() {
+                    buffer.set_disk_full(true);
+                }
+                Err(error)
+            }
+        }
+    }
+
+    /// Gives up the segments whose records all stand before `lsn`: some become spares, the others
+    /// are deleted. Returns how many there were.
+    ///
+    /// The caller has a durable snapshot that makes them dispensable.
+    ///
+    /// # Errors
+    ///
+    /// `Io`: what was not given up yet is given up by the next call.
+    pub fn remove_before(&self, lsn: u64) -> Result<usize, StorageError> {
+        let mut count = 0;
+        loop {
+            let oldest = {
+                let mut segments = self.segments.lock();
+                match segments.get(1) {
+                    Some(second) if second.first <= lsn => segments.pop_front(),
+                    _ => None,
+                }
+            };
+            let Some(oldest) = oldest else { return Ok(count) };
+            if let Err(error) = self.give_up(oldest) {
+                self.segments.lock().push_front(oldest);
+                return Err(error);
+            }
+            count += 1;
+        }
+    }
+
+    fn give_up(&self, segment: Segment) -> Result<(), StorageError> {
+        let number = {
+            let mut buffer = self.buffer.lock();
+            buffer.accepts_spare(segment.bytes).then(|| buffer.take_spare_number())
+        };
+        if let Some(number) = number {
+            let spare = segment::recycle(&*self.fs, &self.dir, segment.first, number)?;
+            self.buffer.lock().add_spare(spare);
+            return Ok(());
+        }
+        let path = dir::segment(&self.dir, segment.first);
+        self.fs.remove(&path).map_err(StorageError::io("remove", &path))
+    }
+
+    /// Figures for INFO.
+    #[must_use]
+    pub fn stats(&self) -> LogStats {
+        let (spares, spare_bytes, is_disk_full) = {
+            let buffer = self.buffer.lock();
+            let (spares, bytes) = buffer.spare_bytes();
+            (spares, bytes, buffer.is_disk_full())
+        };
+        let segments = self.segments.lock();
+        LogStats {
+            segments: segments.len(),
+            bytes_on_disk: segments.iter().map(|segment| segment.bytes).sum::<u64>() + spare_bytes,
+            spares,
+            bytes_written: self.bytes_written.load(Ordering::Relaxed),
+            syncs: self.syncs.load(Ordering::Relaxed),
+            sync_last_us: self.sync_last_us.load(Ordering::Relaxed),
+            is_disk_full,
+        }
+    }
+
+    /// The first failure of the disk, if there was one: nothing is acknowledged any more.
+    #[must_use]
+    pub fn poison(&self) -> Option<Arc<StorageError>> {
+        self.poison.lock().clone()
+    }
+
+    pub(crate) fn poison_with(&self, cause: &StorageError) {
+        self.poison.lock().get_or_insert_with(|| Arc::new(cause.clone()));
+        self.is_poisoned.store(true, Ordering::Release);
+    }
+
+    fn is_poisoned(&self) -> bool {
+        self.is_poisoned.load(Ordering::Acquire)
+    }
+
+    fn check(&self) -> Result<(), StorageError> {
+        if !self.is_poisoned() {
+            return Ok(());
+        }
+        let cause = self.poison().expect("the cause is set before the flag");
+        Err(StorageError::Poisoned { cause })
+    }
+
+    /// Writes what has gathered. The caller leads.
+    fn write_out(&self, writer: &mut Writer) -> Result<u64, StorageError> {
+        /// A buffer that grew beyond the usual is not kept.
+        const KEPT_BYTES_MAX: usize = 4 << 20;
+        self.check()?;
+        let empty = std::mem::take(&mut *self.used.lock());
+        let mut batch = self.buffer.lock().take(empty);
+        if let Err(error) = writer.write(&*self.fs, &self.dir, &mut batch, self) {
+            self.poison_with(&error);
+            return Err(error);
+        }
+        self.written.fetch_max(batch.last, Ordering::AcqRel);
+        self.bytes_written.store(writer.bytes, Ordering::Relaxed);
+        if batch.bytes.capacity() <= KEPT_BYTES_MAX {
+            batch.bytes.clear();
+            *self.used.lock() = batch.bytes;
+        }
+        Ok(batch.last)
+    }
+}
+
+impl Rolling for Log {
+    fn sync_file(&self, file: &dyn File, path: &Path) -> Result<(), StorageError> {
+        let _one_at_a_time = self.syncing.lock();
+        self.check()?;
+        // The only clock in this crate: it feeds a statistic and decides nothing.
+        let begin = Instant::now();
+        let synced = file.sync_data().map_err(StorageError::io("sync", path));
+        if let Err(error) = &synced {
+            // Before the lock goes: the next sync would succeed, and mean nothing.
+            self.poison_with(error);
+        }
+        let micros = u64::try_from(begin.elapsed().as_micros()).unwrap_or(u64::MAX);
+        self.syncs.fetch_add(1, Ordering::Relaxed);
+        self.sync_last_us.store(micros, Ordering::Relaxed);
+        synced
+    }
+
+    fn became_durable(&self, lsn: u64) {
+        self.written.fetch_max(lsn, Ordering::AcqRel);
+        self.durable.fetch_max(lsn, Ordering::AcqRel);
+    }
+
+    fn rolled(&self, first: u64, bytes: u64) {
+        self.segments.lock().push_back(Segment { first, bytes });
+    }
+}

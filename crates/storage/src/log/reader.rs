@@ -1,0 +1,164 @@
+//! The way back: the records of one segment, in order.
+//!
+//! A reader only reads and only tells what is there. What a bad record means is for recovery to say.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use super::segment::SEGMENT_HEADER_BYTES;
+use crate::dir;
+use crate::error::{Damage, StorageError};
+use crate::format::header::{FileHeader, FileKind};
+use crate::format::record::{self, Kind, RECORD_ALIGN, RECORD_HEADER_BYTES, Record};
+use crate::fs::{File, Fs};
+
+/// Read at a time; a longer record makes its own window.
+const WINDOW_BYTES: usize = 1 << 20;
+
+/// Reads one segment.
+#[derive(Debug)]
+pub(crate) struct SegmentReader {
+    file: Arc<dyn File>,
+    path: PathBuf,
+    header: FileHeader,
+    file_bytes: u64,
+    window: Vec<u8>,
+    /// Offset of the window in the file.
+    window_at: u64,
+    /// Offset of the next record.
+    offset: u64,
+}
+
+/// What stands where the next record should.
+#[derive(Debug)]
+pub(crate) enum Found<'a> {
+    /// The record.
+    Record(Record<'a>),
+    /// The seal: the next segment has it.
+    Sealed,
+    /// Nothing that could be believed.
+    Nothing,
+}
+
+/// A valid record beyond a bad one.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Later {
+    pub(crate) lsn: u64,
+    pub(crate) durable: u64,
+    /// Where it ends.
+    pub(crate) end: u64,
+}
+
+impl SegmentReader {
+    /// Opens the segment that begins with record `first`, and checks its header.
+    pub(crate) fn open(fs: &dyn Fs, dir: &Path, first: u64) -> Result<Self, StorageError> {
+        let path = dir::segment(dir, first);
+        let file = match fs.open(&path) {
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+                return Err(StorageError::corrupt(&path, 0, Damage::Missing));
+            }
+            other => other.map_err(StorageError::io("open", &path))?,
+        };
+        let file_bytes = file.size().map_err(StorageError::io("measure", &path))?;
+        if file_bytes < SEGMENT_HEADER_BYTES {
+            return Err(StorageError::corrupt(&path, file_bytes, Damage::Header));
+        }
+        let mut page = vec![0; SEGMENT_HEADER_BYTES as usize];
+        file.read_exact_at(&mut page, 0).map_err(StorageError::io("read", &path))?;
+        let header = FileHeader::decode(&page, FileKind::Log, &path)?;
+        if header.number != first {
+            let reason = Damage::Name { found: header.number };
+            return Err(StorageError::corrupt(&path, 0, reason));
+        }
+        let (window, window_at, offset) = (Vec::new(), 0, SEGMENT_HEADER_BYTES);
+        Ok(Self { file, path, header, file_bytes, window, window_at, offset })
+    }
+
+    pub(crate) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    pub(crate) fn salt(&self) -> u32 {
+        self.header.salt
+    }
+
+    pub(crate) fn is_recycled(&self) -> bool {
+        self.header.recycled
+    }
+
+    pub(crate) fn file_bytes(&self) -> u64 {
+        self.file_bytes
+    }
+
+    /// Where the next record stands.
+    pub(crate) fn offset(&self) -> u64 {
+        self.offset
+    }
+
+    /// What stands in the place of record `lsn`, which is the next one. A record moves the reader on.
+    pub(crate) fn next(&mut self, lsn: u64) -> Result<Found<'_>, StorageError> {
+        let rest = self.file_bytes.saturating_sub(self.offset);
+        let start = self.fill(RECORD_HEADER_BYTES)?;
+        let bytes = &self.window[start..];
+        // Cheap before costly: zeros and stale bytes seldom claim the right number.
+        if record::claimed_lsn(bytes) != Some(lsn) {
+            return Ok(Found::Nothing);
+        }
+        let Some(size) = record::claimed_size(bytes, rest) else { return Ok(Found::Nothing) };
+        let start = self.fill(size)?;
+        let Some(record) = record::parse(&self.window[start..], self.header.salt) else {
+            return Ok(Found::Nothing);
+        };
+        if record.stamp.kind == Kind::Sealed {
+            return Ok(Found::Sealed);
+        }
+        self.offset += size as u64;
+        Ok(Found::Record(record))
+    }
+
+    /// Reads so that the window holds `count` bytes from the present offset on, or what the file has
+    /// of them; returns where in the window they begin.
+    fn fill(&mut self, count: usize) -> Result<usize, StorageError> {
+        let window_end = self.window_at + self.window.len() as u64;
+        let needed_end = (self.offset + count as u64).min(self.file_bytes);
+        if self.offset < self.window_at || window_end < needed_end {
+            let rest = self.file_bytes.saturating_sub(self.offset);
+            let wanted = usize::try_from(rest).unwrap_or(usize::MAX).min(count.max(WINDOW_BYTES));
+            self.window.resize(wanted, 0);
+            self.file
+                .read_exact_at(&mut self.window, self.offset)
+                .map_err(StorageError::io("read", &self.path))?;
+            self.window_at = self.offset;
+        }
+        let start = self.offset - self.window_at;
+        Ok(usize::try_from(start).expect("inside the window").min(self.window.len()))
+    }
+
+    /// All bytes from the present offset to the end of the file.
+    pub(crate) fn remainder(&self) -> Result<Vec<u8>, StorageError> {
+        let rest = self.file_bytes.saturating_sub(self.offset);
+        let mut bytes = vec![0; usize::try_from(rest).expect("a segment fits into memory")];
+        self.file
+            .read_exact_at(&mut bytes, self.offset)
+            .map_err(StorageError::io("read", &self.path))?;
+        Ok(bytes)
+    }
+
+    /// Valid records with numbers above `lsn` in `remainder`, wherever they stand.
+    pub(crate) fn later_records(&self, remainder: &[u8], lsn: u64) -> Vec<Later> {
+        let mut found = Vec::new();
+        let possible = remainder.len() as u64 / RECORD_HEADER_BYTES as u64;
+        for at in (0..remainder.len()).step_by(RECORD_ALIGN) {
+            let bytes = &remainder[at..];
+            let Some(claimed) = record::claimed_lsn(bytes) else { break };
+            if claimed <= lsn || possible < claimed - lsn {
+                continue;
+            }
+            if let Some(record) = record::parse(bytes, self.header.salt) {
+                let end = self.offset + (at + record.size()) as u64;
+                found.push(Later { lsn: claimed, durable: record.stamp.durable, end });
+            }
+        }
+        found
+    }
+}

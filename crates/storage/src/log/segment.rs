@@ -1,0 +1,160 @@
+//! Segment files, from preallocation to reuse.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use crate::dir;
+use crate::error::StorageError;
+use crate::format::header::{FileHeader, FileKind};
+use crate::format::record::RECORD_HEADER_BYTES;
+use crate::fs::{File, Fs};
+
+/// Bytes of a segment before its first record: one page, so that records begin on a page.
+pub(crate) const SEGMENT_HEADER_BYTES: u64 = 4096;
+
+/// Every segment keeps room for the record that seals it.
+pub(super) const SEAL_BYTES: u64 = RECORD_HEADER_BYTES as u64;
+
+/// No segment is laid out smaller than this for want of space.
+const SEGMENT_BYTES_MIN: u64 = 64 << 10;
+
+/// Of the free space, a new segment takes no more than this part.
+const SPACE_SHARE: u64 = 8;
+
+/// Zeros are written in pieces of this size.
+const FILL_BYTES: usize = 1 << 20;
+
+/// A segment file that is not in use yet. Its space is allocated.
+#[derive(Debug)]
+pub(crate) struct Spare {
+    pub(super) path: PathBuf,
+    pub(super) file: Arc<dyn File>,
+    pub(super) bytes: u64,
+    /// It held other records before.
+    pub(super) recycled: bool,
+}
+
+impl Spare {
+    /// Bytes for records.
+    pub(super) fn capacity(&self) -> u64 {
+        capacity(self.bytes)
+    }
+}
+
+/// How the space of a new segment is laid out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Layout {
+    /// Every byte written and synced: a later `fdatasync` has no metadata to flush.
+    Written,
+    /// Only allocated: quick to make, a little slower to use.
+    Allocated,
+}
+
+/// Bytes for records in a segment file of this length.
+pub(super) fn capacity(bytes: u64) -> u64 {
+    bytes.saturating_sub(SEGMENT_HEADER_BYTES + SEAL_BYTES)
+}
+
+/// Length of a segment that holds a record of this size, and nothing more.
+pub(super) fn bytes_for(record_size: u64) -> u64 {
+    (SEGMENT_HEADER_BYTES + SEAL_BYTES + record_size).next_multiple_of(SEGMENT_HEADER_BYTES)
+}
+
+/// Length for the next segment: as configured, but less on a small or nearly full disk, so that one
+/// segment does not take what the snapshots need.
+pub(super) fn bytes_affordable(fs: &dyn Fs, dir: &Path, wanted: u64) -> u64 {
+    let free = fs.space_free(&dir::log(dir)).unwrap_or(u64::MAX);
+    let share = free / SPACE_SHARE / SEGMENT_HEADER_BYTES * SEGMENT_HEADER_BYTES;
+    wanted.min(share.max(SEGMENT_BYTES_MIN))
+}
+
+/// Lays out a segment file under a spare name.
+pub(super) fn create_spare(
+    fs: &dyn Fs,
+    dir: &Path,
+    number: u64,
+    bytes: u64,
+    layout: Layout,
+) -> Result<Spare, StorageError> {
+    let path = dir::spare(dir, number);
+    let file = fs.create(&path).map_err(StorageError::io("create", &path))?;
+    if let Err(error) = lay_out(&*file, bytes, layout) {
+        // A full disk: give back what was taken. The name means nothing, so whether this works does
+        // not matter.
+        drop(file);
+        let _ = fs.remove(&path);
+        return Err(StorageError::io("allocate", &path)(error));
+    }
+    Ok(Spare { path, file, bytes, recycled: false })
+}
+
+fn lay_out(file: &dyn File, bytes: u64, layout: Layout) -> std::io::Result<()> {
+    file.allocate(bytes)?;
+    if layout == Layout::Written {
+        let zeros = vec![0; FILL_BYTES];
+        let mut offset = 0;
+        while offset < bytes {
+            let count = usize::try_from(bytes - offset).unwrap_or(FILL_BYTES).min(FILL_BYTES);
+            file.write_all_at(&zeros[..count], offset)?;
+            offset += count as u64;
+        }
+        file.sync_data()?;
+    }
+    Ok(())
+}
+
+/// Turns a spare into the segment that begins with record `first`. When this returns, its header and
+/// its name are durable, in this order: a file of that name always has a valid header, so that an
+/// invalid one is damage and never an interrupted start.
+pub(super) fn put_in_use(
+    fs: &dyn Fs,
+    dir: &Path,
+    spare: &Spare,
+    first: u64,
+    salt: u32,
+) -> Result<PathBuf, StorageError> {
+    let header = FileHeader { kind: FileKind::Log, number: first, salt, recycled: spare.recycled };
+    let mut page = [0; SEGMENT_HEADER_BYTES as usize];
+    let encoded = header.encode();
+    page[..encoded.len()].copy_from_slice(&encoded);
+    spare.file.write_all_at(&page, 0).map_err(StorageError::io("write", &spare.path))?;
+    spare.file.sync_data().map_err(StorageError::io("sync", &spare.path))?;
+    let path = dir::segment(dir, first);
+    fs.rename(&spare.path, &path).map_err(StorageError::io("rename", &spare.path))?;
+    // The new segment's name is not durable until its directory is. Without this a power cut could
+    // keep the records we acknowledged and lose the file that holds them.
+    let log = dir::log(dir);
+    fs.sync_dir(&log).map_err(StorageError::io("sync", &log))?;
+    Ok(path)
+}
+
+/// Makes a spare of a segment that nobody needs any more.
+pub(super) fn recycle(
+    fs: &dyn Fs,
+    dir: &Path,
+    first: u64,
+    number: u64,
+) -> Result<Spare, StorageError> {
+    let (from, path) = (dir::segment(dir, first), dir::spare(dir, number));
+    let file = fs.open_write(&from).map_err(StorageError::io("open", &from))?;
+    let bytes = file.size().map_err(StorageError::io("measure", &from))?;
+    fs.rename(&from, &path).map_err(StorageError::io("rename", &from))?;
+    // Before its header is overwritten, the old name must be gone for good: a power cut that brought
+    // it back would show a segment with a foreign header, which is damage.
+    let log = dir::log(dir);
+    fs.sync_dir(&log).map_err(StorageError::io("sync", &log))?;
+    Ok(Spare { path, file, bytes, recycled: true })
+}
+
+/// Takes over the spares that an earlier process left.
+pub(super) fn adopt_spares(fs: &dyn Fs, dir: &Path) -> Result<Vec<(u64, Spare)>, StorageError> {
+    let mut spares = Vec::new();
+    for number in dir::list_spares(fs, dir)? {
+        let path = dir::spare(dir, number);
+        let file = fs.open_write(&path).map_err(StorageError::io("open", &path))?;
+        let bytes = file.size().map_err(StorageError::io("measure", &path))?;
+        // Whether it was laid out to its end, and what it holds, is not known.
+        spares.push((number, Spare { path, file, bytes, recycled: true }));
+    }
+    Ok(spares)
+}
