@@ -1,0 +1,467 @@
+//! What the grammar refuses, in the words of redis-server 7.0.15, or of the specification where
+//! later versions say it differently. Every line was compared with the running reference.
+
+#![allow(clippy::unwrap_used, missing_docs, reason = "tests")]
+
+use engine::{Command, CommandError};
+use protocol::Request;
+
+/// The refusal of `request`, wherever in the request it waits; empty if there is none.
+fn refusal(request: &[&[u8]]) -> String {
+    let result = protocol::resolve(request).and_then(|spec| protocol::parse(spec, request, 0));
+    let deferred = match result {
+        Ok(Request::Engine(command)) => deferred(command),
+        Ok(_) => None,
+        Err(error) => Some(error),
+    };
+    deferred.map_or(String::new(), |error| String::from_utf8_lossy(&error.text()).into_owned())
+}
+
+fn deferred(command: Command<'_>) -> Option<CommandError> {
+    match command {
+        Command::XDel { ids, .. } | Command::XAck { ids, .. } => ids.err(),
+        Command::XClaim { claim, .. } => claim.err(),
+        Command::XGroupCreate { from, .. } | Command::XGroupSetId { from, .. } => from.err(),
+        Command::XRead(read) => read.streams.into_iter().find_map(|(_, from)| from.err()),
+        Command::XReadGroup(read) => read.streams.into_iter().find_map(|(_, from)| from.err()),
+        _ => None,
+    }
+}
+
+/// Words are split at blanks; `''` stands for an empty one and `_` inside a word for a blank.
+fn check(request: &str, expected: &str) {
+    let words: Vec<Vec<u8>> = request
+        .split(' ')
+        .map(|word| if word == "''" { Vec::new() } else { word.replace('_', " ").into_bytes() })
+        .collect();
+    let args: Vec<&[u8]> = words.iter().map(Vec::as_slice).collect();
+    assert_eq!(refusal(&args), expected, "{request}");
+}
+
+const SYNTAX: &str = "ERR syntax error";
+const NOT_AN_INTEGER: &str = "ERR value is not an integer or out of range";
+const INVALID_ID: &str = "ERR Invalid stream ID specified as stream command argument";
+const STRATEGY: &str =
+    "ERR syntax error, LIMIT cannot be used without specifying a trimming strategy";
+const TILDE: &str = "ERR syntax error, LIMIT cannot be used without the special ~ option";
+const BOTH: &str = "ERR syntax error, MAXLEN and MINID options at the same time are not compatible";
+
+fn arity(name: &str) -> String {
+    format!("ERR wrong number of arguments for '{name}' command")
+}
+
+#[test]
+fn unknown_commands_and_wrong_numbers() {
+    check("foo a b", "ERR unknown command 'foo', with args beginning with: 'a' 'b' ");
+    check("FOO", "ERR unknown command 'FOO', with args beginning with: ");
+    let long = "a".repeat(110);
+    let shown = format!(
+        "ERR unknown command 'foo', with args beginning with: '{long}' '{}' ",
+        "b".repeat(15)
+    );
+    check(&format!("foo {long} {} c", "b".repeat(26)), &shown);
+    let shown =
+        format!("ERR unknown command 'foo', with args beginning with: '{}' ", "a".repeat(128));
+    check(&format!("foo {} b", "a".repeat(300)), &shown);
+    check("xgroup foo", "ERR unknown subcommand 'foo'. Try XGROUP HELP.");
+    check("Config Foo a", "ERR unknown subcommand 'Foo'. Try CONFIG HELP.");
+    for (request, name) in [
+        ("xgroup", "xgroup"),
+        ("xgroup create k", "xgroup|create"),
+        ("xgroup help x", "xgroup|help"),
+        ("xinfo stream", "xinfo|stream"),
+        ("config get", "config|get"),
+        ("client kill", "client|kill"),
+        ("object encoding", "object|encoding"),
+        ("command getkeys", "command|getkeys"),
+        ("get", "get"),
+        ("GET a b", "get"),
+        ("ping a b", "ping"),
+        ("mset a b c", "mset"),
+        ("hset k a b c", "hset"),
+        ("hmset k a b c", "hmset"),
+        ("xadd k * a", "xadd"),
+        ("xadd k * a b c", "xadd"),
+        ("xadd k maxlen 5 1-1", "xadd"),
+        ("xadd k 0-0 a", "xadd"),
+        ("xreadgroup group g c streams s", "xreadgroup"),
+    ] {
+        check(request, &arity(name));
+    }
+}
+
+#[test]
+fn xadd_and_xtrim() {
+    for id in ["-", "+", "$", "1-x", "1-", "-1", "1-2-3", "+1-1", "*-1", "1-**", "-*", "(1", "''"] {
+        check(&format!("xadd k {id} a b"), INVALID_ID);
+    }
+    check(&format!("xadd k {}1-1 a b", "0".repeat(125)), INVALID_ID);
+    check("xadd k 1-* a b", "");
+    check("xadd k 01-01 a b", "");
+    check("xadd k 0 a b", "ERR The ID specified in XADD must be greater than 0-0");
+    check("xadd k 0-* a b", "");
+    check("xadd k maxlen 1 maxlen 2 * a b", BOTH);
+    check("xadd k maxlen 1 minid 2 * a b", BOTH);
+    check("xadd k maxlen ~ ~ 1 * a b", NOT_AN_INTEGER);
+    check("xadd k maxlen 1 limit 5 * a b", TILDE);
+    check("xadd k maxlen ~ 1 limit 0 nomkstream * a b", "");
+    check("xadd k limit 5 * a b", STRATEGY);
+    check("xadd k limit 0 * a b", TILDE);
+    check("xadd k minid ~ nomkstream * a b", INVALID_ID);
+    check("xadd k limit 5 nomkstream a a b", INVALID_ID);
+    check("xtrim k foo 1", SYNTAX);
+    check("xtrim k maxlen 1 foo", SYNTAX);
+    check("xtrim k maxlen ~", NOT_AN_INTEGER);
+    check("xtrim k maxlen ~ 5 limit", SYNTAX);
+    check("xtrim k limit 5", STRATEGY);
+    check(
+        "xtrim k limit 0 limit 0",
+        "ERR syntax error, XTRIM must be called with a trimming strategy",
+    );
+    check("xtrim k maxlen 5 limit 0", TILDE);
+    check("xtrim k minid 5-*", INVALID_ID);
+    check("xtrim k maxlen 5 maxlen 5", BOTH);
+    check("xtrim k maxlen ~ 5 limit 0 limit 10", "");
+}
+
+#[test]
+fn ranges() {
+    check("xrange k - + count", SYNTAX);
+    check("xrange k - + foo 1", SYNTAX);
+    check("xrange k a b count x", INVALID_ID);
+    for id in ["(", "(-", "(+", "((1", "(*"] {
+        check(&format!("xrange k {id} +"), INVALID_ID);
+    }
+    let last = "(18446744073709551615-18446744073709551615";
+    check(&format!("xrange k {last} +"), "ERR invalid start ID for the interval");
+    check("xrange k - (0-0", "ERR invalid end ID for the interval");
+    check("xrange k - (0", "");
+    check("xrevrange k (0-0 -", "ERR invalid end ID for the interval");
+    check("xdel k 1-1 -", INVALID_ID);
+    check("xsetid s +", INVALID_ID);
+    check("xsetid s 5-5 foo", SYNTAX);
+    check("xsetid s 5-5 entriesadded", SYNTAX);
+    check(
+        "xsetid s 5-5 maxdeletedid 6-6 foo",
+        "ERR The ID specified in XSETID is smaller than the provided max_deleted_entry_id",
+    );
+}
+
+#[test]
+fn xread_and_xreadgroup() {
+    check("xread count 1 streams", SYNTAX);
+    check("xread foo 1 streams k 0", SYNTAX);
+    check("xread block 5 count 3 foo", SYNTAX);
+    let plain = "ERR Unbalanced 'xread' list of streams: for each stream key an ID, '+', or '$' must be specified.";
+    check("xread streams a b c", plain);
+    let group = "ERR Unbalanced 'xreadgroup' list of streams: for each stream key an ID or '>' must be specified.";
+    check("xreadgroup group g c streams s > 0", group);
+    check(
+        "xread streams k >",
+        "ERR The > ID can be specified only when calling XREADGROUP using the GROUP <group> <consumer> option.",
+    );
+    check("xread streams k -", INVALID_ID);
+    check("xread streams k +", "");
+    let only = "option is only supported by XREADGROUP. You called XREAD instead.";
+    check("xread group g c streams k 0", &format!("ERR The GROUP {only}"));
+    check("xread noack streams k", &format!("ERR The NOACK {only}"));
+    check(
+        "xreadgroup count 1 noack block 0 streams s >",
+        "ERR Missing GROUP option for XREADGROUP",
+    );
+    check("xreadgroup group g streams s > 0 0 0", SYNTAX);
+    for id in ["$", "+"] {
+        let text = format!(
+            "ERR The {id} ID is meaningless in the context of XREADGROUP: you want to read the history of this consumer by specifying a proper ID, or use the > ID to get new messages. The {id} ID would just return an empty result set."
+        );
+        check(&format!("xreadgroup group g c streams s {id}"), &text);
+    }
+}
+
+#[test]
+fn groups_and_claims() {
+    let trailing = |word: &str, container: &str| {
+        format!(
+            "ERR unknown subcommand or wrong number of arguments for '{word}'. Try {container} HELP."
+        )
+    };
+    check("xgroup CREATE k g 0 foo", &trailing("CREATE", "XGROUP"));
+    check("xgroup create s g 0 entriesread", &trailing("create", "XGROUP"));
+    check("xgroup create s g 0 mkstream mkstream entriesread 5", &trailing("create", "XGROUP"));
+    check("xgroup SetID s g 0 mkstream", &trailing("SetID", "XGROUP"));
+    check("xgroup create s g -", INVALID_ID);
+    check("xgroup setid s g -", "");
+    check("xinfo STream s foo", &trailing("STream", "XINFO"));
+    check("xinfo stream s full count 1 x", &trailing("stream", "XINFO"));
+    check("xpending s g - +", SYNTAX);
+    check("xpending s g - a x", NOT_AN_INTEGER);
+    check("xpending s g - a 10", INVALID_ID);
+    check("xpending s g - (0-0 10", "ERR invalid end ID for the interval");
+    check("xpending s g idle 5 - +", SYNTAX);
+    check("xpending s g idle 5 - + 10 c d", SYNTAX);
+    check("xpending s g - + 10 c d", "");
+    check("xpending s g foo 5 - + 10", NOT_AN_INTEGER);
+    for (request, word) in [
+        ("xclaim s g c 0 a", "a"),
+        ("xclaim s g c 0 -", "-"),
+        ("xclaim s g c 0 1-1 idle", "idle"),
+        ("xclaim s g c 0 1-1 force 1-2", "1-2"),
+    ] {
+        check(request, &format!("ERR Unrecognized XCLAIM option '{word}'"));
+    }
+    check("xclaim s g c 0 1-1 lastid a", INVALID_ID);
+    check("xclaim s g c 0 force", "");
+    check("xautoclaim s g c 0 a", INVALID_ID);
+    check("xautoclaim s g c a a", "ERR Invalid min-idle-time argument for XAUTOCLAIM");
+    check("xautoclaim s g c 0 0 count", SYNTAX);
+    check("xautoclaim s g c 0 0 foo", SYNTAX);
+}
+
+#[test]
+fn keys_strings_and_hashes() {
+    for options in ["foo", "ex", "ex 10 px 10", "ex 10 keepttl", "nx xx", "persist"] {
+        check(&format!("set k v {options}"), SYNTAX);
+    }
+    for options in ["nx get", "nx nx", "ex 10 ex 20", "keepttl keepttl get get"] {
+        check(&format!("set k v {options}"), "");
+    }
+    check("getex k persist ex 10", SYNTAX);
+    check("getex k keepttl", SYNTAX);
+    check("set k v ex a foo", SYNTAX);
+    check("expire k a foo", "ERR Unsupported option foo");
+    let nx = "ERR NX and XX, GT or LT options at the same time are not compatible";
+    check("expire k 10 nx xx", nx);
+    check("expire k 10 nx gt", nx);
+    check("expire k 10 gt lt", "ERR GT and LT options at the same time are not compatible");
+    check("expire k 10 xx gt", "");
+    check("decrby k -9223372036854775808", "ERR decrement would overflow");
+    for float in ["a", "nan", "1e5000", "_1", "1_", "''"] {
+        check(&format!("incrbyfloat k {float}"), "ERR value is not a valid float");
+    }
+    check("hincrbyfloat k f inf", "ERR value is NaN or Infinity");
+    check("scan a", "ERR invalid cursor");
+    check("scan 0 foo", SYNTAX);
+    check("hscan k 0 type foo", SYNTAX);
+    check("copy a b db", SYNTAX);
+    check("swapdb a 1", "ERR invalid first DB index");
+    check("swapdb 1 99999999999", "ERR invalid second DB index");
+    check("flushdb async sync", SYNTAX);
+    check("hrandfield k 1 foo", SYNTAX);
+    check("hrandfield k 4611686018427387904 withvalues", "ERR value is out of range");
+    check("memory usage k samples", SYNTAX);
+    check("memory usage k samples x", NOT_AN_INTEGER);
+}
+
+#[test]
+fn connections_and_server() {
+    check("hello a", "ERR Protocol version is not an integer or out of range");
+    check("hello 1", "NOPROTO unsupported protocol version");
+    check("hello 4", "NOPROTO unsupported protocol version");
+    check("hello 2 foo", "ERR Syntax error in HELLO option 'foo'");
+    check("hello 2 auth a", "ERR Syntax error in HELLO option 'auth'");
+    let name = "ERR Client names cannot contain spaces, newlines or special characters.";
+    check("hello 2 setname a_b", name);
+    check("client setname a_b", name);
+    check("client setname ''", "");
+    check("auth a b c", SYNTAX);
+    check("client kill type foo", "ERR Unknown client type 'foo'");
+    check("client kill skipme maybe", SYNTAX);
+    check("client kill id 5 foo", SYNTAX);
+    check("client list type normal id 1", SYNTAX);
+    check("client list id", SYNTAX);
+    check("client list id x", "ERR Invalid client ID");
+    check("client unblock 99 foo", "ERR CLIENT UNBLOCK reason should be TIMEOUT or ERROR");
+    check("client pause 10 foo", "ERR CLIENT PAUSE mode must be WRITE or ALL");
+    check("client setinfo foo bar", "ERR Unrecognized option 'foo'");
+    check(
+        "client setinfo lib-name a_b",
+        "ERR lib-name cannot contain spaces, newlines or special characters.",
+    );
+    check("config set a b c", SYNTAX);
+    check("shutdown save nosave", SYNTAX);
+    check("shutdown abort now", SYNTAX);
+    check("shutdown abort abort", "");
+    check("bgsave foo", SYNTAX);
+    check("replicaof a b", "ERR Invalid master port");
+    check("replicaof NO one", "");
+    check("command list filterby foo x", SYNTAX);
+    check("command getkeys xgroup help", "ERR The command has no key arguments");
+    check("command getkeys set a", "ERR Invalid number of arguments specified for command");
+    check("command getkeys foo a", "ERR Invalid command specified");
+    check("command getkeys xread count 5 a b c", "ERR Invalid arguments specified for command");
+}
+
+/// 2^31, 2^32, 2^63-1, 0 and -1 each have an answer of their own; what is no 64-bit number in
+/// strict decimal always has the same.
+struct Number {
+    /// `N` stands for the number.
+    request: &'static str,
+    zero: &'static str,
+    negative: &'static str,
+    above_32_bits: &'static str,
+    largest: &'static str,
+    malformed: &'static str,
+}
+
+/// Accepted whatever the number.
+const ANY: Number = Number {
+    request: "",
+    zero: "",
+    negative: "",
+    above_32_bits: "",
+    largest: "",
+    malformed: NOT_AN_INTEGER,
+};
+
+#[test]
+fn every_number_at_its_limits() {
+    let maxlen = "ERR The MAXLEN argument must be >= 0.";
+    let limit = "ERR The LIMIT argument must be >= 0.";
+    let count = "ERR COUNT must be > 0";
+    let set = "ERR invalid expire time in 'set' command";
+    let getex = "ERR invalid expire time in 'getex' command";
+    let expire = "ERR invalid expire time in 'expire' command";
+    let pexpire = "ERR invalid expire time in 'pexpire' command";
+    let db = "ERR DB index is out of range";
+    let int = "ERR value is out of range, value must between -2147483648 and 2147483647";
+    let timeout = "ERR timeout is not an integer or out of range";
+    let negative_timeout = "ERR timeout is negative";
+    let client_id = "ERR client-id should be greater than 0";
+    let added = "ERR entries_added must be positive";
+    let table = [
+        Number { request: "xadd k maxlen N * a b", negative: maxlen, ..ANY },
+        Number { request: "xadd k maxlen ~ N * a b", negative: maxlen, ..ANY },
+        Number { request: "xadd k maxlen ~ 1 limit N * a b", negative: limit, ..ANY },
+        Number { request: "xtrim k maxlen = N", negative: maxlen, ..ANY },
+        Number { request: "xtrim k minid ~ 1 limit N", negative: limit, ..ANY },
+        Number { request: "xrange k - + count N", ..ANY },
+        Number { request: "xrevrange k + - count N", ..ANY },
+        Number { request: "xread count N streams k 0", ..ANY },
+        Number {
+            request: "xread block N streams k 0",
+            negative: negative_timeout,
+            malformed: timeout,
+            ..ANY
+        },
+        Number { request: "xreadgroup group g c count N streams k >", ..ANY },
+        Number { request: "xpending k g - + N", ..ANY },
+        Number { request: "xpending k g idle N - + 1", ..ANY },
+        Number {
+            request: "xclaim k g c N 1-1",
+            malformed: "ERR Invalid min-idle-time argument for XCLAIM",
+            ..ANY
+        },
+        Number {
+            request: "xclaim k g c 0 1-1 idle N",
+            malformed: "ERR Invalid IDLE option argument for XCLAIM",
+            ..ANY
+        },
+        Number {
+            request: "xclaim k g c 0 1-1 time N",
+            malformed: "ERR Invalid TIME option argument for XCLAIM",
+            ..ANY
+        },
+        Number {
+            request: "xclaim k g c 0 1-1 retrycount N",
+            malformed: "ERR Invalid RETRYCOUNT option argument for XCLAIM",
+            ..ANY
+        },
+        Number {
+            request: "xautoclaim k g c N 0",
+            malformed: "ERR Invalid min-idle-time argument for XAUTOCLAIM",
+            ..ANY
+        },
+        Number {
+            request: "xautoclaim k g c 0 0 count N",
+            zero: count,
+            negative: count,
+            largest: count,
+            malformed: count,
+            ..ANY
+        },
+        Number { request: "xgroup create k g 0 entriesread N", ..ANY },
+        Number { request: "xgroup setid k g 0 entriesread N", ..ANY },
+        Number { request: "xinfo stream k full count N", ..ANY },
+        Number { request: "xsetid k 1-1 entriesadded N", negative: added, ..ANY },
+        Number { request: "set k v ex N", zero: set, negative: set, largest: set, ..ANY },
+        Number { request: "set k v px N", zero: set, negative: set, largest: set, ..ANY },
+        Number { request: "set k v pxat N", zero: set, negative: set, ..ANY },
+        Number { request: "getex k exat N", zero: getex, negative: getex, largest: getex, ..ANY },
+        Number { request: "expire k N", largest: expire, ..ANY },
+        Number { request: "pexpire k N", largest: pexpire, ..ANY },
+        Number { request: "pexpireat k N", ..ANY },
+        Number { request: "incrby k N", ..ANY },
+        Number { request: "decrby k N", ..ANY },
+        Number { request: "getrange k 0 N", ..ANY },
+        Number { request: "setrange k N v", negative: "ERR offset is out of range", ..ANY },
+        Number { request: "scan 0 count N", zero: SYNTAX, negative: SYNTAX, ..ANY },
+        Number { request: "hscan k 0 count N", zero: SYNTAX, negative: SYNTAX, ..ANY },
+        Number { request: "hincrby k f N", ..ANY },
+        Number { request: "hrandfield k N", ..ANY },
+        Number { request: "select N", negative: db, above_32_bits: int, largest: int, ..ANY },
+        Number { request: "move k N", negative: db, above_32_bits: int, largest: int, ..ANY },
+        Number { request: "copy a b db N", negative: db, above_32_bits: int, largest: int, ..ANY },
+        Number { request: "memory usage k samples N", negative: SYNTAX, ..ANY },
+        Number {
+            request: "client kill id N",
+            zero: client_id,
+            negative: client_id,
+            malformed: client_id,
+            ..ANY
+        },
+        Number { request: "client list id N", malformed: "ERR Invalid client ID", ..ANY },
+        Number { request: "client unblock N", ..ANY },
+        Number { request: "client pause N", negative: negative_timeout, malformed: timeout, ..ANY },
+        Number { request: "wait N 0", ..ANY },
+        Number { request: "wait 0 N", negative: negative_timeout, malformed: timeout, ..ANY },
+    ];
+    for row in table {
+        let check = |number: &str, expected| check(&row.request.replace('N', number), expected);
+        // An integer of the reference's C code has 32 bits in some places.
+        check("2147483648", row.above_32_bits);
+        check("4294967296", row.above_32_bits);
+        check("0", row.zero);
+        check("-1", row.negative);
+        check("9223372036854775807", row.largest);
+        for malformed in [
+            "9223372036854775808",
+            "18446744073709551615",
+            "99999999999999999999",
+            "00",
+            "01",
+            "-01",
+            "-0",
+            "+1",
+            "_1",
+            "1_",
+            "''",
+            "1.0",
+            "x",
+        ] {
+            check(malformed, row.malformed);
+        }
+    }
+}
+
+#[test]
+fn parts_of_an_id_at_their_limits() {
+    let check = |id: &str, expected: &str| {
+        for request in ["xadd k N a b", "xrange k N +", "xdel k N", "xsetid k N", "xtrim k minid N"]
+        {
+            check(&request.replace('N', id), expected);
+        }
+    };
+    for id in [
+        "2147483648",
+        "4294967296-1",
+        "9223372036854775808",
+        "18446744073709551615-18446744073709551615",
+    ] {
+        check(id, "");
+    }
+    check("007-0001", "");
+    for id in ["18446744073709551616", "1-18446744073709551616", "99999999999999999999", "+1", "_1"]
+    {
+        check(id, INVALID_ID);
+    }
+}
