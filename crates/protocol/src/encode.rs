@@ -1,6 +1,6 @@
 //! Replies to RESP2 or RESP3 bytes.
 
-use engine::{CommandError, Reply};
+use engine::{CommandError, EntryRange, ID_TEXT_MAX, Reply, StreamId};
 
 /// The protocol a connection has chosen with HELLO.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -12,9 +12,29 @@ pub enum Version {
     Resp3,
 }
 
-/// Appends `reply` to `out`. A reply with a damaged block becomes the error as a whole.
+/// Appends `reply` to `out`.
+///
+/// Entries are decoded and checked here. If a block turns out to be damaged, the whole reply becomes
+/// the error that names it: half a reply would be taken for the truth.
 pub fn encode(reply: &Reply, version: Version, out: &mut Vec<u8>) {
-    let _ = (reply, version, out);
+    let start = out.len();
+    if let Err(damage) = (Encoder { version, out }).reply(reply) {
+        out.truncate(start);
+        encode_error(&damage, out);
+    }
+}
+
+/// Appends an array of replies that stand for themselves (EXEC): damage turns only its own reply into
+/// an error.
+pub fn encode_array<'r>(
+    replies: impl ExactSizeIterator<Item = &'r Reply>,
+    version: Version,
+    out: &mut Vec<u8>,
+) {
+    Encoder { version, out }.header(b'*', replies.len());
+    for reply in replies {
+        encode(reply, version, out);
+    }
 }
 
 /// Appends a refusal to `out`.
@@ -22,4 +42,236 @@ pub fn encode_error(error: &CommandError, out: &mut Vec<u8>) {
     out.push(b'-');
     out.extend_from_slice(&error.text());
     out.extend_from_slice(b"\r\n");
+}
+
+struct Encoder<'o> {
+    version: Version,
+    out: &'o mut Vec<u8>,
+}
+
+impl Encoder<'_> {
+    /// Recursion goes as deep as replies are nested, which is fixed by the code that builds them.
+    fn reply(&mut self, reply: &Reply) -> Result<(), CommandError> {
+        match reply {
+            Reply::Ok => self.raw(b"+OK\r\n"),
+            Reply::Simple(text) => {
+                self.out.push(b'+');
+                self.raw(text.as_bytes());
+                self.raw(b"\r\n");
+            }
+            Reply::Nil => self.null(b"$-1\r\n"),
+            Reply::NilArray => self.null(b"*-1\r\n"),
+            Reply::Integer(number) => self.number(b':', *number),
+            Reply::Double(number) => self.double(*number),
+            Reply::Bulk(bytes) => self.bulk(bytes),
+            Reply::Verbatim(text) => self.verbatim(text),
+            Reply::Id(id) => self.id(*id),
+            Reply::Array(items) => {
+                self.header(b'*', items.len());
+                self.all(items)?;
+            }
+            Reply::Set(items) => {
+                self.header(if self.is_resp3() { b'~' } else { b'*' }, items.len());
+                self.all(items)?;
+            }
+            Reply::Map(pairs) => {
+                self.map_header(pairs.len());
+                for (key, value) in pairs {
+                    self.reply(key)?;
+                    self.reply(value)?;
+                }
+            }
+            Reply::Pairs(pairs) => {
+                let is_nested = self.is_resp3();
+                self.header(b'*', if is_nested { pairs.len() } else { pairs.len() * 2 });
+                for (first, second) in pairs {
+                    if is_nested {
+                        self.header(b'*', 2);
+                    }
+                    self.reply(first)?;
+                    self.reply(second)?;
+                }
+            }
+            Reply::Streams(streams) => self.streams(streams)?,
+            Reply::Entries(range) => self.entries(range)?,
+            Reply::EntryOrNil(range) => self.entry_or_nil(range)?,
+            Reply::Error(error) => encode_error(error, self.out),
+        }
+        Ok(())
+    }
+
+    fn all(&mut self, items: &[Reply]) -> Result<(), CommandError> {
+        items.iter().try_for_each(|item| self.reply(item))
+    }
+
+    fn streams(&mut self, streams: &[(bytes::Bytes, Reply)]) -> Result<(), CommandError> {
+        self.header(if self.is_resp3() { b'%' } else { b'*' }, streams.len());
+        for (key, entries) in streams {
+            if !self.is_resp3() {
+                self.header(b'*', 2);
+            }
+            self.bulk(key);
+            self.reply(entries)?;
+        }
+        Ok(())
+    }
+
+    /// One pass: the header is written for the most entries there can be, and put right afterwards,
+    /// which moves bytes only if the number of digits differs.
+    fn entries(&mut self, range: &EntryRange) -> Result<(), CommandError> {
+        let start = self.out.len();
+        self.number(b'*', range.count_max());
+        let body = self.out.len();
+        let count = range.visit(|id, pairs| self.entry(id, pairs))?;
+        if count != range.count_max() {
+            let mut digits = itoa::Buffer::new();
+            let digits = digits.format(count).as_bytes();
+            self.out.splice(start + 1..body - 2, digits.iter().copied());
+        }
+        Ok(())
+    }
+
+    fn entry_or_nil(&mut self, range: &EntryRange) -> Result<(), CommandError> {
+        let mut is_first = true;
+        range.visit(|id, pairs| {
+            if std::mem::take(&mut is_first) {
+                self.entry(id, pairs);
+            }
+        })?;
+        if is_first {
+            self.null(b"$-1\r\n");
+        }
+        Ok(())
+    }
+
+    fn entry(&mut self, id: StreamId, pairs: Option<engine::Pairs<'_>>) {
+        self.header(b'*', 2);
+        self.id(id);
+        let Some(pairs) = pairs else { return self.null(b"*-1\r\n") };
+        self.header(b'*', pairs.pair_count() * 2);
+        for (field, value) in pairs {
+            self.bulk(field);
+            self.bulk(value);
+        }
+    }
+
+    fn id(&mut self, id: StreamId) {
+        let mut buffer = [0; ID_TEXT_MAX];
+        self.bulk(id.format(&mut buffer));
+    }
+
+    fn bulk(&mut self, bytes: &[u8]) {
+        self.header(b'$', bytes.len());
+        self.raw(bytes);
+        self.raw(b"\r\n");
+    }
+
+    fn verbatim(&mut self, text: &[u8]) {
+        if !self.is_resp3() {
+            return self.bulk(text);
+        }
+        self.header(b'=', text.len() + 4);
+        self.raw(b"txt:");
+        self.raw(text);
+        self.raw(b"\r\n");
+    }
+
+    fn double(&mut self, number: f64) {
+        let text = if number.is_nan() { "nan".to_owned() } else { number.to_string() };
+        if !self.is_resp3() {
+            return self.bulk(text.as_bytes());
+        }
+        self.out.push(b',');
+        self.raw(text.as_bytes());
+        self.raw(b"\r\n");
+    }
+
+    fn null(&mut self, resp2: &[u8]) {
+        self.raw(if self.is_resp3() { b"_\r\n" } else { resp2 });
+    }
+
+    fn map_header(&mut self, pairs: usize) {
+        if self.is_resp3() {
+            self.header(b'%', pairs);
+        } else {
+            self.header(b'*', pairs * 2);
+        }
+    }
+
+    fn header(&mut self, kind: u8, len: usize) {
+        // Most lengths have one digit; two divisions saved per string add up.
+        if let Ok(digit @ 0..=9) = u8::try_from(len) {
+            return self.raw(&[kind, b'0' + digit, b'\r', b'\n']);
+        }
+        self.number(kind, len);
+    }
+
+    fn number(&mut self, kind: u8, number: impl itoa::Integer) {
+        let mut digits = itoa::Buffer::new();
+        self.out.push(kind);
+        self.raw(digits.format(number).as_bytes());
+        self.raw(b"\r\n");
+    }
+
+    fn raw(&mut self, bytes: &[u8]) {
+        self.out.extend_from_slice(bytes);
+    }
+
+    fn is_resp3(&self) -> bool {
+        self.version == Version::Resp3
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_reply_has_both_forms() {
+        let check = |reply: Reply, resp2: &str, resp3: &str| {
+            for (version, expected) in [(Version::Resp2, resp2), (Version::Resp3, resp3)] {
+                let mut out = b"before".to_vec();
+                encode(&reply, version, &mut out);
+                let text = String::from_utf8_lossy(&out[6..]).replace("\r\n", "|");
+                assert_eq!(text, expected, "{reply:?} {version:?}");
+            }
+        };
+        let same = |reply: Reply, expected: &str| check(reply, expected, expected);
+        same(Reply::Ok, "+OK|");
+        same(Reply::Simple("PONG"), "+PONG|");
+        check(Reply::Nil, "$-1|", "_|");
+        check(Reply::NilArray, "*-1|", "_|");
+        same(Reply::Integer(i64::MIN), ":-9223372036854775808|");
+        check(Reply::Double(1.5), "$3|1.5|", ",1.5|");
+        check(Reply::Double(f64::NEG_INFINITY), "$4|-inf|", ",-inf|");
+        same(Reply::bulk(b""), "$0||");
+        same(Reply::bulk(b"0123456789"), "$10|0123456789|");
+        check(Reply::Verbatim("ab".into()), "$2|ab|", "=6|txt:ab|");
+        same(Reply::Id(StreamId::new(5, 3)), "$3|5-3|");
+        same(Reply::Id(StreamId::MAX), "$41|18446744073709551615-18446744073709551615|");
+        check(Reply::Set(vec![Reply::Simple("a")]), "*1|+a|", "~1|+a|");
+        let pair = (Reply::text("lag"), Reply::Nil);
+        check(Reply::Map(vec![pair]), "*2|$3|lag|$-1|", "%1|$3|lag|_|");
+        let pair = (Reply::text("f"), Reply::text("v"));
+        check(Reply::Pairs(vec![pair]), "*2|$1|f|$1|v|", "*1|*2|$1|f|$1|v|");
+        // XPENDING of nothing.
+        let empty = vec![Reply::Integer(0), Reply::Nil, Reply::Nil, Reply::NilArray];
+        check(Reply::Array(empty), "*4|:0|$-1|$-1|*-1|", "*4|:0|_|_|_|");
+        // XREAD names a key twice: twice in the map.
+        let streams = vec![("k".into(), Reply::Array(vec![])), ("k".into(), Reply::Array(vec![]))];
+        check(Reply::Streams(streams), "*2|*2|$1|k|*0|*2|$1|k|*0|", "%2|$1|k|*0|$1|k|*0|");
+        // A deleted entry in a consumer's history.
+        let gone = vec![Reply::Id(StreamId::new(1, 0)), Reply::NilArray];
+        check(Reply::Array(gone), "*2|$3|1-0|*-1|", "*2|$3|1-0|_|");
+        same(Reply::Error(CommandError::Syntax), "-ERR syntax error|");
+        let broken = CommandError::Text((*b"ERR a\r\nb").into());
+        same(Reply::Error(broken), "-ERR a  b|");
+    }
+
+    #[test]
+    fn an_array_of_replies_is_as_long_as_it_says() {
+        let mut out = Vec::new();
+        encode_array([Reply::Ok, Reply::Nil].iter(), Version::Resp2, &mut out);
+        assert_eq!(out, b"*2\r\n+OK\r\n$-1\r\n");
+    }
 }

@@ -22,6 +22,7 @@ mod command;
 mod decode;
 mod encode;
 mod error;
+mod glob;
 mod inline;
 mod number;
 mod table;
@@ -32,6 +33,6 @@ pub use command::{
     Shutdown, WakeReason, parse, resolve,
 };
 pub use decode::{Args, Decoder, Limits};
-pub use encode::{Version, encode, encode_error};
+pub use encode::{Version, encode, encode_array, encode_error};
 pub use error::ProtocolError;
-pub use table::{CommandSpec, Flags, lookup};
+pub use table::{Begin, CommandSpec, Extent, Flags, KeySpec, lookup};

@@ -15,7 +15,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use engine::{Adopt, AdoptCursor, BlockLocation, Engine};
 
-use crate::blocks::{BlockFile, BlockMaps, BlockWriter, Written};
+use crate::blocks::{BlockFile, BlockMaps, BlockWriter, Written, is_sound};
 use crate::dir;
 use crate::error::StorageError;
 use crate::fs::Fs;
@@ -63,42 +63,30 @@ pub struct CheckpointReport {
 }
 
 /// Every block that a snapshot has on disk, for the live engine to exchange its heap copies for.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Adoption {
-    /// Sorted by block number.
+    /// Sorted by block number. All blocks are here, not only those that moved, so that one which an
+    /// earlier adoption missed (RENAME between two slices) is caught by the next.
     places: Vec<(u64, BlockLocation)>,
     maps: BlockMaps,
 }
 
 impl Adoption {
-    /// The mapped bytes and the place of a block that lies elsewhere now; `None` if it stays.
-    ///
-    /// Fits [`Engine::adopt`]. All blocks are known, not only those that moved, so that a block which
-    /// an earlier adoption missed (RENAME between two slices) is caught by the next.
+    fn new(engine: &Engine, maps: BlockMaps) -> Self {
+        Self { places: places(engine), maps }
+    }
+
+    /// The mapped bytes and the place of a block that lies elsewhere now; `None` if it stays. What
+    /// [`Engine::adopt`] asks for.
     #[must_use]
     pub fn place(
         &self,
         number: u64,
         present: Option<BlockLocation>,
     ) -> Option<(Bytes, BlockLocation)> {
-        let index = self.places.binary_search_by_key(&number, |(number, _)| *number).ok()?;
-        let (_, place) = self.places[index];
-        if present == Some(place) {
-            return None;
-        }
-        Some((self.maps.block(place)?, place))
-    }
-
-    /// Number of blocks.
-    #[must_use]
-    pub fn len(&self) -> usize {
-        self.places.len()
-    }
-
-    /// Whether there is nothing to adopt.
-    #[must_use]
-    pub fn is_empty(&self) -> bool {
-        self.places.is_empty()
+        let at = self.places.binary_search_by_key(&number, |(number, _)| *number).ok()?;
+        let (_, place) = self.places[at];
+        if present == Some(place) { None } else { Some((self.maps.block(place)?, place)) }
     }
 }
 
@@ -168,7 +156,7 @@ impl Checkpointer {
             blocks: written.places.len() as u64,
             block_bytes: written.files.iter().map(|file| file.live_bytes).sum(),
             log_needed_from: lsn_before + 1,
-            adoption: Adoption { places: places(&engine), maps },
+            adoption: Adoption::new(&engine, maps),
             cleanup,
         })
     }
@@ -193,7 +181,7 @@ impl Checkpointer {
                 None => true,
                 // A damaged block stays where it is, and its file with it: moving it would give it
                 // a file whose trailer vouches for it.
-                Some(place) => sparse.contains(&place.file),
+                Some(place) => sparse.contains(&place.file) && is_sound(block.bytes),
             };
             // A copied stream shares its blocks with the original.
             if is_due && done.insert(block.number) {
@@ -214,7 +202,7 @@ fn nothing_to_do(base: Loaded) -> CheckpointReport {
         blocks: 0,
         block_bytes: 0,
         log_needed_from: 1,
-        adoption: Adoption { places: places(&base.engine), maps: base.maps },
+        adoption: Adoption::new(&base.engine, base.maps),
         cleanup: Ok(()),
     }
 }

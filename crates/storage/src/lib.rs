@@ -18,6 +18,7 @@
 //! [`checkpoint`]. The disk itself is behind [`fs`].
 
 mod blocks;
+pub mod check;
 pub mod checkpoint;
 mod database;
 mod dir;

@@ -1,5 +1,11 @@
 //! Commands about the server: INFO, CONFIG, SHUTDOWN and their kin.
 
+use engine::{Command, CommandError};
+
+use super::args::{clamped, integer, is, timeout};
+use super::{Arguments, Parsed, Request};
+use crate::number::{parse_f64, parse_i64};
+
 /// A command about the server as a whole.
 #[expect(
     missing_docs,
@@ -52,7 +58,8 @@ pub enum ConfigCommand<'a> {
     Rewrite,
 }
 
-/// DEBUG's subcommands.
+/// DEBUG's subcommands. Whether DEBUG is allowed at all is for the server to say, before it looks
+/// at them.
 #[expect(
     missing_docs,
     reason = "the fields of a variant carry the names of the command's arguments"
@@ -63,7 +70,7 @@ pub enum DebugCommand<'a> {
     Sleep { seconds: f64 },
     /// DEBUG JMAP: an error is all there is to answer, but only where DEBUG is allowed at all.
     Jmap,
-    /// Anything else that DEBUG knows nothing of.
+    /// A subcommand there is not.
     Unknown { subcommand: &'a [u8] },
 }
 
@@ -129,4 +136,192 @@ pub enum ReplicaOf<'a> {
         /// Port.
         port: u16,
     },
+}
+
+fn server(command: ServerCommand<'_>) -> Parsed<'_> {
+    Ok(Request::Server(command))
+}
+
+pub(crate) fn info(args: Arguments<'_>) -> Parsed<'_> {
+    server(ServerCommand::Info { sections: args.from(1) })
+}
+
+pub(crate) fn config_get(args: Arguments<'_>) -> Parsed<'_> {
+    server(ServerCommand::Config(ConfigCommand::Get { patterns: args.from(2) }))
+}
+
+pub(crate) fn config_set(args: Arguments<'_>) -> Parsed<'_> {
+    let pairs = args.from(2);
+    if !pairs.len().is_multiple_of(2) {
+        return Err(CommandError::Syntax);
+    }
+    server(ServerCommand::Config(ConfigCommand::Set { pairs }))
+}
+
+pub(crate) fn config_resetstat(_: Arguments<'_>) -> Parsed<'_> {
+    server(ServerCommand::Config(ConfigCommand::ResetStat))
+}
+
+pub(crate) fn config_rewrite(_: Arguments<'_>) -> Parsed<'_> {
+    server(ServerCommand::Config(ConfigCommand::Rewrite))
+}
+
+pub(crate) fn config_help(_: Arguments<'_>) -> Parsed<'_> {
+    super::help(&[
+        "CONFIG <subcommand> [<arg> [value] [opt] ...]. Subcommands are:",
+        "GET <pattern> [<pattern> ...]",
+        "    Parameters that match one of the patterns, with their values.",
+        "SET <parameter> <value> [<parameter> <value> ...]",
+        "    Set parameters, all of them or none.",
+        "RESETSTAT",
+        "    Set the statistics of INFO back.",
+        "REWRITE",
+        "    Write the configuration to its file.",
+    ])
+}
+
+pub(crate) fn debug(args: Arguments<'_>) -> Parsed<'_> {
+    server(ServerCommand::Debug(match args.from(1) {
+        [word, seconds] if is(word, "sleep") => {
+            // What is no number counts as none, as in the reference.
+            let seconds = parse_f64(seconds).filter(|seconds| seconds.is_finite()).unwrap_or(0.0);
+            DebugCommand::Sleep { seconds: seconds.max(0.0) }
+        }
+        [word] if is(word, "jmap") => DebugCommand::Jmap,
+        _ => DebugCommand::Unknown { subcommand: args.at(1) },
+    }))
+}
+
+pub(crate) fn memory_usage(args: Arguments<'_>) -> Parsed<'_> {
+    // Nothing is sampled, every value knows its size; the option is checked all the same.
+    match args.from(3) {
+        [] => {}
+        [word, count] if is(word, "samples") && 0 <= integer(count)? => {}
+        _ => return Err(CommandError::Syntax),
+    }
+    Ok(Request::Engine(Command::MemoryUsage { key: args.at(2) }))
+}
+
+pub(crate) fn memory_doctor(_: Arguments<'_>) -> Parsed<'_> {
+    server(ServerCommand::Memory(MemoryCommand::Doctor))
+}
+
+pub(crate) fn memory_stats(_: Arguments<'_>) -> Parsed<'_> {
+    server(ServerCommand::Memory(MemoryCommand::Stats))
+}
+
+pub(crate) fn memory_purge(_: Arguments<'_>) -> Parsed<'_> {
+    server(ServerCommand::Memory(MemoryCommand::Purge))
+}
+
+pub(crate) fn memory_malloc_stats(_: Arguments<'_>) -> Parsed<'_> {
+    server(ServerCommand::Memory(MemoryCommand::MallocStats))
+}
+
+pub(crate) fn memory_help(_: Arguments<'_>) -> Parsed<'_> {
+    super::help(&[
+        "MEMORY <subcommand> [<arg> [value] [opt] ...]. Subcommands are:",
+        "DOCTOR",
+        "    Advice about memory.",
+        "MALLOC-STATS",
+        "    Statistics of the allocator.",
+        "PURGE",
+        "    Ask the allocator to give memory back.",
+        "STATS",
+        "    Statistics about memory.",
+        "USAGE <key> [SAMPLES <count>]",
+        "    Bytes that a key takes.",
+    ])
+}
+
+pub(crate) fn time(_: Arguments<'_>) -> Parsed<'_> {
+    server(ServerCommand::Time)
+}
+
+pub(crate) fn lastsave(_: Arguments<'_>) -> Parsed<'_> {
+    server(ServerCommand::LastSave)
+}
+
+pub(crate) fn save(_: Arguments<'_>) -> Parsed<'_> {
+    server(ServerCommand::Save(Save::Foreground))
+}
+
+pub(crate) fn bgsave(args: Arguments<'_>) -> Parsed<'_> {
+    match args.from(1) {
+        [] => server(ServerCommand::Save(Save::Background)),
+        [word] if is(word, "schedule") => server(ServerCommand::Save(Save::BackgroundScheduled)),
+        _ => Err(CommandError::Syntax),
+    }
+}
+
+pub(crate) fn bgrewriteaof(_: Arguments<'_>) -> Parsed<'_> {
+    server(ServerCommand::Save(Save::LogRewrite))
+}
+
+pub(crate) fn shutdown(args: Arguments<'_>) -> Parsed<'_> {
+    let mut shutdown = Shutdown::default();
+    for word in args.options(1) {
+        if is(word, "save") && shutdown.save != Some(false) {
+            shutdown.save = Some(true);
+        } else if is(word, "nosave") && shutdown.save != Some(true) {
+            shutdown.save = Some(false);
+        } else if is(word, "now") {
+            shutdown.now = true;
+        } else if is(word, "force") {
+            shutdown.force = true;
+        } else if is(word, "abort") {
+            shutdown.abort = true;
+        } else {
+            return Err(CommandError::Syntax);
+        }
+    }
+    if shutdown.abort && (shutdown.save.is_some() || shutdown.now || shutdown.force) {
+        return Err(CommandError::Syntax);
+    }
+    server(ServerCommand::Shutdown(shutdown))
+}
+
+pub(crate) fn wait(args: Arguments<'_>) -> Parsed<'_> {
+    let replicas = clamped(integer(args.at(1))?);
+    server(ServerCommand::Wait { replicas, timeout_ms: timeout(args.at(2))? })
+}
+
+pub(crate) fn wait_aof(args: Arguments<'_>) -> Parsed<'_> {
+    let local = match integer(args.at(1))? {
+        0 => false,
+        1 => true,
+        _ => {
+            return Err(CommandError::Fixed(
+                "ERR value is out of range, value must between 0 and 1",
+            ));
+        }
+    };
+    let replicas = u64::try_from(integer(args.at(2))?)
+        .map_err(|_| CommandError::Fixed("ERR value is out of range, must be positive"))?;
+    server(ServerCommand::WaitAof(AofWait { local, replicas, timeout_ms: timeout(args.at(3))? }))
+}
+
+pub(crate) fn role(_: Arguments<'_>) -> Parsed<'_> {
+    server(ServerCommand::Role)
+}
+
+pub(crate) fn replicaof(args: Arguments<'_>) -> Parsed<'_> {
+    let (host, port) = (args.at(1), args.at(2));
+    if is(host, "no") && is(port, "one") {
+        return server(ServerCommand::ReplicaOf(ReplicaOf::NoOne));
+    }
+    let port = parse_i64(port)
+        .and_then(|port| u16::try_from(port).ok())
+        .ok_or(CommandError::Fixed("ERR Invalid master port"))?;
+    server(ServerCommand::ReplicaOf(ReplicaOf::Host { host, port }))
+}
+
+pub(crate) fn lolwut(args: Arguments<'_>) -> Parsed<'_> {
+    match args.from(1) {
+        [word, version, ..] if is(word, "version") => {
+            integer(version)?;
+        }
+        _ => {}
+    }
+    server(ServerCommand::Lolwut)
 }

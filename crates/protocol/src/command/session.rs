@@ -1,6 +1,12 @@
-//! Commands about connections: HELLO, AUTH, MULTI, CLIENT and their kin.
+//! Commands about the connection: HELLO, AUTH, SELECT, MULTI and their kin.
 
+use engine::CommandError;
+
+use super::args::{database, is};
+use super::client::{ClientCommand, check_name};
+use super::{Arguments, Parsed, Request, text};
 use crate::encode::Version;
+use crate::number::parse_i64;
 
 /// A command about the connection it came on, or about connections.
 #[expect(
@@ -48,111 +54,80 @@ pub struct Hello<'a> {
     pub name: Option<&'a [u8]>,
 }
 
-/// CLIENT's subcommands.
-#[expect(
-    missing_docs,
-    reason = "the fields of a variant carry the names of the command's arguments"
-)]
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum ClientCommand<'a> {
-    /// CLIENT ID.
-    Id,
-    /// CLIENT INFO.
-    Info,
-    /// CLIENT LIST.
-    List(ClientList),
-    /// CLIENT SETNAME; printable characters without blanks, empty to clear.
-    SetName { name: &'a [u8] },
-    /// CLIENT GETNAME.
-    GetName,
-    /// CLIENT SETINFO LIB-NAME.
-    SetLibName { name: &'a [u8] },
-    /// CLIENT SETINFO LIB-VER.
-    SetLibVersion { version: &'a [u8] },
-    /// CLIENT KILL addr: `OK`, or `ERR No such client`.
-    KillAddress { address: &'a [u8] },
-    /// CLIENT KILL with filters: the number of connections closed.
-    Kill(KillFilter<'a>),
-    /// CLIENT UNBLOCK.
-    Unblock { id: u64, reason: WakeReason },
-    /// CLIENT NO-EVICT.
-    NoEvict { on: bool },
-    /// CLIENT NO-TOUCH.
-    NoTouch { on: bool },
-    /// CLIENT REPLY.
-    Reply(ReplyMode),
-    /// CLIENT PAUSE; the timeout is in milliseconds from now.
-    Pause { timeout_ms: u64, kind: PauseKind },
-    /// CLIENT UNPAUSE.
-    Unpause,
+pub(crate) fn hello(args: Arguments<'_>) -> Parsed<'_> {
+    let mut hello = Hello::default();
+    let mut options = args.options(1);
+    if let Some(version) = options.next() {
+        let refusal = "ERR Protocol version is not an integer or out of range";
+        hello.version = Some(match parse_i64(version).ok_or(CommandError::Fixed(refusal))? {
+            2 => Version::Resp2,
+            3 => Version::Resp3,
+            _ => return Err(CommandError::Fixed("NOPROTO unsupported protocol version")),
+        });
+    }
+    while let Some(word) = options.next() {
+        let left = options.rest.len();
+        if is(word, "auth") && 2 <= left {
+            hello.auth = Some((options.value()?, options.value()?));
+        } else if is(word, "setname") && 1 <= left {
+            hello.name = Some(check_name(options.value()?)?);
+        } else {
+            return Err(text(&[b"ERR Syntax error in HELLO option '", word, b"'"]));
+        }
+    }
+    Ok(Request::Session(SessionCommand::Hello(hello)))
 }
 
-/// CLIENT LIST's filters.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct ClientList {
-    /// TYPE.
-    pub kind: Option<ClientKind>,
-    /// ID: only these. Either TYPE or ID, never both.
-    pub ids: Option<Vec<u64>>,
+pub(crate) fn auth(args: Arguments<'_>) -> Parsed<'_> {
+    match args.from(1) {
+        [password] => Ok(Request::Session(SessionCommand::Auth { user: None, password })),
+        [user, password] => {
+            Ok(Request::Session(SessionCommand::Auth { user: Some(user), password }))
+        }
+        _ => Err(CommandError::Syntax),
+    }
 }
 
-/// CLIENT KILL's filters: a connection goes if it meets all that are given.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct KillFilter<'a> {
-    /// ID.
-    pub id: Option<u64>,
-    /// ADDR.
-    pub address: Option<&'a [u8]>,
-    /// LADDR.
-    pub local_address: Option<&'a [u8]>,
-    /// TYPE.
-    pub kind: Option<ClientKind>,
-    /// USER. Whether there is such a user is for the server to say.
-    pub user: Option<&'a [u8]>,
-    /// SKIPME, yes unless told otherwise.
-    pub skip_me: bool,
-    /// MAXAGE, seconds.
-    pub age_min_secs: Option<u64>,
+pub(crate) fn ping(args: Arguments<'_>) -> Parsed<'_> {
+    match args.from(1) {
+        [] => Ok(Request::Session(SessionCommand::Ping { message: None })),
+        [message] => Ok(Request::Session(SessionCommand::Ping { message: Some(message) })),
+        _ => Err(args.wrong_number()),
+    }
 }
 
-/// Kinds of connections.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum ClientKind {
-    /// Ordinary.
-    Normal,
-    /// A replica of ours.
-    Replica,
-    /// Our master.
-    Master,
-    /// Subscribed to channels.
-    PubSub,
+pub(crate) fn echo(args: Arguments<'_>) -> Parsed<'_> {
+    Ok(Request::Session(SessionCommand::Echo { message: args.at(1) }))
 }
 
-/// How CLIENT UNBLOCK ends the wait.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum WakeReason {
-    /// As if the time had run out.
-    Timeout,
-    /// With the UNBLOCKED error.
-    Error,
+pub(crate) fn quit(_: Arguments<'_>) -> Parsed<'_> {
+    Ok(Request::Session(SessionCommand::Quit))
 }
 
-/// CLIENT REPLY.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum ReplyMode {
-    /// Answer again; this command too.
-    On,
-    /// Answer nothing until `On`.
-    Off,
-    /// Do not answer the next command.
-    Skip,
+pub(crate) fn reset(_: Arguments<'_>) -> Parsed<'_> {
+    Ok(Request::Session(SessionCommand::Reset))
 }
 
-/// What CLIENT PAUSE holds up.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum PauseKind {
-    /// Every command.
-    All,
-    /// Commands that may change data.
-    Write,
+pub(crate) fn select(args: Arguments<'_>) -> Parsed<'_> {
+    Ok(Request::Session(SessionCommand::Select { db: database(args.at(1))? }))
+}
+
+pub(crate) fn multi(_: Arguments<'_>) -> Parsed<'_> {
+    Ok(Request::Session(SessionCommand::Multi))
+}
+
+pub(crate) fn exec(_: Arguments<'_>) -> Parsed<'_> {
+    Ok(Request::Session(SessionCommand::Exec))
+}
+
+pub(crate) fn discard(_: Arguments<'_>) -> Parsed<'_> {
+    Ok(Request::Session(SessionCommand::Discard))
+}
+
+pub(crate) fn watch(args: Arguments<'_>) -> Parsed<'_> {
+    Ok(Request::Session(SessionCommand::Watch { keys: args.from(1) }))
+}
+
+pub(crate) fn unwatch(_: Arguments<'_>) -> Parsed<'_> {
+    Ok(Request::Session(SessionCommand::Unwatch))
 }

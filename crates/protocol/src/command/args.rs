@@ -1,0 +1,113 @@
+//! The arguments of a request, and what is common in reading them.
+
+use engine::{CommandError, DATABASES};
+
+use crate::number::{parse_f64, parse_i64};
+use crate::table::CommandSpec;
+
+/// A request's arguments on their way through the grammar. Their number fits the arity of `spec`.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Arguments<'a> {
+    /// All arguments, the command's name first.
+    pub(crate) all: &'a [&'a [u8]],
+    /// The command or subcommand they are for.
+    pub(crate) spec: &'static CommandSpec,
+    /// A random number, for the commands that choose.
+    pub(crate) draw: u64,
+}
+
+impl<'a> Arguments<'a> {
+    /// One of the arguments that the arity promises.
+    pub(crate) fn at(&self, index: usize) -> &'a [u8] {
+        self.all[index]
+    }
+
+    /// The arguments from `index` on.
+    pub(crate) fn from(&self, index: usize) -> &'a [&'a [u8]] {
+        self.all.get(index..).unwrap_or_default()
+    }
+
+    /// The options from `index` on.
+    pub(crate) fn options(&self, index: usize) -> Options<'a> {
+        Options { rest: self.from(index) }
+    }
+
+    /// `name, value, ...` from `index` on, refused when a value is missing.
+    pub(crate) fn pairs(&self, index: usize) -> Result<&'a [&'a [u8]], CommandError> {
+        let pairs = self.from(index);
+        if pairs.len().is_multiple_of(2) { Ok(pairs) } else { Err(self.wrong_number()) }
+    }
+
+    pub(crate) fn wrong_number(&self) -> CommandError {
+        CommandError::Arity(self.spec.name.into())
+    }
+}
+
+/// A walk over options.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Options<'a> {
+    pub(crate) rest: &'a [&'a [u8]],
+}
+
+impl<'a> Options<'a> {
+    /// The value of an option; a missing one is a syntax error.
+    pub(crate) fn value(&mut self) -> Result<&'a [u8], CommandError> {
+        self.next().ok_or(CommandError::Syntax)
+    }
+
+    /// The value of an option as an integer.
+    pub(crate) fn integer(&mut self) -> Result<i64, CommandError> {
+        integer(self.value()?)
+    }
+}
+
+impl<'a> Iterator for Options<'a> {
+    type Item = &'a [u8];
+    fn next(&mut self) -> Option<&'a [u8]> {
+        let (first, rest) = self.rest.split_first()?;
+        self.rest = rest;
+        Some(first)
+    }
+}
+
+/// Whether `word` is the keyword, given in lower case.
+pub(crate) fn is(word: &[u8], keyword: &str) -> bool {
+    word.eq_ignore_ascii_case(keyword.as_bytes())
+}
+
+pub(crate) fn integer(text: &[u8]) -> Result<i64, CommandError> {
+    parse_i64(text).ok_or(CommandError::NotAnInteger)
+}
+
+pub(crate) fn float(text: &[u8]) -> Result<f64, CommandError> {
+    parse_f64(text).ok_or(CommandError::NotAFloat)
+}
+
+/// A duration in milliseconds, 0 for none.
+pub(crate) fn timeout(text: &[u8]) -> Result<u64, CommandError> {
+    let timeout = parse_i64(text)
+        .ok_or(CommandError::Fixed("ERR timeout is not an integer or out of range"))?;
+    u64::try_from(timeout).map_err(|_| CommandError::Fixed("ERR timeout is negative"))
+}
+
+/// The number of a database.
+pub(crate) fn database(text: &[u8]) -> Result<u8, CommandError> {
+    let number = i32::try_from(integer(text)?).map_err(|_| {
+        CommandError::Fixed(
+            "ERR value is out of range, value must between -2147483648 and 2147483647",
+        )
+    })?;
+    database_in_range(number)
+}
+
+pub(crate) fn database_in_range(number: i32) -> Result<u8, CommandError> {
+    u8::try_from(number)
+        .ok()
+        .filter(|&db| usize::from(db) < usize::from(DATABASES))
+        .ok_or(CommandError::Fixed("ERR DB index is out of range"))
+}
+
+/// Negative numbers count as 0.
+pub(crate) fn clamped(number: i64) -> u64 {
+    u64::try_from(number).unwrap_or(0)
+}

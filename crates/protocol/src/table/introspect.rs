@@ -1,0 +1,212 @@
+//! COMMAND: the table as replies.
+
+use engine::{CommandError, Reply};
+
+use super::keyspec::{Begin, Extent, KeySpec};
+use super::{CommandSpec, commands, lookup};
+use crate::command::{Arguments, Parsed, Request, resolve};
+
+pub(crate) fn command(_: Arguments<'_>) -> Parsed<'_> {
+    ready(Reply::Array(commands().map(describe).collect()))
+}
+
+pub(crate) fn count(_: Arguments<'_>) -> Parsed<'_> {
+    ready(Reply::count(commands().count()))
+}
+
+pub(crate) fn info(args: Arguments<'_>) -> Parsed<'_> {
+    let names = args.from(2);
+    if names.is_empty() {
+        return command(args);
+    }
+    let known = |name: &&[u8]| find(name).map_or(Reply::NilArray, describe);
+    ready(Reply::Array(names.iter().map(known).collect()))
+}
+
+pub(crate) fn docs(args: Arguments<'_>) -> Parsed<'_> {
+    let names = args.from(2);
+    let docs = |spec: &'static CommandSpec| (Reply::text(spec.name), document(spec));
+    ready(Reply::Map(if names.is_empty() {
+        commands().map(docs).collect()
+    } else {
+        names.iter().filter_map(|name| find(name)).map(docs).collect()
+    }))
+}
+
+pub(crate) fn list(args: Arguments<'_>) -> Parsed<'_> {
+    let is = |word: &[u8], keyword: &str| word.eq_ignore_ascii_case(keyword.as_bytes());
+    let all = || commands().chain(commands().flat_map(|spec| spec.subcommands));
+    let names: Vec<Reply> = match args.from(2) {
+        [] => commands().map(|spec| Reply::text(spec.name)).collect(),
+        [filter, kind, value] if is(filter, "filterby") => {
+            if is(kind, "module") {
+                // There are no modules.
+                Vec::new()
+            } else if is(kind, "aclcat") {
+                let member = |spec: &&CommandSpec| {
+                    spec.categories().any(|category| is(value, &category[1..]))
+                };
+                all().filter(member).map(|spec| Reply::text(spec.name)).collect()
+            } else if is(kind, "pattern") {
+                let matches =
+                    |spec: &&CommandSpec| crate::glob::matches(value, spec.name.as_bytes());
+                all().filter(matches).map(|spec| Reply::text(spec.name)).collect()
+            } else {
+                return Err(CommandError::Syntax);
+            }
+        }
+        _ => return Err(CommandError::Syntax),
+    };
+    ready(Reply::Array(names))
+}
+
+pub(crate) fn getkeys(args: Arguments<'_>) -> Parsed<'_> {
+    let keys = keys_of(args.from(2))?.into_iter().map(|(key, _)| Reply::bulk(key)).collect();
+    ready(Reply::Array(keys))
+}
+
+pub(crate) fn getkeys_and_flags(args: Arguments<'_>) -> Parsed<'_> {
+    let keys = keys_of(args.from(2))?;
+    let flagged =
+        |(key, spec): (&[u8], &'static KeySpec)| Reply::Array(vec![Reply::bulk(key), access(spec)]);
+    ready(Reply::Array(keys.into_iter().map(flagged).collect()))
+}
+
+pub(crate) fn help(_: Arguments<'_>) -> Parsed<'_> {
+    crate::command::help(&[
+        "COMMAND <subcommand> [<arg> [value] [opt] ...]. Subcommands are:",
+        "(no subcommand)",
+        "    Describe all commands.",
+        "COUNT",
+        "    The number of commands.",
+        "DOCS [<command> ...]",
+        "    Document commands.",
+        "GETKEYS <request>",
+        "    The keys in a request.",
+        "GETKEYSANDFLAGS <request>",
+        "    The keys in a request, and what becomes of them.",
+        "INFO [<command> ...]",
+        "    Describe commands.",
+        "LIST [FILTERBY MODULE|ACLCAT|PATTERN <value>]",
+        "    The names of the commands.",
+    ])
+}
+
+fn ready<'a>(reply: Reply) -> Parsed<'a> {
+    Ok(Request::Ready(reply))
+}
+
+/// A command, or a subcommand by its full name.
+fn find(name: &[u8]) -> Option<&'static CommandSpec> {
+    match name.iter().position(|&byte| byte == b'|') {
+        None => lookup(name),
+        Some(bar) => lookup(&name[..bar])?.subcommand(&name[bar + 1..]),
+    }
+}
+
+/// Keys found in a request, each with the rule that found it.
+type Keys<'a> = Vec<(&'a [u8], &'static KeySpec)>;
+
+fn keys_of<'a>(request: &'a [&'a [u8]]) -> Result<Keys<'a>, CommandError> {
+    let spec = match resolve(request) {
+        Ok(spec) => spec,
+        Err(CommandError::Arity(_)) => {
+            return Err(CommandError::Fixed(
+                "ERR Invalid number of arguments specified for command",
+            ));
+        }
+        Err(_) => return Err(CommandError::Fixed("ERR Invalid command specified")),
+    };
+    if spec.keys.is_empty() {
+        return Err(CommandError::Fixed("ERR The command has no key arguments"));
+    }
+    let mut keys = Vec::new();
+    for key_spec in spec.keys {
+        let positions = key_spec
+            .positions(request)
+            .ok_or(CommandError::Fixed("ERR Invalid arguments specified for command"))?;
+        keys.extend(positions.map(|position| (request[position], key_spec)));
+    }
+    Ok(keys)
+}
+
+/// The ten elements of COMMAND INFO.
+fn describe(spec: &'static CommandSpec) -> Reply {
+    let (first, last, step) = legacy_keys(spec.keys);
+    Reply::Array(vec![
+        Reply::text(spec.name),
+        Reply::Integer(i64::from(spec.arity)),
+        Reply::Set(spec.flags.names().map(Reply::Simple).collect()),
+        Reply::Integer(first),
+        Reply::Integer(last),
+        Reply::Integer(step),
+        Reply::Set(spec.categories().map(Reply::Simple).collect()),
+        // Tips are for proxies that split requests over a cluster.
+        Reply::Array(Vec::new()),
+        Reply::Array(spec.keys.iter().map(describe_keys).collect()),
+        Reply::Array(spec.subcommands.iter().map(describe).collect()),
+    ])
+}
+
+/// First key, last key and step over all rules that begin at a fixed place.
+fn legacy_keys(keys: &[KeySpec]) -> (i64, i64, i64) {
+    keys.iter()
+        .filter_map(KeySpec::legacy)
+        .reduce(|(first, last, step), (also, until, _)| {
+            (first.min(also), if last < 0 { last } else { last.max(until) }, step)
+        })
+        .unwrap_or((0, 0, 0))
+}
+
+fn describe_keys(spec: &'static KeySpec) -> Reply {
+    let number = |number: usize| Reply::count(number);
+    let (kind, begin) = match spec.begin {
+        Begin::Index(index) => ("index", vec![(Reply::text("index"), number(index))]),
+        Begin::AfterStreams(from) => (
+            "keyword",
+            vec![
+                (Reply::text("keyword"), Reply::text("STREAMS")),
+                (Reply::text("startfrom"), number(from)),
+            ],
+        ),
+    };
+    let (last, step, limit) = match spec.extent {
+        Extent::One => (0, 1, 0),
+        Extent::ToEnd(step) => (-1, step, 0),
+        Extent::FirstHalf => (-1, 1, 2),
+    };
+    let range = vec![
+        (Reply::text("lastkey"), Reply::Integer(last)),
+        (Reply::text("keystep"), number(step)),
+        (Reply::text("limit"), Reply::Integer(limit)),
+    ];
+    let search = |kind, spec| {
+        Reply::Map(vec![
+            (Reply::text("type"), Reply::text(kind)),
+            (Reply::text("spec"), Reply::Map(spec)),
+        ])
+    };
+    Reply::Map(vec![
+        (Reply::text("flags"), access(spec)),
+        (Reply::text("begin_search"), search(kind, begin)),
+        (Reply::text("find_keys"), search("range", range)),
+    ])
+}
+
+fn access(spec: &'static KeySpec) -> Reply {
+    Reply::Set(spec.access.iter().map(|word| Reply::Simple(word)).collect())
+}
+
+fn document(spec: &'static CommandSpec) -> Reply {
+    let mut pairs = vec![
+        (Reply::text("summary"), Reply::text(spec.summary)),
+        (Reply::text("since"), Reply::text(spec.since)),
+        (Reply::text("group"), Reply::text(spec.group.name())),
+        (Reply::text("complexity"), Reply::text(spec.complexity)),
+    ];
+    if !spec.subcommands.is_empty() {
+        let docs = spec.subcommands.iter().map(|sub| (Reply::text(sub.name), document(sub)));
+        pairs.push((Reply::text("subcommands"), Reply::Map(docs.collect())));
+    }
+    Reply::Map(pairs)
+}
