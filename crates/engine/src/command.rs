@@ -221,8 +221,11 @@ pub enum TrimKeep {
 pub enum TrimPrecision {
     /// `=` or nothing.
     Exact,
-    /// `~`: whole blocks only. `limit` is LIMIT as given; `None` when absent, `Some(0)` for no cap.
-    Approximate { limit: Option<u64> },
+    /// `~`: whole blocks only.
+    Approximate {
+        /// LIMIT as given; `None` when absent, `Some(0)` for no cap.
+        limit: Option<u64>,
+    },
 }
 
 /// A range of IDs, both ends inclusive (exclusive bounds were resolved by the parser).
@@ -367,8 +370,11 @@ pub enum GroupStart {
 pub enum InfoDetail {
     /// The short form.
     Summary,
-    /// FULL; at most `count` of each list, `None` for all.
-    Full { count: Option<u64> },
+    /// FULL.
+    Full {
+        /// Most elements of each list, `None` for all.
+        count: Option<u64>,
+    },
 }
 
 /// When a key shall expire.

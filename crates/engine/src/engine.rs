@@ -46,6 +46,17 @@ pub struct Engine {
     clock_s: AtomicU32,
 }
 
+/// One database in INFO's section `keyspace`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct DbSize {
+    /// Its number.
+    pub db: u8,
+    /// Keys, among them such as have expired and wait for their removal.
+    pub keys: usize,
+    /// Keys with an expiry.
+    pub expires: usize,
+}
+
 /// What a command comes to.
 #[derive(Debug)]
 pub struct Decision<'a> {
@@ -92,6 +103,16 @@ impl Engine {
     #[must_use]
     pub fn settings(&self) -> Settings {
         self.settings
+    }
+
+    /// The databases that hold keys.
+    pub fn db_sizes(&self) -> impl Iterator<Item = DbSize> {
+        let sizes = (0u8..).zip(&self.dbs).map(|(number, db)| DbSize {
+            db: number,
+            keys: db.len(),
+            expires: db.expiring_len(),
+        });
+        sizes.filter(|size| size.keys != 0)
     }
 
     /// Decides a command against the present state, without changing it.

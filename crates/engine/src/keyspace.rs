@@ -87,11 +87,6 @@ impl Db {
         self.entries.get_index_mut(index).map(|(key, entry)| (&**key, &mut entry.value))
     }
 
-    /// The place of a key in the dense array.
-    pub(crate) fn index_of(&self, key: &[u8]) -> Option<usize> {
-        self.entries.get_index_of(key)
-    }
-
     /// Keys, including expired ones that nobody has removed yet.
     pub(crate) fn len(&self) -> usize {
         self.entries.len()

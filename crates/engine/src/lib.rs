@@ -43,7 +43,7 @@ mod strings;
 pub use blocked::{BlockedRead, BlockedReadKind};
 pub use blocks::{Adopt, AdoptCursor, BlockRef};
 pub use command::*;
-pub use engine::{DATABASES, Decision, Engine, Settings};
+pub use engine::{DATABASES, DbSize, Decision, Engine, Settings};
 pub use error::CommandError;
 pub use expiry::ExpiredKeys;
 pub use fields::Fields;
