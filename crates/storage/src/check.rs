@@ -13,6 +13,7 @@ use crate::error::{Damage, StorageError};
 use crate::fs::{Fs, LockAnswer};
 
 mod files;
+mod segments;
 #[cfg(test)]
 mod tests;
 
@@ -69,15 +70,19 @@ pub enum Content {
     },
     /// A segment of the log.
     Segment {
-        /// Sound records in it.
+        /// Sound records in it, up to the first one that is not.
         records: u64,
-        /// The first of them, 0 if there is none.
+        /// Number of the first of them; of the next one to come if there is none.
         lsn_first: u64,
-        /// The last of them.
+        /// Number of the last of them.
         lsn_last: u64,
         /// The end of the last write before a crash, never acknowledged: the next start cuts it.
         torn_tail: Option<TornTail>,
     },
+    /// A segment that is kept ready for reuse. Its bytes mean nothing.
+    Spare,
+    /// The mark of the directory, or that of a clean stop.
+    Mark,
     /// Something that is not needed: the rest of an unfinished checkpoint.
     Leftover,
 }
@@ -141,6 +146,7 @@ pub fn check(
     let mut check = Check::new(fs, dir, progress)?;
     check.snapshots()?;
     check.block_files()?;
+    check.mark()?;
     check.segments()?;
     let sound = check.files.iter().all(|file| file.problems.is_empty());
     Ok(CheckReport { dir: dir.to_path_buf(), bytes: check.bytes, files: check.files, sound })
@@ -171,6 +177,8 @@ struct Check<'a> {
     bytes_total: u64,
     /// Bytes of the files that are closed.
     bytes_of_files: u64,
+    /// The newest LSN that a snapshot has, readable or not.
+    lsn_promised: u64,
     files: Vec<FileReport>,
     /// What snapshots say of each block file: the lengths they noted, and the blocks by offset.
     noted: BTreeMap<u64, Noted>,
@@ -202,7 +210,17 @@ impl<'a> Check<'a> {
             }
         }
         let (files, noted) = (Vec::new(), BTreeMap::new());
-        Ok(Self { fs, dir, progress, bytes: 0, bytes_total, bytes_of_files: 0, files, noted })
+        Ok(Self {
+            fs,
+            dir,
+            progress,
+            bytes: 0,
+            bytes_total,
+            bytes_of_files: 0,
+            lsn_promised: 0,
+            files,
+            noted,
+        })
     }
 
     /// Counts bytes as read and shows it.
@@ -248,11 +266,4 @@ fn is_bad_medium(error: &std::io::Error) -> bool {
 
 fn file_bytes(fs: &dyn Fs, path: &Path) -> Result<u64, StorageError> {
     fs.open(path).and_then(|file| file.size()).map_err(StorageError::io("examine", path))
-}
-
-impl Check<'_> {
-    /// Reads every segment of the log.
-    fn segments(&mut self) -> Result<(), StorageError> {
-        Ok(())
-    }
 }

@@ -28,6 +28,7 @@ impl Check<'_> {
     /// Reads every snapshot, and gathers what they say of block files.
     pub(super) fn snapshots(&mut self) -> Result<(), StorageError> {
         for lsn in dir::list_snapshots(self.fs, self.dir)? {
+            self.lsn_promised = lsn;
             let path = dir::snapshot(self.dir, lsn);
             let mut tally = Tally::default();
             let problems = match self.snapshot(lsn, &mut tally) {

@@ -1,0 +1,138 @@
+//! Reading the log from end to end.
+//!
+//! What each segment holds is counted here. What a bad record means is recovery's to say, so that
+//! the check and a start never disagree.
+
+use std::path::Path;
+
+use engine::Op;
+
+use super::{Check, Content, FileReport, Problem, TornTail, file_bytes};
+use crate::error::{Damage, StorageError};
+use crate::format::codec;
+use crate::format::record::Kind;
+use crate::log::{Found, SegmentReader};
+use crate::{dir, recovery};
+
+/// Records between two reports of progress.
+const PROGRESS_RECORDS: u64 = 1 << 12;
+
+/// What a segment turned out to hold.
+#[derive(Default)]
+struct Tally {
+    records: u64,
+    lsn_last: u64,
+}
+
+impl Check<'_> {
+    /// The mark that the directory is ours.
+    pub(super) fn mark(&mut self) -> Result<(), StorageError> {
+        let path = dir::format(self.dir);
+        let problem = match dir::is_marked(self.fs, self.dir) {
+            Ok(true) => None,
+            Ok(false) => Some(Problem::new(0, Damage::Missing)),
+            Err(error) => Some(Problem::from_error(error)?),
+        };
+        self.report(&path, 0, Content::Mark, problem.into_iter().collect());
+        Ok(())
+    }
+
+    /// Reads every segment of the log.
+    pub(super) fn segments(&mut self) -> Result<(), StorageError> {
+        for first in dir::list_segments(self.fs, self.dir)? {
+            let path = dir::segment(self.dir, first);
+            let mut tally = Tally::default();
+            let problems = match self.segment(first, &mut tally) {
+                Ok(()) => Vec::new(),
+                Err(error) => vec![Problem::from_error(error)?],
+            };
+            let Tally { records, lsn_last } = tally;
+            let content = Content::Segment { records, lsn_first: first, lsn_last, torn_tail: None };
+            let bytes = file_bytes(self.fs, &path)?;
+            self.report(&path, bytes, content, problems);
+        }
+        for number in dir::list_spares(self.fs, self.dir)? {
+            let path = dir::spare(self.dir, number);
+            let bytes = file_bytes(self.fs, &path)?;
+            self.report(&path, bytes, Content::Spare, Vec::new());
+        }
+        self.judge()
+    }
+
+    /// Counts the records of a segment, up to the first that is not one.
+    fn segment(&mut self, first: u64, tally: &mut Tally) -> Result<(), StorageError> {
+        let mut reader = SegmentReader::open(self.fs, self.dir, first)?;
+        let path = reader.path().to_path_buf();
+        let mut at = 0;
+        let mut lsn = first;
+        loop {
+            let offset = reader.offset();
+            if tally.records.is_multiple_of(PROGRESS_RECORDS) {
+                self.advance(&path, offset - at);
+                at = offset;
+            }
+            let Found::Record(record) = reader.next(lsn)? else { return Ok(()) };
+            if record.stamp.kind == Kind::Ops {
+                decode(record.payload).map_err(|what| {
+                    let what = format!("record {lsn}: {what}");
+                    StorageError::corrupt(&path, offset, Damage::Undecodable(what))
+                })?;
+            }
+            *tally = Tally { records: tally.records + 1, lsn_last: lsn };
+            lsn += 1;
+        }
+    }
+
+    /// Lets recovery say what the log as a whole comes to.
+    fn judge(&mut self) -> Result<(), StorageError> {
+        let first = recovery::log_first(self.fs, self.dir)?;
+        let scan = recovery::scan(self.fs, self.dir, first - 1, &mut |_| {}).and_then(|scan| {
+            scan.check_promises(self.fs, self.dir, self.lsn_promised)?;
+            Ok(scan)
+        });
+        match scan {
+            Ok(scan) => {
+                if let Some(torn) = scan.torn {
+                    let file = self.file_mut(&torn.file, Content::Mark);
+                    if let Content::Segment { torn_tail, .. } = &mut file.content {
+                        *torn_tail = Some(TornTail { offset: torn.offset, bytes: torn.bytes });
+                    }
+                }
+            }
+            Err(error) => {
+                let StorageError::Corrupt { file, .. } = &error else { return Err(error) };
+                let missing =
+                    Content::Segment { records: 0, lsn_first: 0, lsn_last: 0, torn_tail: None };
+                let file = file.clone();
+                let problem = Problem::from_error(error)?;
+                let report = self.file_mut(&file, missing);
+                if !report.problems.contains(&problem) {
+                    report.problems.push(problem);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// The report of a file; a new one if it is missing on disk.
+    fn file_mut(&mut self, path: &Path, content: Content) -> &mut FileReport {
+        let index = match self.files.iter().position(|report| report.file == path) {
+            Some(index) => index,
+            None => {
+                self.report(path, 0, content, Vec::new());
+                self.files.len() - 1
+            }
+        };
+        &mut self.files[index]
+    }
+}
+
+/// Whether a payload is operations and nothing else.
+fn decode(payload: &[u8]) -> Result<(), String> {
+    let mut rest = payload;
+    while !rest.is_empty() {
+        let (_, taken) = codec::decode::<Op<'_>>(rest)?;
+        rest = &rest[taken..];
+    }
+    Ok(())
+}
