@@ -1,5 +1,7 @@
 //! Replies to RESP2 or RESP3 bytes.
 
+use std::ops::Range;
+
 use engine::{CommandError, EntryRange, ID_TEXT_MAX, Reply, StreamId};
 
 /// The protocol a connection has chosen with HELLO.
@@ -121,12 +123,10 @@ impl Encoder<'_> {
     fn entries(&mut self, range: &EntryRange) -> Result<(), CommandError> {
         let start = self.out.len();
         self.number(b'*', range.count_max());
-        let body = self.out.len();
+        let guess = start..self.out.len();
         let count = range.visit(|id, pairs| self.entry(id, pairs))?;
         if count != range.count_max() {
-            let mut digits = itoa::Buffer::new();
-            let digits = digits.format(count).as_bytes();
-            self.out.splice(start + 1..body - 2, digits.iter().copied());
+            correct_length(self.out, guess, count);
         }
         Ok(())
     }
@@ -222,6 +222,14 @@ impl Encoder<'_> {
     }
 }
 
+/// Puts `count` into the header at `header`, written for another number.
+fn correct_length(out: &mut Vec<u8>, header: Range<usize>, count: u64) {
+    let mut digits = itoa::Buffer::new();
+    let digits = digits.format(count).as_bytes();
+    // Behind the kind, before the line's end. Equal numbers of digits move nothing.
+    out.splice(header.start + 1..header.end - 2, digits.iter().copied());
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -273,5 +281,18 @@ mod tests {
         let mut out = Vec::new();
         encode_array([Reply::Ok, Reply::Nil].iter(), Version::Resp2, &mut out);
         assert_eq!(out, b"*2\r\n+OK\r\n$-1\r\n");
+    }
+
+    #[test]
+    fn a_guessed_length_is_put_right() {
+        let check = |header: &str, count, expected: &str| {
+            let mut out = format!("+OK\r\n{header}body").into_bytes();
+            correct_length(&mut out, 5..5 + header.len(), count);
+            assert_eq!(String::from_utf8_lossy(&out[5..]), expected);
+        };
+        check("*10\r\n", 9, "*9\r\nbody");
+        check("*10\r\n", 11, "*11\r\nbody");
+        check("*1000\r\n", 0, "*0\r\nbody");
+        check("*18446744073709551615\r\n", 1, "*1\r\nbody");
     }
 }

@@ -257,7 +257,8 @@ impl CommandSpec {
         let own = move |name: &str| own == Some(name);
         let admin = flag(ADMIN) || extra(ADMINISTRATION);
         [
-            ("@keyspace", own("@keyspace") || extra(KEYSPACE)),
+            // WAIT is documented among the key commands, but touches none.
+            ("@keyspace", own("@keyspace") && !extra(CONNECTION) || extra(KEYSPACE)),
             ("@read", flag(READONLY)),
             ("@write", flag(WRITE)),
             ("@hash", own("@hash")),
