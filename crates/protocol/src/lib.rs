@@ -35,4 +35,4 @@ pub use command::{
 pub use decode::{Args, Decoder, Limits};
 pub use encode::{Version, encode, encode_array, encode_error};
 pub use error::ProtocolError;
-pub use table::{Begin, CommandSpec, Extent, Flags, KeySpec, lookup};
+pub use table::{Begin, CommandSpec, Extent, Flags, KeySpec, all as commands, lookup};

@@ -30,8 +30,21 @@ pub(crate) struct CheckpointState {
     pub(crate) failed: bool,
     /// Unix seconds of the last good one, or of the start.
     pub(crate) last_at: u64,
+    /// The record up to which it reaches; 0 before the first.
+    pub(crate) lsn: u64,
+    /// [`storage::LogStats::bytes_written`] when it began: the next one is due by what came since.
+    pub(crate) log_bytes_written: u64,
     /// How long the last good one took.
     pub(crate) last_time: Option<Duration>,
+}
+
+/// A good checkpoint. See the fields of [`CheckpointState`].
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct CheckpointDone {
+    pub(crate) lsn: u64,
+    pub(crate) log_bytes_written: u64,
+    pub(crate) at: u64,
+    pub(crate) time: Duration,
 }
 
 impl CheckpointState {
@@ -77,15 +90,23 @@ impl Checkpoints {
         true
     }
 
-    /// For the thread: the checkpoint has ended. `at` is in Unix seconds.
-    pub(crate) fn ended(&self, good: bool, at: u64, time: Duration) {
+    /// For the thread: the checkpoint has failed, and another may be tried.
+    pub(crate) fn failed(&self) {
         self.state.send_modify(|state| {
             state.ended += 1;
-            state.failed = !good;
-            if good {
-                state.last_at = at;
-                state.last_time = Some(time);
-            }
+            state.failed = true;
+        });
+    }
+
+    /// For the thread: the checkpoint is good.
+    pub(crate) fn succeeded(&self, done: CheckpointDone) {
+        self.state.send_modify(|state| {
+            state.ended += 1;
+            state.failed = false;
+            state.lsn = done.lsn;
+            state.log_bytes_written = done.log_bytes_written;
+            state.last_at = done.at;
+            state.last_time = Some(done.time);
         });
     }
 

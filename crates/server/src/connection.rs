@@ -340,11 +340,7 @@ impl Connection {
         });
         let unsent = self.client.output_len() as u64;
         if limit != 0 && limit < unsent {
-            tracing::warn!(
-                client = self.client.id,
-                bytes = unsent,
-                "output buffer limit: closing"
-            );
+            tracing::warn!(client = self.client.id, bytes = unsent, "output buffer limit: closing");
             self.shared.stats.output_limit_disconnections.fetch_add(1, Ordering::Relaxed);
             self.client.kill();
         }

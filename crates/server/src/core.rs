@@ -3,9 +3,10 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::time::Duration;
 
 use parking_lot::Mutex;
-use storage::{Database, Log, RecoveryReport, StorageError};
+use storage::{Database, Log, StorageError};
 use tokio::sync::{Notify, watch};
 
 use crate::blocking::Blocking;
@@ -13,8 +14,10 @@ use crate::checkpoints::Checkpoints;
 use crate::client::Clients;
 use crate::clock::Clock;
 use crate::config::{Config, FsyncPolicy};
+use crate::error::storage_exit_code;
+use crate::introspect::info::StorageFacts;
 use crate::introspect::process::{ProcessFacts, ProcessMemory};
-use crate::running::Parts;
+use crate::running::{Parts, Recovered};
 use crate::stats::Stats;
 use crate::watch::Watches;
 use crate::worker::{LogThread, Worker};
@@ -46,7 +49,7 @@ pub(crate) struct Shared {
     pub(crate) checkpoints: Checkpoints,
     /// A client has sent SHUTDOWN.
     pub(crate) shutdown: Notify,
-    pub(crate) recovery: RecoveryReport,
+    pub(crate) recovery: Recovered,
     /// Anonymous memory when the server began to serve, in bytes.
     pub(crate) memory_at_start: u64,
     memory_peak: AtomicU64,
@@ -54,8 +57,6 @@ pub(crate) struct Shared {
     draws: AtomicU64,
     /// `maxmemory` is reached; kept by housekeeping.
     over_memory_limit: AtomicBool,
-    /// Set once a commit has failed: the process is on its way out and answers nobody.
-    failed: AtomicBool,
 }
 
 impl Shared {
@@ -86,7 +87,6 @@ impl Shared {
             stop: watch::Sender::new(false),
             draws: AtomicU64::new(parts.random_seed),
             over_memory_limit: AtomicBool::new(false),
-            failed: AtomicBool::new(false),
         }
     }
 
@@ -131,10 +131,41 @@ impl Shared {
 
     /// A failed write or sync ends the process: memory is ahead of the disk, only recovery knows by
     /// how much, and a second try could report success for pages that the kernel has dropped.
-    fn check(&self, result: Result<u64, StorageError>) {
-        if let Err(error) = result {
-            self.failed.store(true, Ordering::Release);
-            panic!("{error}");
+    pub(crate) fn check(&self, result: Result<u64, StorageError>) -> u64 {
+        result.unwrap_or_else(|error| {
+            tracing::error!(%error, "the log takes nothing more: ending");
+            std::process::exit(storage_exit_code(&error).into())
+        })
+    }
+
+    /// What INFO tells about the storage.
+    pub(crate) fn storage_facts(&self) -> StorageFacts {
+        let log = self.log.stats();
+        let checkpoint = self.checkpoints.state();
+        let recovery = &self.recovery;
+        StorageFacts {
+            last_lsn: self.log.last(),
+            durable_lsn: self.log.durable(),
+            snapshot_lsn: checkpoint.lsn.max(recovery.report.snapshot_lsn),
+            log_segments: log.segments as u64,
+            log_bytes: log.bytes_on_disk,
+            log_bytes_since_checkpoint: log
+                .bytes_written
+                .saturating_sub(checkpoint.log_bytes_written),
+            pending_bytes: 0,
+            syncs: log.syncs,
+            last_sync_age: None,
+            last_sync_time: Duration::from_micros(log.sync_last_us),
+            checkpoint_running: checkpoint.is_running(),
+            checkpoints: checkpoint.ended,
+            checkpoint_failed: checkpoint.failed,
+            last_checkpoint_at: checkpoint.last_at,
+            last_checkpoint_time: checkpoint.last_time,
+            out_of_space: log.is_disk_full,
+            recovery_records: recovery.report.records,
+            recovery_bytes: recovery.report.bytes,
+            recovery_time: recovery.time,
+            recovery_cut_bytes: recovery.report.torn_tail.as_ref().map_or(0, |tail| tail.bytes),
         }
     }
 

@@ -106,7 +106,8 @@ impl From<Result<Reply, CommandError>> for Outcome {
 /// A request as the wire gave it: the command found in the table, and its arguments parsed.
 pub(crate) struct Parsed<'a> {
     pub(crate) args: &'a [&'a [u8]],
-    pub(crate) request: Result<(&'static CommandSpec, Result<Request<'a>, CommandError>), CommandError>,
+    pub(crate) request:
+        Result<(&'static CommandSpec, Result<Request<'a>, CommandError>), CommandError>,
 }
 
 impl<'a> Parsed<'a> {
@@ -150,7 +151,7 @@ impl Executor<'_> {
         Outcome::from(error)
     }
 
-    fn counters(&self, spec: &CommandSpec) -> &CommandCounters {
+    fn counters(&self, spec: &'static CommandSpec) -> &CommandCounters {
         &self.client.worker.counters.commands[spec.index()]
     }
 

@@ -155,8 +155,7 @@ impl Arrival {
         };
         let id = shared.clients.next_id();
         let now = shared.clock.now();
-        let client =
-            Client::new(id, socket, self.addr, self.local_addr, worker.clone(), now);
+        let client = Client::new(id, socket, self.addr, self.local_addr, worker.clone(), now);
         let client = Arc::new(client);
         shared.clients.add(client.clone());
         shared.stats.clients.fetch_add(1, Ordering::Relaxed);

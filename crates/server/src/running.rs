@@ -23,12 +23,19 @@ pub(crate) struct Running {
     workers: Vec<JoinHandle<()>>,
 }
 
+/// How the database was recovered.
+#[derive(Debug)]
+pub(crate) struct Recovered {
+    pub(crate) report: RecoveryReport,
+    pub(crate) time: Duration,
+}
+
 /// What a server is made of.
 #[derive(Debug)]
 pub(crate) struct Parts {
     pub(crate) database: Database,
     /// How the database was recovered, for INFO.
-    pub(crate) recovery: RecoveryReport,
+    pub(crate) recovery: Recovered,
     pub(crate) process: ProcessFacts,
     pub(crate) config: Arc<Config>,
     /// With as many shards as there shall be workers.

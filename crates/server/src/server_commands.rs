@@ -5,7 +5,8 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use bytes::Bytes;
-use engine::{CommandError, Op, Reply};
+use engine::pattern::Case;
+use engine::{CommandError, Reply};
 use protocol::{
     AofWait, ConfigCommand, DebugCommand, MemoryCommand, ReplicaOf, Save, ServerCommand, Shutdown,
 };
@@ -71,12 +72,11 @@ impl Executor<'_> {
     }
 
     fn keyspace(&self) -> Vec<info::KeyspaceRow> {
-        let sizes = self.core.database.engine().database_sizes(self.now);
-        let rows = sizes.filter(|size| 0 < size.keys).map(|size| info::KeyspaceRow {
+        let rows = self.core.database.engine().db_sizes().map(|size| info::KeyspaceRow {
             db: size.db,
-            keys: size.keys,
-            expires: size.expires,
-            avg_ttl_ms: size.ttl_mean_ms,
+            keys: size.keys as u64,
+            expires: size.expires as u64,
+            avg_ttl_ms: 0,
         });
         rows.collect()
     }
@@ -86,7 +86,7 @@ impl Executor<'_> {
         match command {
             ConfigCommand::Get { patterns } => {
                 Ok(introspect::config_get(config, patterns, |pattern, name| {
-                    engine::glob_matches(pattern, name, engine::Case::Sensitive)
+                    engine::pattern::glob_matches(pattern, name, Case::Sensitive)
                 }))
             }
             ConfigCommand::Set { pairs } => {
@@ -106,12 +106,8 @@ impl Executor<'_> {
     /// configuration when it matters.
     fn configured(&mut self) {
         let settings = self.shared.config.settings();
-        if self.core.database.engine().settings() != settings.engine {
-            let op = Op::Configure {
-                block_entries_max: settings.engine.block_entries_max,
-                block_bytes_max: settings.engine.block_bytes_max,
-            };
-            self.core.database.record(&[op], self.now);
+        if let Err(error) = self.core.database.configure(settings.engine, self.now) {
+            tracing::warn!(%error, "the new block limits wait for the next start");
         }
     }
 
@@ -162,13 +158,14 @@ impl Executor<'_> {
                 let done = checkpoints.wait();
                 checkpoints.request();
                 Outcome::Later(Box::pin(async move {
-                    let reply = if done.await { Ok(Reply::Ok) } else { Err(CommandError::Fixed("ERR")) };
+                    let reply =
+                        if done.await { Ok(Reply::Ok) } else { Err(CommandError::Fixed("ERR")) };
                     Answer { reply, depends: 0 }
                 }))
             }
-            Save::Background if running => Outcome::from(CommandError::Fixed(
-                "ERR Background save already in progress",
-            )),
+            Save::Background if running => {
+                Outcome::from(CommandError::Fixed("ERR Background save already in progress"))
+            }
             Save::LogRewrite if running => Outcome::from(CommandError::Fixed(
                 "ERR Background append only file rewriting already in progress",
             )),
@@ -178,8 +175,11 @@ impl Executor<'_> {
             }
             Save::BackgroundScheduled => {
                 checkpoints.request();
-                let answer =
-                    if running { "Background saving scheduled" } else { "Background saving started" };
+                let answer = if running {
+                    "Background saving scheduled"
+                } else {
+                    "Background saving started"
+                };
                 Outcome::from(Reply::Simple(answer))
             }
             Save::LogRewrite => {

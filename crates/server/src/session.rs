@@ -12,7 +12,6 @@ use crate::config::Settings;
 use crate::execute::{Executor, Outcome};
 use crate::transaction::Transaction;
 
-
 /// What a connection has chosen and begun. Owned by its task; what others may see of it is mirrored
 /// in [`Client::facts`].
 #[derive(Debug)]

@@ -110,7 +110,7 @@ impl Executor<'_> {
     /// Runs all commands on one instant; what they change is one record, and nobody is served in
     /// between.
     fn run_transaction(&mut self, transaction: &Transaction) -> Outcome {
-        self.core.database.begin_transaction();
+        self.core.database.begin_transaction(self.now);
         self.in_exec = true;
         let mut depends = 0;
         let mut replies = Vec::with_capacity(transaction.commands.len());
@@ -122,7 +122,8 @@ impl Executor<'_> {
             replies.push(answer.reply.unwrap_or_else(Reply::Error));
         }
         self.in_exec = false;
-        depends = depends.max(self.core.database.end_transaction(self.now));
+        let recorded = self.core.database.end_transaction();
+        depends = depends.max(self.shared.check(recorded));
         self.serve_blocked();
         Outcome::answer(Reply::Array(replies), depends)
     }

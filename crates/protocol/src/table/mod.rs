@@ -13,6 +13,8 @@ mod server;
 mod streams;
 mod strings;
 
+use std::ptr;
+
 use engine::CommandError;
 
 use crate::command::{Arguments, Request};
@@ -292,6 +294,29 @@ pub(crate) fn commands() -> impl Iterator<Item = &'static CommandSpec> {
     FAMILIES.iter().flat_map(|family| family.iter())
 }
 
+/// Every command and subcommand, in the order of [`CommandSpec::index`].
+pub fn all() -> impl Iterator<Item = &'static CommandSpec> {
+    commands().chain(commands().flat_map(|spec| spec.subcommands))
+}
+
+impl CommandSpec {
+    /// Place of the command in [`all`], for tables of counters. A few comparisons for a command of a
+    /// large family, a search for a subcommand.
+    #[must_use]
+    pub fn index(&'static self) -> usize {
+        let mut before = 0;
+        for family in FAMILIES {
+            if family.as_ptr_range().contains(&ptr::from_ref(self)) {
+                let bytes = ptr::from_ref(self).addr() - family.as_ptr().addr();
+                return before + bytes / size_of::<Self>();
+            }
+            before += family.len();
+        }
+        let place = all().skip(before).position(|spec| ptr::eq(spec, self));
+        before + place.expect("a command that is in no family is a subcommand of one")
+    }
+}
+
 /// Slots of the index; a power of two, several times the number of commands.
 const SLOTS: usize = 512;
 
@@ -350,6 +375,13 @@ pub fn lookup(name: &[u8]) -> Option<&'static CommandSpec> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn every_command_knows_its_place() {
+        for (place, spec) in all().enumerate() {
+            assert_eq!(spec.index(), place, "{}", spec.name);
+        }
+    }
 
     #[test]
     fn every_name_is_found_once_in_any_case() {
