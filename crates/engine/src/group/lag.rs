@@ -8,21 +8,21 @@ use crate::stream::Stream;
 
 /// The numbers of a stream that the rules look at.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct StreamNumbers {
+pub(crate) struct StreamNumbers {
     /// Live entries.
-    pub(super) length: u64,
+    pub(crate) length: u64,
     /// Lifetime count of appended entries.
-    pub(super) entries_added: u64,
+    pub(crate) entries_added: u64,
     /// Oldest live entry, `0-0` if there is none.
-    pub(super) first_id: StreamId,
+    pub(crate) first_id: StreamId,
     /// Last generated ID.
-    pub(super) last_id: StreamId,
+    pub(crate) last_id: StreamId,
     /// Highest ID removed by XDEL.
-    pub(super) max_deleted_id: StreamId,
+    pub(crate) max_deleted_id: StreamId,
 }
 
 impl StreamNumbers {
-    pub(super) fn of(stream: &Stream) -> Self {
+    pub(crate) fn of(stream: &Stream) -> Self {
         Self {
             length: stream.length(),
             entries_added: stream.entries_added(),
@@ -33,7 +33,7 @@ impl StreamNumbers {
     }
 
     /// Ordinal of an ID over the stream's lifetime, or `None` where it cannot be known.
-    pub(super) fn estimate_ordinal(&self, id: StreamId) -> Option<u64> {
+    pub(crate) fn estimate_ordinal(&self, id: StreamId) -> Option<u64> {
         if self.entries_added == 0 {
             return Some(0);
         }
@@ -59,7 +59,7 @@ impl StreamNumbers {
     }
 
     /// Whether an entry was deleted at or above `id`.
-    pub(super) fn has_tombstones_after(&self, id: StreamId) -> bool {
+    pub(crate) fn has_tombstones_after(&self, id: StreamId) -> bool {
         0 < self.length
             && self.max_deleted_id != StreamId::MIN
             && id <= self.max_deleted_id
@@ -68,7 +68,7 @@ impl StreamNumbers {
 
     /// Entries not yet delivered to a group, or `None` where it cannot be known. Negative where
     /// XSETID has set the lifetime count below what the group has read, as in Redis.
-    pub(super) fn lag(&self, last_delivered: StreamId, entries_read: Option<u64>) -> Option<i64> {
+    pub(crate) fn lag(&self, last_delivered: StreamId, entries_read: Option<u64>) -> Option<i64> {
         if self.entries_added == 0 || self.length == 0 {
             return Some(0);
         }
@@ -83,7 +83,7 @@ impl StreamNumbers {
     }
 
     /// The read counter after `ids`, which ascend from above `last_delivered`, have been delivered.
-    pub(super) fn entries_read_after(
+    pub(crate) fn entries_read_after(
         &self,
         mut last_delivered: StreamId,
         mut entries_read: Option<u64>,

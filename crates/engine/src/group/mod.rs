@@ -37,7 +37,7 @@ use consumers::{ConsumerSlot, Consumers};
 use id_map::IdMap;
 pub(crate) use info::{decide_info_consumers, decide_info_groups, full_info};
 pub use items::GroupItem;
-use lag::StreamNumbers;
+pub(crate) use lag::StreamNumbers;
 pub(crate) use manage::{
     decide_create, decide_create_consumer, decide_delete_consumer, decide_destroy, decide_set_id,
 };
