@@ -140,19 +140,42 @@ impl Engine {
     }
 
     fn apply_to_stream(&mut self, op: &Op<'_>, version: u64) {
-        let clock_s = self.clock_s();
         match *op {
-            Op::StreamCreate { db, key } | Op::StreamAppend { db, key, .. } => {
-                let db = &mut self.dbs[usize::from(db)];
-                let make = |_| Value::Stream(Box::default());
-                db.change_or_insert_with(key, version, clock_s, make);
+            Op::StreamCreate { db, key } => {
+                self.stream_to_fill(db, key, version);
             }
-            _ => {}
+            Op::StreamAppend { db, key, id, ref fields } => {
+                let (settings, mut block_next) = (self.settings, self.block_next);
+                let stream = self.stream_to_fill(db, key, version);
+                stream.apply_append(id, fields, settings, &mut block_next);
+                self.block_next = block_next;
+            }
+            Op::StreamTrim { db, key, before, front_slots, first_id } => {
+                let stream = stream(self.dbs[usize::from(db)].change(key, version));
+                stream.apply_trim(before, front_slots, first_id);
+            }
+            Op::StreamDelete { db, key, ref ids, ref slots, first_id, max_deleted_id } => {
+                let stream = stream(self.dbs[usize::from(db)].change(key, version));
+                stream.apply_delete(ids, slots, first_id, max_deleted_id);
+            }
+            Op::StreamSetId { db, key, last_id, entries_added, max_deleted_id } => {
+                let stream = stream(self.dbs[usize::from(db)].change(key, version));
+                stream.apply_set_id(last_id, entries_added, max_deleted_id);
+            }
+            _ => unreachable!("not about the entries of a stream: {op:?}"),
         }
+    }
+
+    /// The stream of a key, made where it is missing.
+    fn stream_to_fill(&mut self, db: u8, key: &[u8], version: u64) -> &mut Stream {
+        let clock_s = self.clock_s();
+        let make = |_| Value::Stream(Box::default());
+        let db = &mut self.dbs[usize::from(db)];
+        stream(Some(&mut db.change_or_insert_with(key, version, clock_s, make).value))
     }
 }
 
-/// The stream that an operation on a group changes.
+/// The stream that an operation changes.
 fn stream(value: Option<&mut Value>) -> &mut Stream {
     match value {
         Some(Value::Stream(stream)) => stream,

@@ -8,7 +8,7 @@ use bytes::Bytes;
 
 use crate::engine::Engine;
 use crate::keyspace::Value;
-use crate::stream::BlockLocation;
+use crate::stream::{BlockLocation, Stream};
 
 /// A sealed block as `storage` sees it.
 #[derive(Debug, Clone, Copy)]
@@ -40,10 +40,16 @@ pub type Adopt<'f> =
 impl Engine {
     /// Every sealed block, those of one stream side by side and in order.
     pub fn blocks(&self) -> impl Iterator<Item = BlockRef<'_>> {
-        self.dbs.iter().flat_map(|db| db.iter()).flat_map(|(_, entry)| match &entry.value {
-            Value::Stream(_) => std::iter::empty(),
-            _ => std::iter::empty(),
-        })
+        let entries = self.dbs.iter().flat_map(|db| db.iter());
+        let of_streams = entries.filter_map(|(_, entry)| match &entry.value {
+            Value::Stream(stream) => Some(stream.blocks().map(|block| BlockRef {
+                number: block.number,
+                bytes: &block.bytes,
+                location: block.location,
+            })),
+            _ => None,
+        });
+        of_streams.flatten()
     }
 
     /// The sealed blocks that have no place on disk yet.
@@ -64,7 +70,42 @@ impl Engine {
         budget: usize,
         adopt: Adopt<'_>,
     ) -> Option<AdoptCursor> {
-        let _ = (cursor, budget, adopt);
+        let AdoptCursor { mut db, mut index, mut partial } = cursor;
+        let mut left = budget;
+        while let Some(keys) = self.dbs.get_mut(usize::from(db)) {
+            let mut at = index.map_or(keys.len(), |index| keys.len().min(index + 1));
+            while let Some(here) = at.checked_sub(1) {
+                // A key without blocks costs a step too: there may be millions of them.
+                let Some(after) = left.checked_sub(1) else {
+                    return Some(AdoptCursor { db, index: Some(here), partial });
+                };
+                left = after;
+                let resume = partial.take();
+                if let Some((key, Value::Stream(stream))) = keys.value_at_mut(here) {
+                    let from =
+                        resume.filter(|(name, _)| **name == *key).map_or(0, |(_, from)| from);
+                    if let Some(next) = adopt_blocks(stream, from, &mut left, adopt) {
+                        let partial = Some((key.into(), next));
+                        return Some(AdoptCursor { db, index: Some(here), partial });
+                    }
+                }
+                at = here;
+            }
+            (db, index, partial) = (db + 1, None, None);
+        }
         None
     }
+}
+
+/// Visits the blocks of one stream from number `from` on. Returns the number to go on with.
+fn adopt_blocks(stream: &mut Stream, from: u64, left: &mut usize, adopt: Adopt<'_>) -> Option<u64> {
+    for block in stream.blocks_mut_from(from) {
+        let Some(after) = left.checked_sub(1) else { return Some(block.number) };
+        *left = after;
+        if let Some((bytes, location)) = adopt(block.number, block.location) {
+            block.bytes = bytes;
+            block.location = Some(location);
+        }
+    }
+    None
 }

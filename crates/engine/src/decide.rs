@@ -7,7 +7,7 @@ use crate::engine::{Decision, Engine};
 use crate::error::CommandError;
 use crate::keyspace::{Db, Entry, Hash, Value};
 use crate::stream::Stream;
-use crate::{group, hashes, keys, scan, strings};
+use crate::{group, hashes, keys, scan, stream, strings};
 
 /// Finds the rule of each command. One arm each; the rules live beside the state they read.
 pub(crate) fn decide<'a>(
@@ -15,7 +15,18 @@ pub(crate) fn decide<'a>(
     command: &Command<'a>,
 ) -> Result<Decision<'a>, CommandError> {
     match command {
-        // streams: stream/
+        Command::XAdd(xadd) => stream::write::xadd(view, xadd),
+        Command::XLen { key } => stream::read::xlen(view, key),
+        Command::XRange { key, range, count, order } => {
+            stream::read::xrange(view, key, *range, *count, *order)
+        }
+        Command::XDel { key, ids } => stream::write::xdel(view, key, ids),
+        Command::XTrim { key, trim } => stream::write::xtrim(view, key, *trim),
+        Command::XSetId { key, last_id, entries_added, max_deleted_id } => {
+            stream::write::xsetid(view, key, *last_id, *entries_added, *max_deleted_id)
+        }
+        Command::XRead(xread) => stream::read::xread(view, xread),
+        Command::XInfoStream { key, detail } => stream::info::xinfo_stream(view, key, *detail),
         Command::XReadGroup(command) => group::decide_read_group(view, command),
         Command::XAck { key, group, ids } => group::decide_ack(view, key, group, ids),
         Command::XPending { key, group, range } => group::decide_pending(view, key, group, *range),

@@ -19,10 +19,11 @@ use thiserror::Error;
 
 use crate::engine::{DATABASES, Engine, Settings};
 use crate::fields::Fields;
+use crate::group::{Group, GroupItem};
 use crate::id::UnixMillis;
 use crate::keyspace::{Db, Entry, Hash, Value};
 use crate::op::Text;
-use crate::stream::BlockLocation;
+use crate::stream::{BlockLocation, Stream, StreamItem};
 
 /// Bytes of names and values after which an item of many parts ends. A single value may be larger.
 const ITEM_BYTES: usize = 256 << 10;
@@ -81,6 +82,18 @@ pub enum Item<'a> {
     },
     /// The last: the sequence is whole.
     End,
+    /// A part of that stream: its entries.
+    StreamPart {
+        /// The part.
+        #[serde(borrow)]
+        part: StreamItem<'a>,
+    },
+    /// A part of that stream: its groups.
+    GroupPart {
+        /// The part.
+        #[serde(borrow)]
+        part: GroupItem<'a>,
+    },
 }
 
 impl Engine {
@@ -107,9 +120,17 @@ fn key_items<'a>(key: &'a [u8], entry: &'a Entry) -> impl Iterator<Item = Item<'
             (Item::String { key, expire_at, value: Text::Borrowed(value) }, None)
         }
         Value::Hash(hash) => (Item::Hash { key, expire_at }, Some(Box::new(hash_items(hash)))),
-        Value::Stream(_) => (Item::Stream { key, expire_at }, None),
+        Value::Stream(stream) => {
+            (Item::Stream { key, expire_at }, Some(Box::new(stream_items(stream))))
+        }
     };
     std::iter::once(head).chain(rest.into_iter().flatten())
+}
+
+fn stream_items(stream: &Stream) -> impl Iterator<Item = Item<'_>> {
+    let entries = stream.items().map(|part| Item::StreamPart { part });
+    let groups = stream.groups.iter().flat_map(|(name, group)| group.items(name));
+    entries.chain(groups.map(|part| Item::GroupPart { part }))
 }
 
 fn hash_items(hash: &Hash) -> impl Iterator<Item = Item<'_>> {
@@ -154,6 +175,8 @@ pub struct ImageLoader {
     /// The database whose keys follow.
     db: Option<u8>,
     at: At,
+    /// The group whose parts were taken in last.
+    group: Box<[u8]>,
 }
 
 /// What may come next.
@@ -181,7 +204,7 @@ impl ImageLoader {
             db.version = version;
             db.removed_version = version;
         }
-        Self { engine, version, db: None, at: At::Start }
+        Self { engine, version, db: None, at: At::Start, group: Box::default() }
     }
 
     /// Takes in the next item. `block` gives the bytes of a sealed block, preferably mapped.
@@ -194,8 +217,14 @@ impl ImageLoader {
         item: &Item<'_>,
         block: &mut dyn FnMut(BlockLocation) -> Result<Bytes, E>,
     ) -> Result<(), LoadError<E>> {
-        let _ = block;
-        self.push_item(item).map_err(|reason| ImageError::Sequence(reason).into())
+        let taken = match item {
+            Item::StreamPart { part } => match self.open_stream() {
+                Ok(stream) => stream.load(part, block).map_err(LoadError::Block)?,
+                Err(reason) => Err(reason),
+            },
+            item => self.push_item(item),
+        };
+        taken.map_err(|reason| ImageError::Sequence(reason).into())
     }
 
     fn push_item(&mut self, item: &Item<'_>) -> Result<(), &'static str> {
@@ -213,6 +242,7 @@ impl ImageLoader {
             (_, Item::Engine { .. }) => return Err("two items about the engine"),
             (At::Hash, Item::HashFields { pairs }) => self.push_fields(pairs)?,
             (_, Item::HashFields { .. }) => return Err("fields outside a hash"),
+            (_, Item::GroupPart { part }) => self.push_group_part(part)?,
             (_, item) => {
                 self.close_key()?;
                 self.open(item)?;
@@ -227,7 +257,35 @@ impl ImageLoader {
         {
             return Err("a hash without fields");
         }
+        if self.at == At::Stream {
+            self.open_stream()?.finish_load()?;
+        }
         self.at = At::Keys;
+        Ok(())
+    }
+
+    /// The stream whose parts are being taken in.
+    fn open_stream(&mut self) -> Result<&mut Stream, &'static str> {
+        match (self.at, self.last_value()) {
+            (At::Stream, Ok(Value::Stream(stream))) => Ok(stream),
+            _ => Err("a part of a stream outside a stream"),
+        }
+    }
+
+    fn push_group_part(&mut self, part: &GroupItem<'_>) -> Result<(), &'static str> {
+        if let GroupItem::Group { name, last_delivered, entries_read } = part {
+            let group = Group::new(*last_delivered, *entries_read);
+            self.group = (**name).into();
+            let name = self.group.clone();
+            return match self.open_stream()?.groups.insert(name, group) {
+                None => Ok(()),
+                Some(_) => Err("a group twice in one stream"),
+            };
+        }
+        let name = std::mem::take(&mut self.group);
+        let group = self.open_stream()?.groups.get_mut(&name).ok_or("a part of no group")?;
+        group.load(part)?;
+        self.group = name;
         Ok(())
     }
 
@@ -253,7 +311,10 @@ impl ImageLoader {
                 self.at = At::Stream;
             }
             Item::End => self.at = At::End,
-            Item::Engine { .. } | Item::HashFields { .. } => return Err("an item out of place"),
+            Item::Engine { .. }
+            | Item::HashFields { .. }
+            | Item::StreamPart { .. }
+            | Item::GroupPart { .. } => return Err("an item out of place"),
         }
         Ok(())
     }

@@ -282,7 +282,7 @@ impl Value {
                 let strings = hash.iter().map(|(field, value)| field.len() + value.len());
                 size_of::<Hash>() + hash.capacity() * place + strings.sum::<usize>()
             }
-            Value::Stream(_) => size_of::<Stream>(),
+            Value::Stream(stream) => stream.memory_bytes(),
         }
     }
 }

@@ -1,15 +1,33 @@
 //! Streams: a chain of blocks, sealed ones and one open tail.
 //!
 //! Reading order: `slots` (the bytes of an entry), `block` (a sealed run of them), `tail` (the open
-//! one), this file (the chain and its numbers), `range` (reading), `trim`, then the rules of the
-//! commands: `add`, `read`, `info`.
+//! one), this file (the chain and its numbers), `range` (reading), `trim`, `items` (the way through
+//! a snapshot), then the rules of the commands: `write`, `read`, `info`.
 
 mod bitmap;
+mod block;
+pub(crate) mod info;
+mod items;
+mod range;
+pub(crate) mod read;
+mod slots;
+mod tail;
+mod trim;
+pub(crate) mod write;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 
-use crate::command::Order;
+pub use block::{BadBlock, BlockHeader};
+use block::{Block, Span};
+pub use items::{BlockItem, StreamItem};
+pub use range::EntryRange;
+pub use slots::Pairs;
+use slots::Slots;
+use tail::Tail;
+
+use crate::engine::Settings;
 use crate::error::CommandError;
+use crate::fields::Fields;
 use crate::group::Group;
 use crate::id::StreamId;
 
@@ -26,11 +44,18 @@ pub struct BlockLocation {
 }
 
 /// A stream.
+///
+/// Every block, the tail included, holds at least one live entry: as in Redis, one that loses its
+/// last disappears. IDs rise from slot to slot and from block to block; so do block numbers.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Stream {
-    /// Consumer groups by name.
+    /// Consumer groups in byte order of the name.
     pub(crate) groups: BTreeMap<Box<[u8]>, Group>,
+    blocks: VecDeque<Block>,
+    tail: Tail,
+    /// Live entries.
     length: u64,
+    /// The oldest live entry, `0-0` if there is none.
     first_id: StreamId,
     last_id: StreamId,
     max_deleted_id: StreamId,
@@ -54,6 +79,54 @@ impl Damage {
             None => "memory".to_owned(),
         };
         CommandError::Damaged { key: key.into(), first: self.first, last: self.last, location }
+    }
+}
+
+/// A sealed block or the tail.
+#[derive(Debug, Clone, Copy)]
+enum Node<'s> {
+    Block(&'s Block),
+    Tail(&'s Tail),
+}
+
+impl<'s> Node<'s> {
+    fn span(self) -> &'s Span {
+        match self {
+            Node::Block(block) => &block.span,
+            Node::Tail(tail) => &tail.span,
+        }
+    }
+
+    fn slots(self) -> Result<Slots<'s>, Damage> {
+        match self {
+            Node::Block(block) => block.slots(),
+            Node::Tail(tail) => Ok(tail.slots()),
+        }
+    }
+
+    /// The live slots as ID and slot index.
+    fn live_ids(self) -> Result<impl Iterator<Item = Result<(StreamId, u32), Damage>>, Damage> {
+        let slots = self
+            .slots()?
+            .map(move |slot| slot.map(|slot| (slot.id, slot.index)).map_err(|_| self.damage()));
+        let span = self.span();
+        Ok(slots.filter(move |slot| !matches!(slot, Ok((_, index)) if !span.is_live(*index))))
+    }
+
+    fn last_live(self) -> Result<StreamId, Damage> {
+        if let Some(id) = self.span().last_live() {
+            return Ok(id);
+        }
+        let last = self.live_ids()?.last().ok_or_else(|| self.damage())?;
+        last.map(|(id, _)| id)
+    }
+
+    fn damage(self) -> Damage {
+        let location = match self {
+            Node::Block(block) => block.location,
+            Node::Tail(_) => None,
+        };
+        Damage { first: self.span().first, last: self.span().last, location }
     }
 }
 
@@ -83,81 +156,179 @@ impl Stream {
         self.entries_added
     }
 
+    /// Blocks, the tail included: Redis's "nodes".
+    pub(crate) fn block_count(&self) -> usize {
+        self.blocks.len() + usize::from(!self.tail.is_empty())
+    }
+
+    /// Bytes of memory that the stream occupies. Blocks that lie on disk count with their index.
+    pub(crate) fn memory_bytes(&self) -> usize {
+        let blocks: usize = self
+            .blocks
+            .iter()
+            .map(|block| {
+                let bytes = if block.location.is_some() { 0 } else { block.bytes.len() };
+                bytes + size_of_val(block.span.deleted.words())
+            })
+            .sum();
+        let groups: usize =
+            self.groups.iter().map(|(name, group)| name.len() + group.memory_bytes()).sum();
+        size_of::<Self>()
+            + self.blocks.capacity() * size_of::<Block>()
+            + blocks
+            + self.tail.bytes.capacity()
+            + groups
+    }
+
     /// Whether `id` is a live entry.
     pub(crate) fn contains(&self, id: StreamId) -> Result<bool, Damage> {
-        unimplemented!("{id}")
+        Ok(self.slot_of(id)?.is_some())
     }
 
     /// Up to `limit` live IDs above `after`, oldest first, without touching their fields.
     pub(crate) fn ids_after(&self, after: StreamId, limit: usize) -> Result<Vec<StreamId>, Damage> {
-        unimplemented!("{after} {limit}")
+        let mut ids = Vec::new();
+        let Some(start) = after.next().filter(|_| limit != 0) else { return Ok(ids) };
+        for node in self.nodes_from(start) {
+            for id in node.live_ids()? {
+                let (id, _) = id?;
+                if start <= id {
+                    ids.push(id);
+                    if ids.len() == limit {
+                        return Ok(ids);
+                    }
+                }
+            }
+        }
+        Ok(ids)
     }
 
-    /// The live entries from `start` to `end` inclusive, at most `count`.
-    pub(crate) fn range(
-        &self,
-        key: &[u8],
-        start: StreamId,
-        end: StreamId,
-        order: Order,
-        count: Option<u64>,
-    ) -> EntryRange {
-        unimplemented!("{key:?} {start} {end} {order:?} {count:?}")
+    /// The newest live entry.
+    pub(crate) fn last_live_id(&self) -> Result<Option<StreamId>, Damage> {
+        self.nodes_up_to(StreamId::MAX).next().map(Node::last_live).transpose()
     }
 
-    /// These entries in this order. One that is gone is visited as such (XREADGROUP's history
-    /// answers null for it).
-    pub(crate) fn pick(&self, key: &[u8], ids: &[StreamId]) -> EntryRange {
-        unimplemented!("{key:?} {ids:?}")
-    }
-}
-
-/// Entries of one stream, still in their blocks: cheap to take under the lock, decoded and checked
-/// after it.
-#[derive(Debug, Clone, PartialEq)]
-pub struct EntryRange {}
-
-impl EntryRange {
-    /// No more entries than this will be visited.
-    #[must_use]
-    pub fn count_max(&self) -> u64 {
-        unimplemented!()
+    /// The slot of a live entry in its block.
+    fn slot_of(&self, id: StreamId) -> Result<Option<u32>, Damage> {
+        let Some(node) = self.nodes_from(id).next().filter(|node| node.span().first <= id) else {
+            return Ok(None);
+        };
+        for slot in node.live_ids()? {
+            let (found, index) = slot?;
+            if id <= found {
+                return Ok(Some(index).filter(|_| found == id));
+            }
+        }
+        Ok(None)
     }
 
-    /// Hands each entry to `visit`, in order: its ID and its field/value pairs, `None` for a picked
-    /// entry that is gone. Returns how many were visited.
-    ///
-    /// # Errors
-    ///
-    /// [`CommandError::Damaged`] if the bytes of a block fail their check; entries visited before
-    /// that were good.
-    pub fn visit(
-        &self,
-        visit: impl FnMut(StreamId, Option<Pairs<'_>>),
-    ) -> Result<u64, CommandError> {
-        let _ = visit;
-        unimplemented!()
+    /// Blocks and tail that begin at or below `id`, the last one first.
+    fn nodes_up_to(&self, id: StreamId) -> impl Iterator<Item = Node<'_>> {
+        let end = self.blocks.partition_point(|block| block.span.first <= id);
+        let tail = Some(&self.tail).filter(|tail| !tail.is_empty() && tail.span.first <= id);
+        let blocks = self.blocks.range(..end).rev().map(Node::Block);
+        tail.map(Node::Tail).into_iter().chain(blocks)
     }
-}
 
-/// The field/value pairs of one entry, in order, straight from the block.
-#[derive(Debug, Clone)]
-pub struct Pairs<'a> {
-    bytes: &'a [u8],
-}
-
-impl Pairs<'_> {
-    /// Number of pairs still to come.
-    #[must_use]
-    pub fn pair_count(&self) -> usize {
-        self.bytes.len()
+    /// Blocks and tail from the first on that reaches up to `id`.
+    fn nodes_from(&self, id: StreamId) -> impl Iterator<Item = Node<'_>> {
+        let start = self.blocks.partition_point(|block| block.span.last < id);
+        let tail = Some(&self.tail).filter(|tail| !tail.is_empty() && id <= tail.span.last);
+        self.blocks.range(start..).map(Node::Block).chain(tail.map(Node::Tail))
     }
 }
 
-impl<'a> Iterator for Pairs<'a> {
-    type Item = (&'a [u8], &'a [u8]);
+/// Applying operations. Nothing here looks into a sealed block: it may be damaged, or far away.
+impl Stream {
+    /// Adds an entry; seals the tail first if it is full. `block_next` numbers the blocks.
+    pub(crate) fn apply_append(
+        &mut self,
+        id: StreamId,
+        fields: &Fields<'_>,
+        settings: Settings,
+        block_next: &mut u64,
+    ) {
+        assert!(self.last_id < id, "an entry is appended above the last ID");
+        if self.tail.is_full(fields, settings) {
+            self.blocks.push_back(self.tail.seal(*block_next));
+            *block_next += 1;
+        }
+        self.tail.append(id, fields);
+        if self.length == 0 {
+            self.first_id = id;
+        }
+        self.length += 1;
+        self.entries_added += 1;
+        self.last_id = id;
+    }
 
-    fn next(&mut self) -> Option<Self::Item> {
-        None
+    /// Removes blocks that end below `before`, and `front_slots` slots of the one then in front.
+    pub(crate) fn apply_trim(&mut self, before: StreamId, front_slots: u32, first_id: StreamId) {
+        while let Some(block) = self.blocks.pop_front_if(|block| block.span.last < before) {
+            self.length -= u64::from(block.span.live);
+        }
+        if let Some(front) = self.blocks.front_mut() {
+            self.length -= u64::from(front.span.delete_below(front_slots));
+            self.blocks.pop_front_if(|block| block.span.live == 0);
+        } else if !self.tail.is_empty() {
+            let whole = self.tail.span.last < before;
+            let slots = if whole { self.tail.span.slots } else { front_slots };
+            self.length -= u64::from(self.tail.span.delete_below(slots));
+            self.clear_dead_tail();
+        }
+        self.set_first(first_id);
+    }
+
+    /// Removes live entries, each known by its ID and its slot.
+    pub(crate) fn apply_delete(
+        &mut self,
+        ids: &[StreamId],
+        slots: &[u32],
+        first_id: StreamId,
+        max_deleted_id: StreamId,
+    ) {
+        assert_eq!(ids.len(), slots.len(), "one slot per ID");
+        let mut emptied = false;
+        for (&id, &slot) in ids.iter().zip(slots) {
+            let at = self.blocks.partition_point(|block| block.span.last < id);
+            let span = self.blocks.get_mut(at).map_or(&mut self.tail.span, |block| &mut block.span);
+            assert!(span.first <= id && id <= span.last, "a deleted entry lies in a block");
+            span.delete(slot);
+            emptied |= span.live == 0;
+        }
+        if emptied {
+            // Nearly always the front; closing gaps elsewhere costs time in proportion to the stream.
+            while self.blocks.pop_front_if(|block| block.span.live == 0).is_some() {}
+            if self.blocks.iter().any(|block| block.span.live == 0) {
+                self.blocks.retain(|block| block.span.live != 0);
+            }
+            self.clear_dead_tail();
+        }
+        self.length -= ids.len() as u64;
+        self.max_deleted_id = max_deleted_id;
+        self.set_first(first_id);
+    }
+
+    /// XSETID.
+    pub(crate) fn apply_set_id(
+        &mut self,
+        last_id: StreamId,
+        entries_added: u64,
+        max_deleted_id: StreamId,
+    ) {
+        self.last_id = last_id;
+        self.entries_added = entries_added;
+        self.max_deleted_id = max_deleted_id;
+    }
+
+    fn clear_dead_tail(&mut self) {
+        if self.tail.span.live == 0 {
+            self.tail.clear();
+        }
+    }
+
+    fn set_first(&mut self, first_id: StreamId) {
+        assert_eq!(first_id == StreamId::MIN, self.length == 0, "a first entry iff there is any");
+        self.first_id = first_id;
     }
 }

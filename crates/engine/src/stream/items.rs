@@ -1,0 +1,261 @@
+//! A stream's way through a snapshot: a sequence of items, and back.
+
+use std::borrow::Cow;
+
+use bytes::Bytes;
+use serde::{Deserialize, Serialize};
+
+use super::bitmap::Bitmap;
+use super::block::{Block, Span};
+use super::slots::{Names, Pairs};
+use super::tail::Tail;
+use super::{BlockHeader, BlockLocation, Stream};
+use crate::id::StreamId;
+use crate::op::Text;
+
+/// Most blocks of one item; fewer where their bytes come with them.
+const BLOCKS_PER_ITEM_MAX: usize = 1024;
+/// Bytes of blocks after which an item ends.
+const ITEM_BYTES: usize = 256 << 10;
+
+/// One part of a stream in a snapshot: first the numbers, then blocks in order, then the tail if
+/// there is one.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub enum StreamItem<'a> {
+    /// What belongs to the stream as a whole.
+    Numbers {
+        /// The oldest live entry, `0-0` if there is none.
+        first_id: StreamId,
+        /// The highest ID ever given.
+        last_id: StreamId,
+        /// The highest ID ever deleted.
+        max_deleted_id: StreamId,
+        /// Entries ever appended.
+        entries_added: u64,
+    },
+    /// Sealed blocks, above those before.
+    Blocks {
+        /// In order.
+        #[serde(borrow)]
+        blocks: Vec<BlockItem<'a>>,
+    },
+    /// The open block.
+    Tail {
+        /// ID of the first slot.
+        first: StreamId,
+        /// ID of the last slot.
+        last: StreamId,
+        /// Number of slots.
+        slots: u32,
+        /// Which of them are deleted: one bit each, the lowest first.
+        deleted: Cow<'a, [u64]>,
+        /// The slots.
+        #[serde(borrow)]
+        bytes: Text<'a>,
+    },
+}
+
+/// A sealed block in a snapshot.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct BlockItem<'a> {
+    /// Its number.
+    pub number: u64,
+    /// ID of the first slot.
+    pub first: StreamId,
+    /// ID of the last slot.
+    pub last: StreamId,
+    /// Number of slots.
+    pub slots: u32,
+    /// Which of them are deleted: one bit each, the lowest first.
+    pub deleted: Cow<'a, [u64]>,
+    /// Where it lies on disk, if it does.
+    pub location: Option<BlockLocation>,
+    /// The whole block, if it lies nowhere else; empty otherwise.
+    #[serde(borrow)]
+    pub bytes: Text<'a>,
+}
+
+impl Stream {
+    /// The stream as items, without its groups.
+    pub(crate) fn items(&self) -> impl Iterator<Item = StreamItem<'_>> {
+        let numbers = StreamItem::Numbers {
+            first_id: self.first_id,
+            last_id: self.last_id,
+            max_deleted_id: self.max_deleted_id,
+            entries_added: self.entries_added,
+        };
+        let tail = Some(&self.tail).filter(|tail| !tail.is_empty()).map(|tail| StreamItem::Tail {
+            first: tail.span.first,
+            last: tail.span.last,
+            slots: tail.span.slots,
+            deleted: tail.span.deleted.words().into(),
+            bytes: Text::Borrowed(&tail.bytes),
+        });
+        std::iter::once(numbers).chain(self.block_items()).chain(tail)
+    }
+
+    fn block_items(&self) -> impl Iterator<Item = StreamItem<'_>> {
+        let mut rest = self.blocks.iter().peekable();
+        std::iter::from_fn(move || {
+            rest.peek()?;
+            let mut blocks = Vec::new();
+            let mut bytes = 0;
+            while let Some(block) = rest.next_if(|_| bytes < ITEM_BYTES) {
+                let item = block.item();
+                bytes += item.bytes.len();
+                blocks.push(item);
+                if blocks.len() == BLOCKS_PER_ITEM_MAX {
+                    break;
+                }
+            }
+            Some(StreamItem::Blocks { blocks })
+        })
+    }
+
+    /// Takes in the next item of an empty stream. `block` gives the bytes of a block on disk. They
+    /// are not looked at here: a damaged block is found when it is read.
+    ///
+    /// # Errors
+    ///
+    /// The outer one is `block`'s; the inner one says why the item cannot belong to this stream.
+    pub(crate) fn load<E>(
+        &mut self,
+        item: &StreamItem<'_>,
+        block: &mut dyn FnMut(BlockLocation) -> Result<Bytes, E>,
+    ) -> Result<Result<(), &'static str>, E> {
+        match item {
+            StreamItem::Numbers { first_id, last_id, max_deleted_id, entries_added } => {
+                self.first_id = *first_id;
+                self.apply_set_id(*last_id, *entries_added, *max_deleted_id);
+            }
+            StreamItem::Blocks { blocks } => {
+                for item in blocks {
+                    let bytes = match item.location {
+                        Some(location) => block(location)?,
+                        None => Bytes::copy_from_slice(&item.bytes),
+                    };
+                    if let Err(reason) = self.load_block(item, bytes) {
+                        return Ok(Err(reason));
+                    }
+                }
+            }
+            StreamItem::Tail { first, last, slots, deleted, bytes } => {
+                let tail = Span::load(*first, *last, *slots, deleted)
+                    .and_then(|span| Tail { span, bytes: bytes.to_vec() }.checked());
+                match tail {
+                    Ok(tail) => self.load_tail(tail),
+                    Err(reason) => return Ok(Err(reason)),
+                }
+            }
+        }
+        Ok(Ok(()))
+    }
+
+    fn load_block(&mut self, item: &BlockItem<'_>, bytes: Bytes) -> Result<(), &'static str> {
+        let span = Span::load(item.first, item.last, item.slots, &item.deleted)?;
+        let header = BlockHeader {
+            number: item.number,
+            first: span.first,
+            last: span.last,
+            slots: span.slots,
+        };
+        if item.location.is_none() && BlockHeader::read(&bytes) != Ok(header) {
+            return Err("a block that is not what the item says");
+        }
+        if self.blocks.back().is_some_and(|before| span.first <= before.span.last) {
+            return Err("blocks out of order");
+        }
+        self.length += u64::from(span.live);
+        let BlockItem { number, location, .. } = *item;
+        self.blocks.push_back(Block { number, span, bytes, location });
+        Ok(())
+    }
+
+    fn load_tail(&mut self, tail: Tail) {
+        self.length += u64::from(tail.span.live);
+        self.tail = tail;
+    }
+
+    /// Whether the parts taken in make a stream.
+    ///
+    /// # Errors
+    ///
+    /// Why not.
+    pub(crate) fn finish_load(&self) -> Result<(), &'static str> {
+        let ends = self.nodes_up_to(StreamId::MAX).next().map(|node| node.span().last);
+        let tail_first = self.tail.span.first;
+        let below_tail = self.blocks.back().map(|block| block.span.last);
+        if !self.tail.is_empty() && below_tail.is_some_and(|last| tail_first <= last) {
+            return Err("a tail that is not above the blocks");
+        }
+        if (self.first_id == StreamId::MIN) != (self.length == 0) {
+            return Err("a first entry that does not fit the length");
+        }
+        if ends.is_some_and(|last| last < self.first_id) {
+            return Err("a first entry above the last");
+        }
+        Ok(())
+    }
+}
+
+impl Block {
+    fn item(&self) -> BlockItem<'_> {
+        let bytes = if self.location.is_some() { &[] } else { &self.bytes[..] };
+        BlockItem {
+            number: self.number,
+            first: self.span.first,
+            last: self.span.last,
+            slots: self.span.slots,
+            deleted: self.span.deleted.words().into(),
+            location: self.location,
+            bytes: Text::Borrowed(bytes),
+        }
+    }
+}
+
+impl Span {
+    fn load(
+        first: StreamId,
+        last: StreamId,
+        slots: u32,
+        deleted: &[u64],
+    ) -> Result<Self, &'static str> {
+        let deleted = Bitmap::from_words(deleted);
+        if !deleted.fits(slots) || deleted.count() == slots || last < first {
+            return Err("a block without live entries");
+        }
+        let live = slots - deleted.count();
+        Ok(Self { first, last, slots, live, deleted })
+    }
+}
+
+impl Tail {
+    /// The tail, if its bytes are slots. It will be appended to, so it is looked at now.
+    fn checked(self) -> Result<Self, &'static str> {
+        const BAD: &str = "a tail whose slots are damaged";
+        let names = Names::of_slots(&self.bytes).map_err(|_| BAD)?;
+        let mut slots = self.slots();
+        let mut last = StreamId::MIN;
+        for slot in &mut slots {
+            let slot = slot.map_err(|_| BAD)?;
+            Pairs::parse(slot.body, names).map_err(|_| BAD)?;
+            last = slot.id;
+        }
+        let is_whole = last == self.span.last && slots.place().offset == self.bytes.len();
+        if is_whole { Ok(self) } else { Err(BAD) }
+    }
+}
+
+/// Blocks as `storage` sees them.
+impl Stream {
+    /// The sealed blocks, oldest first.
+    pub(crate) fn blocks(&self) -> impl DoubleEndedIterator<Item = &Block> {
+        self.blocks.iter()
+    }
+
+    /// The sealed blocks from number `from` on, for their bytes and places to be exchanged.
+    pub(crate) fn blocks_mut_from(&mut self, from: u64) -> impl Iterator<Item = &mut Block> {
+        let start = self.blocks.partition_point(|block| block.number < from);
+        self.blocks.range_mut(start..)
+    }
+}

@@ -1,0 +1,330 @@
+//! Reading entries: what is taken under the lock, and how it is decoded after it.
+
+use bytes::Bytes;
+
+use super::block::{Block, Span, checked_slots};
+use super::slots::{Malformed, Names, Pairs, Place, Slot, Slots};
+use super::tail::Tail;
+use super::{BlockLocation, Damage, Node, Stream};
+use crate::command::Order;
+use crate::error::CommandError;
+use crate::id::StreamId;
+
+/// Entries of one stream, still in their blocks: cheap to take under the lock, decoded and checked
+/// after it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct EntryRange {
+    key: Box<[u8]>,
+    /// In the order of visiting.
+    runs: Vec<Run>,
+    select: Select,
+    count_max: u64,
+}
+
+#[derive(Debug, Clone, PartialEq)]
+enum Select {
+    Range {
+        start: StreamId,
+        end: StreamId,
+        order: Order,
+    },
+    /// IDs, each with its place in `runs`, if it can be anywhere.
+    Picked(Vec<(StreamId, Option<usize>)>),
+}
+
+/// Slots of one block, as they were when the range was taken.
+#[derive(Debug, Clone, PartialEq)]
+struct Run {
+    span: Span,
+    bytes: Bytes,
+    source: Source,
+}
+
+#[derive(Debug, Clone, PartialEq)]
+enum Source {
+    /// The whole of a sealed block, header included.
+    Sealed { number: u64, location: Option<BlockLocation> },
+    /// A copy out of the tail: a first slot (for the names), then the slots from `start` to before
+    /// the slot `end_index`.
+    Copied { start: Place, end_index: u32 },
+}
+
+impl Stream {
+    /// The live entries from `start` to `end` inclusive, at most `count`.
+    pub(crate) fn range(
+        &self,
+        key: &[u8],
+        start: StreamId,
+        end: StreamId,
+        order: Order,
+        count: Option<u64>,
+    ) -> EntryRange {
+        let count = count.unwrap_or(u64::MAX);
+        let mut runs = Vec::new();
+        // Entries that the range holds for certain, and at most.
+        let (mut certain, mut possible) = (0, 0);
+        let mut take = |node: Node<'_>| {
+            let span = node.span();
+            let left = count - certain;
+            runs.push(Run::of_range(node, start, end, order, left));
+            possible += u64::from(span.live);
+            if start <= span.first && span.last <= end {
+                certain += u64::from(span.live);
+            }
+            certain < count
+        };
+        if start <= end && count != 0 {
+            let nodes = self.nodes_from(start);
+            match order {
+                Order::Ascending => {
+                    nodes.take_while(|node| node.span().first <= end).all(&mut take)
+                }
+                // The blocks above the end are skipped by a search, not one by one.
+                Order::Descending => self
+                    .nodes_up_to(end)
+                    .take_while(|node| start <= node.span().last)
+                    .all(&mut take),
+            };
+        }
+        let select = Select::Range { start, end, order };
+        EntryRange { key: key.into(), runs, select, count_max: possible.min(count) }
+    }
+
+    /// These entries in this order. One that is gone is visited as such (XREADGROUP's history
+    /// answers null for it).
+    pub(crate) fn pick(&self, key: &[u8], ids: &[StreamId]) -> EntryRange {
+        let mut runs: Vec<Run> = Vec::new();
+        let picked = ids.iter().map(|&id| {
+            // Neighbours mostly lie in the same block.
+            if !runs.last().is_some_and(|run| run.span.reaches_over(id)) {
+                let node = self.nodes_from(id).next().filter(|node| node.span().reaches_over(id));
+                let Some(node) = node else { return (id, None) };
+                runs.push(Run::of_whole(node));
+            }
+            (id, Some(runs.len() - 1))
+        });
+        let select = Select::Picked(picked.collect());
+        EntryRange { key: key.into(), runs, select, count_max: ids.len() as u64 }
+    }
+}
+
+impl Run {
+    /// What a range needs of a block; `left` is how many entries it still wants.
+    fn of_range(node: Node<'_>, start: StreamId, end: StreamId, order: Order, left: u64) -> Self {
+        match node {
+            Node::Block(block) => Self::of_block(block),
+            Node::Tail(tail) => Self::of_tail(tail, start, end, order, left),
+        }
+    }
+
+    fn of_whole(node: Node<'_>) -> Self {
+        let (start, end) = (StreamId::MIN, StreamId::MAX);
+        Self::of_range(node, start, end, Order::Ascending, u64::MAX)
+    }
+
+    fn of_block(block: &Block) -> Self {
+        let source = Source::Sealed { number: block.number, location: block.location };
+        Self { span: block.span.clone(), bytes: block.bytes.clone(), source }
+    }
+
+    /// Copies no more slots than needed: the tail may hold huge entries, and the lock is held.
+    fn of_tail(tail: &Tail, start: StreamId, end: StreamId, order: Order, left: u64) -> Self {
+        let span = &tail.span;
+        let skipped_live = match order {
+            Order::Descending if span.last <= end => u64::from(span.live).saturating_sub(left),
+            _ => 0,
+        };
+        let mut slots = tail.slots();
+        let mut from = slots.place();
+        let mut until = from;
+        let mut live = 0;
+        while let Some(Ok(slot)) = slots.next() {
+            if end < slot.id || (order == Order::Ascending && live == left) {
+                break;
+            }
+            let is_skipped = slot.id < start || live < skipped_live;
+            until = slots.place();
+            if is_skipped {
+                from = until;
+            }
+            let is_counted = start <= slot.id || order == Order::Descending;
+            live += u64::from(is_counted && span.is_live(slot.index));
+        }
+        let mut bytes = Vec::with_capacity(until.offset - from.offset);
+        let mut start = from;
+        if from.index != 0 {
+            tail.names().put_stub(&mut bytes);
+            start.offset = bytes.len();
+        }
+        bytes.extend_from_slice(&tail.bytes[from.offset..until.offset]);
+        let source = Source::Copied { start, end_index: until.index };
+        Self { span: span.clone(), bytes: bytes.into(), source }
+    }
+
+    fn open(&self) -> Result<(Names<'_>, Slots<'_>), Damage> {
+        let first = self.span.first;
+        let (bytes, slots) = match self.source {
+            Source::Sealed { number, location } => {
+                let bytes = checked_slots(&self.bytes, number, &self.span, location)?;
+                (bytes, Slots::new(bytes, first, self.span.slots))
+            }
+            Source::Copied { start, end_index } => {
+                (&self.bytes[..], Slots::between(&self.bytes, first, start, end_index))
+            }
+        };
+        let names = Names::of_slots(bytes).map_err(|_| self.damage())?;
+        Ok((names, slots))
+    }
+
+    fn damage(&self) -> Damage {
+        let location = match self.source {
+            Source::Sealed { location, .. } => location,
+            Source::Copied { .. } => None,
+        };
+        Damage { first: self.span.first, last: self.span.last, location }
+    }
+}
+
+impl EntryRange {
+    /// No more entries than this will be visited.
+    #[must_use]
+    pub fn count_max(&self) -> u64 {
+        self.count_max
+    }
+
+    /// Hands each entry to `visit`, in order: its ID and its field/value pairs, `None` for a picked
+    /// entry that is gone. Returns how many were visited.
+    ///
+    /// # Errors
+    ///
+    /// [`CommandError::Damaged`] if the bytes of a block fail their check; entries visited before
+    /// that were good.
+    pub fn visit(
+        &self,
+        mut visit: impl FnMut(StreamId, Option<Pairs<'_>>),
+    ) -> Result<u64, CommandError> {
+        let visited = match &self.select {
+            Select::Range { start, end, order: Order::Ascending } => {
+                self.visit_ascending(*start, *end, &mut visit)
+            }
+            Select::Range { start, end, order: Order::Descending } => {
+                self.visit_descending(*start, *end, &mut visit)
+            }
+            Select::Picked(picked) => self.visit_picked(picked, &mut visit),
+        };
+        visited.map_err(|damage| damage.of(&self.key))
+    }
+
+    fn visit_ascending(
+        &self,
+        start: StreamId,
+        end: StreamId,
+        visit: &mut impl FnMut(StreamId, Option<Pairs<'_>>),
+    ) -> Result<u64, Damage> {
+        let mut visited = 0;
+        for run in &self.runs {
+            let (names, slots) = run.open()?;
+            for slot in slots {
+                let slot = slot.map_err(|_| run.damage())?;
+                if slot.id < start || !run.span.is_live(slot.index) {
+                    continue;
+                }
+                if end < slot.id || visited == self.count_max {
+                    return Ok(visited);
+                }
+                let pairs = Pairs::parse(slot.body, names).map_err(|_| run.damage())?;
+                visit(slot.id, Some(pairs));
+                visited += 1;
+            }
+        }
+        Ok(visited)
+    }
+
+    /// Slots can only be stepped over forwards, so those of one block are listed first.
+    fn visit_descending(
+        &self,
+        start: StreamId,
+        end: StreamId,
+        visit: &mut impl FnMut(StreamId, Option<Pairs<'_>>),
+    ) -> Result<u64, Damage> {
+        let mut visited = 0;
+        let mut wanted: Vec<Slot<'_>> = Vec::new();
+        for run in &self.runs {
+            let (names, slots) = run.open()?;
+            wanted.clear();
+            for slot in slots {
+                let slot = slot.map_err(|_| run.damage())?;
+                if end < slot.id {
+                    break;
+                }
+                if start <= slot.id && run.span.is_live(slot.index) {
+                    wanted.push(slot);
+                }
+            }
+            for slot in wanted.iter().rev() {
+                if visited == self.count_max {
+                    return Ok(visited);
+                }
+                let pairs = Pairs::parse(slot.body, names).map_err(|_| run.damage())?;
+                visit(slot.id, Some(pairs));
+                visited += 1;
+            }
+        }
+        Ok(visited)
+    }
+
+    fn visit_picked(
+        &self,
+        picked: &[(StreamId, Option<usize>)],
+        visit: &mut impl FnMut(StreamId, Option<Pairs<'_>>),
+    ) -> Result<u64, Damage> {
+        let mut open: Option<Search<'_>> = None;
+        for &(id, run) in picked {
+            let Some(run) = run else {
+                visit(id, None);
+                continue;
+            };
+            if !open.as_ref().is_some_and(|search| search.can_find(run, id)) {
+                open = Some(Search::new(run, &self.runs[run])?);
+            }
+            let search = open.as_mut().expect("opened above");
+            visit(id, search.find(id)?);
+        }
+        Ok(picked.len() as u64)
+    }
+}
+
+/// A search for rising IDs in one run.
+struct Search<'a> {
+    number: usize,
+    run: &'a Run,
+    names: Names<'a>,
+    slots: Slots<'a>,
+    /// The slot that the last search ended at.
+    at: Option<Slot<'a>>,
+}
+
+impl<'a> Search<'a> {
+    fn new(number: usize, run: &'a Run) -> Result<Self, Damage> {
+        let (names, slots) = run.open()?;
+        Ok(Self { number, run, names, slots, at: None })
+    }
+
+    fn can_find(&self, run: usize, id: StreamId) -> bool {
+        self.number == run && self.at.is_none_or(|slot| slot.id <= id)
+    }
+
+    fn find(&mut self, id: StreamId) -> Result<Option<Pairs<'a>>, Damage> {
+        let damage = |_: Malformed| self.run.damage();
+        while self.at.is_none_or(|slot| slot.id < id) {
+            let Some(slot) = self.slots.next() else { return Ok(None) };
+            self.at = Some(slot.map_err(damage)?);
+        }
+        match self.at {
+            Some(slot) if slot.id == id && self.run.span.is_live(slot.index) => {
+                Pairs::parse(slot.body, self.names).map(Some).map_err(damage)
+            }
+            _ => Ok(None),
+        }
+    }
+}
