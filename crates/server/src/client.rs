@@ -12,6 +12,7 @@ use tokio::net::{TcpStream, UnixStream};
 use tokio::sync::Notify;
 
 use crate::output::Output;
+use crate::stats::Stats;
 use crate::worker::Worker;
 
 /// A connected socket of either family.
@@ -197,6 +198,13 @@ impl Client {
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                 Err(_) => return Flushed::Broken,
             }
+        }
+    }
+
+    /// Notes whether the client waits in a blocking command.
+    pub(crate) fn set_blocked(&self, blocked: bool, stats: &Stats) {
+        if self.facts.blocked.swap(blocked, Ordering::AcqRel) != blocked {
+            stats.clients_blocked.fetch_add(if blocked { 1 } else { -1 }, Ordering::Relaxed);
         }
     }
 

@@ -162,7 +162,7 @@ impl Executor<'_> {
                 Err(CommandError::Fixed("UNBLOCKED client unblocked via CLIENT UNBLOCK"))
             }
         };
-        let answer = Answer { reply, depends: 0 };
+        let answer = Answer::new(reply, 0);
         self.deliveries.push(Delivery { client: waiter.client, answer });
         Reply::Integer(1)
     }

@@ -321,7 +321,7 @@ impl Connection {
         drop(core);
         // From here on others may work: decoding blocks and encoding replies needs no lock.
         self.send(&answers);
-        deliver(deliveries);
+        deliver(deliveries, &self.shared.stats);
         if was_authenticated != self.session.authenticated {
             self.decoder.set_limits(limits(self.config.settings(), self.session.authenticated));
         }
@@ -366,10 +366,10 @@ impl Connection {
                     // Served in the same moment: the answer is on its way.
                     return;
                 }
-                Answer { reply: Ok(Reply::NilArray), depends: 0 }
+                Answer::new(Ok(Reply::NilArray), 0)
             }
         };
-        self.client.facts.blocked.store(false, Ordering::Release);
+        self.client.set_blocked(false, &self.shared.stats);
         if self.session.takes_reply() {
             self.send(&[(answer, self.session.version)]);
         }
@@ -378,6 +378,7 @@ impl Connection {
     /// Sends what is still owed, as far as the client takes it, and leaves all registries.
     async fn close(mut self) {
         leave(&mut self.shared.core.lock(), &self.client, &mut self.session);
+        self.client.set_blocked(false, &self.shared.stats);
         if !self.client.is_killed() {
             // A peer that does not read gets no more than a moment.
             let _ = tokio::time::timeout(CLOSE_PATIENCE, self.drain()).await;

@@ -16,7 +16,7 @@ use crate::blocking::{Arrival, Waiter};
 use crate::client::Client;
 use crate::core::{Core, Shared};
 use crate::session::Session;
-use crate::stats::CommandCounters;
+use crate::stats::{CommandCounters, Stats};
 
 /// Runs the requests of one batch while the core is locked.
 pub(crate) struct Executor<'e> {
@@ -37,6 +37,14 @@ pub(crate) struct Executor<'e> {
 pub(crate) struct Answer {
     pub(crate) reply: Result<Reply, CommandError>,
     pub(crate) depends: u64,
+    /// The reply is EXEC's array: each of its elements stands for itself when a block is damaged.
+    pub(crate) is_transaction: bool,
+}
+
+impl Answer {
+    pub(crate) fn new(reply: Result<Reply, CommandError>, depends: u64) -> Self {
+        Self { reply, depends, is_transaction: false }
+    }
 }
 
 /// The answer to a reader that waited.
@@ -71,7 +79,7 @@ impl fmt::Debug for Outcome {
 
 impl Outcome {
     pub(crate) fn answer(reply: Reply, depends: u64) -> Self {
-        Outcome::Answer(Answer { reply: Ok(reply), depends })
+        Outcome::Answer(Answer::new(Ok(reply), depends))
     }
 
     /// For a place where nothing can wait: the answer of a read that waits is null.
@@ -79,7 +87,7 @@ impl Outcome {
         match self {
             Outcome::Answer(answer) => answer,
             Outcome::Blocked { .. } | Outcome::Later(_) | Outcome::Silent => {
-                Answer { reply: Ok(Reply::NilArray), depends: 0 }
+                Answer::new(Ok(Reply::NilArray), 0)
             }
         }
     }
@@ -93,13 +101,13 @@ impl From<Reply> for Outcome {
 
 impl From<CommandError> for Outcome {
     fn from(error: CommandError) -> Self {
-        Outcome::Answer(Answer { reply: Err(error), depends: 0 })
+        Outcome::Answer(Answer::new(Err(error), 0))
     }
 }
 
 impl From<Result<Reply, CommandError>> for Outcome {
     fn from(result: Result<Reply, CommandError>) -> Self {
-        Outcome::Answer(Answer { reply: result, depends: 0 })
+        Outcome::Answer(Answer::new(result, 0))
     }
 }
 
@@ -202,7 +210,7 @@ impl Executor<'_> {
             // A refusal tells about the state as well: BUSYGROUP, that somebody made the group.
             Err(error) => {
                 let depends = self.shared.log.last();
-                return Outcome::Answer(Answer { reply: Err(error), depends });
+                return Outcome::Answer(Answer::new(Err(error), depends));
             }
         };
         self.note(&executed.ops);
@@ -232,7 +240,7 @@ impl Executor<'_> {
             Command::XReadGroup(read) => read.block_ms,
             _ => None,
         };
-        self.client.facts.blocked.store(true, Ordering::Relaxed);
+        self.client.set_blocked(true, &self.shared.stats);
         let waiter = Waiter { client: self.client.clone(), db: self.session.db, read };
         self.core.blocking.add(waiter);
         Outcome::Blocked { timeout_ms: timeout_ms.unwrap_or(0) }
@@ -268,12 +276,12 @@ impl Executor<'_> {
                 if executed.wait.is_some() {
                     None
                 } else {
-                    Some(Answer { reply: Ok(executed.reply), depends: executed.depends })
+                    Some(Answer::new(Ok(executed.reply), executed.depends))
                 }
             }
             // A key that has become something else leaves XREAD waiting (specification, 9.9).
             Err(CommandError::WrongType) if waiter.read.kind == BlockedReadKind::Plain => None,
-            Err(error) => Some(Answer { reply: Err(error), depends: self.shared.log.last() }),
+            Err(error) => Some(Answer::new(Err(error), self.shared.log.last())),
         };
         drop(command);
         let Some(answer) = answer else {
@@ -292,13 +300,13 @@ impl Executor<'_> {
 }
 
 /// Hands answers to clients that waited, after the core is unlocked.
-pub(crate) fn deliver(deliveries: Vec<Delivery>) {
+pub(crate) fn deliver(deliveries: Vec<Delivery>, stats: &Stats) {
     for Delivery { client, answer } in deliveries {
         let version = match client.facts.version.load(Ordering::Relaxed) {
             3 => Version::Resp3,
             _ => Version::Resp2,
         };
-        client.facts.blocked.store(false, Ordering::Release);
+        client.set_blocked(false, stats);
         client.send(|output| output.push(answer.depends, |out| encode(&answer, version, out)));
         // It goes on with what it has pipelined behind the blocking command.
         client.wake.notify_one();
@@ -308,6 +316,9 @@ pub(crate) fn deliver(deliveries: Vec<Delivery>) {
 /// An answer as bytes.
 pub(crate) fn encode(answer: &Answer, version: Version, out: &mut Vec<u8>) {
     match &answer.reply {
+        Ok(Reply::Array(replies)) if answer.is_transaction => {
+            protocol::encode_array(replies.iter(), version, out);
+        }
         Ok(reply) => protocol::encode(reply, version, out),
         Err(error) => protocol::encode_error(error, out),
     }

@@ -160,7 +160,7 @@ impl Executor<'_> {
                 Outcome::Later(Box::pin(async move {
                     let reply =
                         if done.await { Ok(Reply::Ok) } else { Err(CommandError::Fixed("ERR")) };
-                    Answer { reply, depends: 0 }
+                    Answer::new(reply, 0)
                 }))
             }
             Save::Background if running => {
@@ -208,7 +208,7 @@ impl Executor<'_> {
         }
         Outcome::Later(Box::pin(async move {
             sleep_for(timeout_ms).await;
-            Answer { reply: Ok(Reply::Integer(0)), depends: 0 }
+            Answer::new(Ok(Reply::Integer(0)), 0)
         }))
     }
 
@@ -219,7 +219,7 @@ impl Executor<'_> {
         let answer = move |shared: &Shared| {
             let local = i64::from(target <= shared.log.durable());
             let reply = Reply::Array(vec![Reply::Integer(local), Reply::Integer(0)]);
-            Answer { reply: Ok(reply), depends: 0 }
+            Answer::new(Ok(reply), 0)
         };
         if self.in_exec || (!wait.local && wait.replicas == 0) {
             return Outcome::Answer(answer(&shared));

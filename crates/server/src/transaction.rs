@@ -6,7 +6,7 @@ use engine::{Command, CommandError, Context, Reply};
 use protocol::CommandSpec;
 use smallvec::SmallVec;
 
-use crate::execute::{Executor, Outcome};
+use crate::execute::{Answer, Executor, Outcome};
 
 /// Commands between MULTI and EXEC.
 #[derive(Debug, Default)]
@@ -125,7 +125,8 @@ impl Executor<'_> {
         let recorded = self.core.database.end_transaction();
         depends = depends.max(self.shared.check(recorded));
         self.serve_blocked();
-        Outcome::answer(Reply::Array(replies), depends)
+        let reply = Ok(Reply::Array(replies));
+        Outcome::Answer(Answer { reply, depends, is_transaction: true })
     }
 
     pub(crate) fn watch(&mut self, keys: &[&[u8]]) -> Result<Reply, CommandError> {
