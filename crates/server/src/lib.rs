@@ -2,11 +2,13 @@
 //!
 //! # Reading order
 //!
-//! `bootstrap` puts everything together; `worker`, `connection` and `core` serve requests;
+//! [`tools`] is the whole program; `bootstrap` puts the server together; `worker`, `connection` and `core` serve requests;
 //! [`introspect`] answers INFO, CONFIG and CLIENT LIST; `housekeeping` is what happens by itself.
 
 mod blocking;
+mod bootstrap;
 mod checkpoints;
+pub mod cli;
 mod client;
 mod client_commands;
 pub mod clock;
@@ -15,6 +17,7 @@ mod connection;
 mod core;
 pub mod error;
 mod execute;
+mod housekeeping;
 pub mod introspect;
 mod listener;
 pub mod logging;
@@ -22,9 +25,11 @@ mod output;
 mod running;
 mod server_commands;
 mod session;
+pub mod shutdown;
 pub mod sockets;
 pub mod stats;
 pub mod systemd;
+pub mod tools;
 mod transaction;
 mod watch;
 mod worker;

@@ -1,3 +1,5 @@
-//! The `headwater` program.
+//! The `headwater` program: arguments and exit codes.
 
-fn main() {}
+fn main() -> std::process::ExitCode {
+    server::tools::main(std::env::args_os())
+}

@@ -6,6 +6,7 @@
 pub mod directives;
 mod env;
 mod error;
+mod example;
 mod file;
 mod inert;
 mod redis_conf;
@@ -21,6 +22,7 @@ use parking_lot::{Mutex, RwLock};
 pub use directives::{Change, Directive, Effect};
 pub use env::unknown as unknown_variables;
 pub use error::{ConfigError, ConfigSetError};
+pub use example::example;
 pub use settings::{
     BindAddress, DebugAccess, FsyncPolicy, LogFormat, LogLevel, Settings, Supervision,
 };

@@ -30,7 +30,8 @@ impl ProcessFacts {
             run_id: random_bytes::<20>().iter().map(|byte| format!("{byte:02x}")).collect(),
             os: os.map(|part| part.to_string_lossy().into_owned()).join(" "),
             executable: executable.display().to_string(),
-            system_memory_bytes: kilobytes("/proc/meminfo", "MemTotal:").unwrap_or(0),
+            // Not from /proc/meminfo, which a service with ProcSubset=pid does not see.
+            system_memory_bytes: system_memory_bytes(),
         }
     }
 }
@@ -95,8 +96,11 @@ impl ProcessorTime {
     }
 }
 
-fn kilobytes(path: &str, name: &str) -> Option<u64> {
-    kilobytes_in(&fs::read_to_string(path).ok()?, name)
+fn system_memory_bytes() -> u64 {
+    let info = rustix::system::sysinfo();
+    // The field is as wide as a machine word, which is not always 64 bits.
+    #[expect(clippy::useless_conversion, reason = "the type depends on the target")]
+    u64::from(info.totalram).saturating_mul(info.mem_unit.into())
 }
 
 fn kilobytes_in(text: &str, name: &str) -> Option<u64> {

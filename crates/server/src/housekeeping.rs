@@ -1,0 +1,272 @@
+//! What happens by itself: expiry, checkpoints, spare segments, the sync of `everysec`, samples, and
+//! the watchdog. Each slow thing has a thread of its own, so that none delays another.
+
+use std::io;
+use std::sync::Arc;
+use std::thread::{self, JoinHandle};
+use std::time::{Duration, Instant};
+
+use engine::AdoptCursor;
+use storage::StorageError;
+use storage::checkpoint::{CheckpointReport, Checkpointer, due};
+
+use crate::clock::ClockStep;
+use crate::config::FsyncPolicy;
+use crate::core::Shared;
+use crate::introspect::process::ProcessMemory;
+use crate::systemd::Manager;
+
+/// One round of the main loop.
+const TICK: Duration = Duration::from_millis(100);
+/// How often a spare segment is thought of: the fastest disk fills one in several times that.
+const SEGMENT_TICK: Duration = Duration::from_millis(20);
+/// How long to wait for space before laying out a segment is tried again.
+const NO_SPACE_PAUSE: Duration = Duration::from_millis(500);
+/// Expired keys removed under one lock.
+const EXPIRED_SLICE: usize = 200;
+/// Slices of expired keys in one round.
+const EXPIRED_SLICES_MAX: usize = 20;
+/// Blocks that take over their mapped bytes under one lock.
+const ADOPTED_SLICE: usize = 512;
+
+/// The threads. They end by themselves once the server is stopping.
+#[derive(Debug)]
+pub(crate) struct Housekeeping {
+    /// Threads that may append to the log or sync it: they have to be gone before its clean end.
+    threads: Vec<JoinHandle<()>>,
+}
+
+impl Housekeeping {
+    /// Starts all of it.
+    ///
+    /// # Errors
+    ///
+    /// If a thread cannot be made.
+    pub(crate) fn start(shared: &Arc<Shared>, hash_seed: u64, manager: Manager) -> io::Result<Self> {
+        let spawn = |name: &str, run: Box<dyn FnOnce(&Shared) + Send>| {
+            let shared = Arc::clone(shared);
+            thread::Builder::new().name(name.to_owned()).spawn(move || run(&shared))
+        };
+        // Not joined: it may be in the middle of a checkpoint, which can be given up at any point.
+        spawn("checkpoint", Box::new(move |shared| checkpoint_loop(shared, hash_seed)))?;
+        Ok(Self {
+            threads: vec![
+                spawn("housekeeping", Box::new(move |shared| main_loop(shared, manager)))?,
+                spawn("segments", Box::new(segment_loop))?,
+                spawn("everysec", Box::new(sync_loop))?,
+            ],
+        })
+    }
+
+    /// Waits for the end of the threads that touch the log.
+    pub(crate) fn join(self) {
+        for thread in self.threads {
+            // A panic in one has ended the process already (`panic = "abort"`).
+            let _ = thread.join();
+        }
+    }
+}
+
+fn main_loop(shared: &Shared, manager: Manager) {
+    let mut watchdog = Watchdog::new(shared, manager);
+    let mut checkpoint_asked_at = 0;
+    let mut last_at_rest = 0;
+    for tick in 0u64.. {
+        if shared.is_stopping() {
+            return;
+        }
+        let now = shared.clock.now();
+        shared.stats.sample(now);
+        remove_expired(shared, now);
+        if tick % 10 == 0 {
+            every_second(shared, &mut checkpoint_asked_at, &mut last_at_rest);
+            watchdog.look(shared);
+        }
+        thread::sleep(TICK);
+    }
+}
+
+fn every_second(shared: &Shared, checkpoint_asked_at: &mut u64, last_at_rest: &mut u64) {
+    shared.note_memory(ProcessMemory::now().anonymous);
+    match shared.clock.step() {
+        Some(ClockStep::Forward(by)) => tracing::warn!(
+            seconds = by.as_secs(),
+            "the clock was set forward: new entry IDs follow it, and stay there if it is set back"
+        ),
+        Some(ClockStep::Backward(by)) => tracing::warn!(
+            seconds = by.as_secs(),
+            "the clock was set back: new entry IDs go on from the last one until it has caught up"
+        ),
+        None => {}
+    }
+    let written = shared.log.stats().bytes_written;
+    let limit = shared.config.settings().checkpoint_log_bytes;
+    if due(written.saturating_sub(*checkpoint_asked_at), limit) {
+        *checkpoint_asked_at = written;
+        shared.checkpoints.request();
+    }
+    // A second without a write: the newest records get a witness that they were durable.
+    let last = shared.log.last();
+    if last == *last_at_rest
+        && let Err(error) = shared.log.mark(shared.clock.now())
+    {
+        crate::bootstrap::fail(&error);
+    }
+    *last_at_rest = shared.log.last().max(last);
+}
+
+/// Removes keys whose time is over, some at a time, so that nobody waits long for the lock.
+fn remove_expired(shared: &Shared, now: u64) {
+    for _ in 0..EXPIRED_SLICES_MAX {
+        let mut core = shared.core.lock();
+        let expired = core.database.engine().expired(now, EXPIRED_SLICE);
+        if expired.is_empty() || shared.is_stopping() {
+            return;
+        }
+        let ops = expired.ops();
+        if core.database.record(&ops, now).is_err() {
+            // The log has no room, or is out of order; whoever commits next says so.
+            return;
+        }
+        for op in &ops {
+            core.blocking.note(op);
+            core.watches.note(op);
+        }
+        let removed = expired.len() as u64;
+        shared.stats.expired_keys.fetch_add(removed, std::sync::atomic::Ordering::Relaxed);
+    }
+}
+
+/// Lays out spare segments before they are needed.
+fn segment_loop(shared: &Shared) {
+    let mut was_full = false;
+    while !shared.is_stopping() {
+        let mut pause = SEGMENT_TICK;
+        if shared.log.wants_segment() {
+            match shared.log.prepare_segment() {
+                Ok(_) if was_full => {
+                    was_full = false;
+                    tracing::info!("there is room for the log again: writes go on");
+                }
+                Ok(_) => {}
+                Err(StorageError::Poisoned { .. }) => return,
+                Err(error) => {
+                    if !was_full {
+                        was_full = true;
+                        tracing::error!(%error, "cannot lay out the next segment of the log");
+                    }
+                    pause = NO_SPACE_PAUSE;
+                }
+            }
+        }
+        thread::sleep(pause);
+    }
+}
+
+/// `everysec`: syncs what the workers have written. With `always` there is nothing left to do, with
+/// `no` it is the system's business.
+fn sync_loop(shared: &Shared) {
+    let mut synced_at = Instant::now();
+    while !shared.is_stopping() {
+        thread::sleep(TICK);
+        if synced_at.elapsed() < Duration::from_secs(1) {
+            continue;
+        }
+        synced_at = Instant::now();
+        if shared.config.settings().fsync == FsyncPolicy::EverySec
+            && let Err(error) = shared.log.write().and_then(|_| shared.log.sync())
+        {
+            crate::bootstrap::fail(&error);
+        }
+    }
+}
+
+fn checkpoint_loop(shared: &Shared, hash_seed: u64) {
+    let (fs, dir) = {
+        let core = shared.core.lock();
+        (Arc::clone(core.database.fs()), core.database.dir().to_owned())
+    };
+    let mut checkpointer = Checkpointer::new(fs, dir, hash_seed);
+    while shared.checkpoints.next() {
+        let started = Instant::now();
+        shared.commit();
+        let result = checkpointer.run(shared.log.durable());
+        let good = match result {
+            Ok(report) => {
+                finish_checkpoint(shared, &report, started.elapsed());
+                true
+            }
+            Err(error) => {
+                tracing::error!(%error, "a checkpoint failed: the log is kept, nothing is lost");
+                false
+            }
+        };
+        shared.checkpoints.ended(good, shared.clock.now() / 1000, started.elapsed());
+    }
+}
+
+fn finish_checkpoint(shared: &Shared, report: &CheckpointReport, time: Duration) {
+    let mut cursor = Some(AdoptCursor::default());
+    while let Some(from) = cursor {
+        cursor = shared.core.lock().database.adopt_blocks(&report.adoption, from, ADOPTED_SLICE);
+    }
+    let segments = match shared.log.remove_before(report.log_needed_from) {
+        Ok(segments) => segments,
+        Err(error) => {
+            tracing::warn!(%error, "segments that are not needed any more stay for now");
+            0
+        }
+    };
+    tracing::info!(
+        lsn = report.lsn,
+        records = report.records,
+        blocks = report.blocks,
+        block_bytes = report.block_bytes,
+        snapshot_bytes = report.snapshot_bytes,
+        segments_freed = segments,
+        ms = time.as_millis(),
+        "checkpoint"
+    );
+}
+
+/// Tells systemd that work moves, if it does: each worker has been through its loop, the engine's
+/// lock could be had, and what waited for the disk the last time has got there.
+struct Watchdog {
+    manager: Manager,
+    interval: Option<Duration>,
+    told_at: Instant,
+    sweeps: Vec<u64>,
+    /// Newest record at the last good look.
+    last: u64,
+}
+
+impl Watchdog {
+    fn new(shared: &Shared, manager: Manager) -> Self {
+        let interval = manager.watchdog_interval();
+        Self { manager, interval, told_at: Instant::now(), sweeps: sweeps(shared), last: 0 }
+    }
+
+    fn look(&mut self, shared: &Shared) {
+        let Some(interval) = self.interval else { return };
+        let now = sweeps(shared);
+        let all_moved = now.iter().zip(&self.sweeps).all(|(now, before)| now != before);
+        let is_committed = self.last <= shared.safe();
+        // Not waiting for it: the lock is free in most instants of a healthy server.
+        let core_is_free = shared.core.try_lock_for(Duration::from_millis(200)).is_some();
+        if all_moved && is_committed && core_is_free {
+            self.sweeps = now;
+            self.last = shared.log.last();
+            // A second is the pace of the looks; a shorter interval is told at each of them.
+            if interval.min(Duration::from_secs(1)) <= self.told_at.elapsed() {
+                self.told_at = Instant::now();
+                self.manager.alive();
+            }
+        }
+        // An idle worker has no reason to move, so it is given one.
+        shared.wake_workers();
+    }
+}
+
+fn sweeps(shared: &Shared) -> Vec<u64> {
+    shared.workers.iter().map(|worker| worker.counters.sweeps.value()).collect()
+}

@@ -1,0 +1,123 @@
+//! What the subcommands do, and the exit code of each.
+
+use std::ffi::OsString;
+use std::io::{self, Read, Write};
+use std::net::TcpStream;
+use std::os::unix::net::UnixStream;
+use std::process::ExitCode;
+use std::time::Duration;
+
+use crate::cli::Invocation;
+use crate::config::{self, Config, Sources};
+use crate::error::StartError;
+
+/// The whole program.
+pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
+    // Variables that are not UTF-8 cannot be ours.
+    let environment = std::env::vars_os()
+        .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)));
+    let result = match Invocation::parse(arguments, environment.collect()) {
+        Ok(Invocation::Serve(sources)) => serve(sources),
+        Ok(Invocation::ShowConfig { sources, origin }) => show_config(sources, origin),
+        Ok(Invocation::ExampleConfig) => Ok(print(&config::example())),
+        Ok(Invocation::Check { .. }) => Ok(ExitCode::FAILURE),
+        Ok(Invocation::Ping(sources)) => ping(sources),
+        Err(error) => {
+            // The text of --help goes to standard output, a mistake to standard error.
+            let _ = error.print();
+            return ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(2));
+        }
+    };
+    result.unwrap_or_else(|error| {
+        let _ = writeln!(io::stderr(), "headwater: {error}");
+        ExitCode::from(error.exit_code())
+    })
+}
+
+fn serve(sources: Sources) -> Result<ExitCode, StartError> {
+    for variable in config::unknown_variables(&sources.environment) {
+        let _ = writeln!(io::stderr(), "headwater: warning: {variable} is no directive, ignored");
+    }
+    crate::bootstrap::run(Config::load(sources)?)
+}
+
+fn show_config(sources: Sources, origin: bool) -> Result<ExitCode, StartError> {
+    let config = Config::load(sources)?;
+    let mut text = String::new();
+    for value in config.values().iter() {
+        let shown = if value.directive.name == "requirepass" && !value.text.is_empty() {
+            "(hidden)"
+        } else {
+            &value.text
+        };
+        let quoted = serde_json::Value::from(shown).to_string();
+        text += &format!("{} = {quoted}", value.directive.name);
+        if origin {
+            text += &format!("  # {}", value.origin);
+        }
+        text.push('\n');
+    }
+    Ok(print(&text))
+}
+
+/// Standard output may be a pipe that nobody reads any more; that is no failure.
+pub(crate) fn print(text: &str) -> ExitCode {
+    match io::stdout().write_all(text.as_bytes()) {
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => ExitCode::FAILURE,
+        _ => ExitCode::SUCCESS,
+    }
+}
+
+/// Connects, says PING and expects PONG. A server that asks for a password is alive, too.
+fn ping(sources: Sources) -> Result<ExitCode, StartError> {
+    let config = Config::load(sources)?;
+    let settings = config.settings();
+    let timeout = Some(Duration::from_secs(5));
+    let answer = match (&settings.unix_socket, settings.bind.first()) {
+        (Some(path), _) => UnixStream::connect(path).and_then(|mut stream| {
+            stream.set_read_timeout(timeout)?;
+            say_ping(&mut stream)
+        }),
+        (None, bind) => {
+            let host = bind.map_or("127.0.0.1", |bind| match bind.host.as_str() {
+                "*" | "0.0.0.0" => "127.0.0.1",
+                "::*" | "::" => "::1",
+                host => host,
+            });
+            TcpStream::connect((host, settings.port)).and_then(|mut stream| {
+                stream.set_read_timeout(timeout)?;
+                say_ping(&mut stream)
+            })
+        }
+    };
+    match answer {
+        Ok(answer) if answer.starts_with("+PONG") || answer.starts_with("-NOAUTH") => {
+            Ok(print("PONG\n"))
+        }
+        Ok(answer) => {
+            let _ = writeln!(
+                io::stderr(),
+                "headwater: not ready: {}",
+                answer.trim_end().escape_debug()
+            );
+            Ok(ExitCode::FAILURE)
+        }
+        Err(error) => {
+            let _ = writeln!(io::stderr(), "headwater: no answer: {error}");
+            Ok(ExitCode::FAILURE)
+        }
+    }
+}
+
+fn say_ping(stream: &mut (impl Read + Write)) -> io::Result<String> {
+    stream.write_all(b"*1\r\n$4\r\nPING\r\n")?;
+    let mut answer = [0; 256];
+    let mut length = 0;
+    while length < answer.len() && !answer[..length].contains(&b'\n') {
+        match stream.read(&mut answer[length..])? {
+            0 => break,
+            read => length += read,
+        }
+    }
+    Ok(String::from_utf8_lossy(&answer[..length]).into_owned())
+}
