@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use rustix::fs::Mode;
 use storage::fs::RealFs;
-use storage::{Database, Options, Progress, RecoveryReport, StorageError};
+use storage::{Database, Options, Progress, StorageError};
 
 use crate::clock::Clock;
 use crate::config::{Config, Settings};
@@ -19,7 +19,7 @@ use crate::housekeeping::Housekeeping;
 use crate::introspect::process::{ProcessFacts, random_bytes};
 use crate::listener::Listening;
 use crate::logging;
-use crate::running::{Parts, Running};
+use crate::running::{Parts, Recovered, Running};
 use crate::shutdown::{Request, Signals};
 use crate::sockets::Sockets;
 use crate::stats::Stats;
@@ -35,7 +35,7 @@ const PROGRESS_PATIENCE: Duration = Duration::from_secs(30);
 /// # Errors
 ///
 /// Why it did not start.
-pub fn run(config: Config) -> Result<ExitCode, StartError> {
+pub(crate) fn run(config: Config) -> Result<ExitCode, StartError> {
     let started = Instant::now();
     let settings = config.settings();
     // Before any file or socket exists: nobody but this user may read the data.
@@ -66,7 +66,7 @@ pub fn run(config: Config) -> Result<ExitCode, StartError> {
         Signals::take_over().map_err(StartError::Thread)?
     };
     let config = Arc::new(config);
-    let names = protocol::command_names().map(str::to_owned).collect();
+    let names = protocol::commands().map(|spec| spec.name.to_owned()).collect();
     let parts = Parts {
         database,
         recovery,
@@ -128,7 +128,7 @@ fn recover(
     clock: &Clock,
     hash_seed: u64,
     manager: Manager,
-) -> Result<(Database, RecoveryReport), StartError> {
+) -> Result<(Database, Recovered), StartError> {
     let started = Instant::now();
     let mut told = Instant::now();
     let mut progress = |progress: Progress| {
@@ -167,7 +167,7 @@ fn recover(
         ms = started.elapsed().as_millis(),
         "recovered"
     );
-    Ok((database, report))
+    Ok((database, Recovered { report, time: started.elapsed() }))
 }
 
 /// The data are nobody else's business, also in a directory that was made beforehand.
@@ -207,9 +207,7 @@ async fn serve(
     tracing::info!("stopping: no new work, the last replies go out");
     manager.stopping();
     let stopping = tokio::task::spawn_blocking(move || stop(running, housekeeping));
-    let forced = async {
-        while signals.next().await != Request::Stop {}
-    };
+    let forced = async { while signals.next().await != Request::Stop {} };
     tokio::select! {
         stopped = stopping => stopped.unwrap_or(ExitCode::FAILURE),
         () = forced => {

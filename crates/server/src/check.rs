@@ -14,7 +14,7 @@ pub(crate) fn run(dir: &Path, json: bool) -> ExitCode {
     if let Ok(style) = indicatif::ProgressStyle::with_template(style) {
         bar.set_style(style);
     }
-    let report = storage::check(&storage::fs::RealFs, dir, &mut |progress| {
+    let report = storage::check::check(&storage::fs::RealFs, dir, &mut |progress| {
         bar.set_length(progress.bytes_total);
         bar.set_position(progress.bytes);
         let name = progress.file.file_name().unwrap_or_default();
@@ -39,7 +39,7 @@ pub(crate) fn run(dir: &Path, json: bool) -> ExitCode {
     if report.sound { ExitCode::SUCCESS } else { ExitCode::from(65) }
 }
 
-fn report_text(report: &storage::CheckReport) -> String {
+fn report_text(report: &storage::check::CheckReport) -> String {
     let mut text = String::new();
     for file in &report.files {
         let name = file.file.strip_prefix(&report.dir).unwrap_or(&file.file).display();
@@ -63,8 +63,15 @@ fn report_text(report: &storage::CheckReport) -> String {
     }
     let damaged = report.files.iter().filter(|file| !file.problems.is_empty()).count();
     text += &match damaged {
-        0 => format!("{}: {} files, {} bytes, all sound\n", report.dir.display(), report.files.len(), report.bytes),
-        damaged => format!("{}: {damaged} of {} files damaged\n", report.dir.display(), report.files.len()),
+        0 => format!(
+            "{}: {} files, {} bytes, all sound\n",
+            report.dir.display(),
+            report.files.len(),
+            report.bytes
+        ),
+        damaged => {
+            format!("{}: {damaged} of {} files damaged\n", report.dir.display(), report.files.len())
+        }
     };
     text
 }

@@ -10,6 +10,7 @@ use engine::AdoptCursor;
 use storage::StorageError;
 use storage::checkpoint::{CheckpointReport, Checkpointer, due};
 
+use crate::checkpoints::CheckpointDone;
 use crate::clock::ClockStep;
 use crate::config::FsyncPolicy;
 use crate::core::Shared;
@@ -42,7 +43,11 @@ impl Housekeeping {
     /// # Errors
     ///
     /// If a thread cannot be made.
-    pub(crate) fn start(shared: &Arc<Shared>, hash_seed: u64, manager: Manager) -> io::Result<Self> {
+    pub(crate) fn start(
+        shared: &Arc<Shared>,
+        hash_seed: u64,
+        manager: Manager,
+    ) -> io::Result<Self> {
         let spawn = |name: &str, run: Box<dyn FnOnce(&Shared) + Send>| {
             let shared = Arc::clone(shared);
             thread::Builder::new().name(name.to_owned()).spawn(move || run(&shared))
@@ -99,7 +104,9 @@ fn every_second(shared: &Shared, checkpoint_asked_at: &mut u64, last_at_rest: &m
         ),
         None => {}
     }
-    let written = shared.log.stats().bytes_written;
+    // What the recovery had to replay counts: otherwise a server that is restarted often enough
+    // would never get around to a checkpoint, and each start would take longer.
+    let written = shared.recovery.report.bytes + shared.log.stats().bytes_written;
     let limit = shared.config.settings().checkpoint_log_bytes;
     if due(written.saturating_sub(*checkpoint_asked_at), limit) {
         *checkpoint_asked_at = written;
@@ -190,18 +197,22 @@ fn checkpoint_loop(shared: &Shared, hash_seed: u64) {
     while shared.checkpoints.next() {
         let started = Instant::now();
         shared.commit();
-        let result = checkpointer.run(shared.log.durable());
-        let good = match result {
+        let log_bytes_written = shared.log.stats().bytes_written;
+        match checkpointer.run(shared.log.durable()) {
             Ok(report) => {
                 finish_checkpoint(shared, &report, started.elapsed());
-                true
+                shared.checkpoints.succeeded(CheckpointDone {
+                    lsn: report.lsn,
+                    log_bytes_written,
+                    at: shared.clock.now() / 1000,
+                    time: started.elapsed(),
+                });
             }
             Err(error) => {
                 tracing::error!(%error, "a checkpoint failed: the log is kept, nothing is lost");
-                false
+                shared.checkpoints.failed();
             }
-        };
-        shared.checkpoints.ended(good, shared.clock.now() / 1000, started.elapsed());
+        }
     }
 }
 

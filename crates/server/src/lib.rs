@@ -7,6 +7,7 @@
 
 mod blocking;
 mod bootstrap;
+mod check;
 mod checkpoints;
 pub mod cli;
 mod client;

@@ -7,6 +7,7 @@ use std::os::unix::net::UnixStream;
 use std::process::ExitCode;
 use std::time::Duration;
 
+use crate::check;
 use crate::cli::Invocation;
 use crate::config::{self, Config, Sources};
 use crate::error::StartError;
@@ -20,7 +21,7 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         Ok(Invocation::Serve(sources)) => serve(sources),
         Ok(Invocation::ShowConfig { sources, origin }) => show_config(sources, origin),
         Ok(Invocation::ExampleConfig) => Ok(print(&config::example())),
-        Ok(Invocation::Check { .. }) => Ok(ExitCode::FAILURE),
+        Ok(Invocation::Check { dir, json }) => Ok(check::run(&dir, json)),
         Ok(Invocation::Ping(sources)) => ping(sources),
         Err(error) => {
             // The text of --help goes to standard output, a mistake to standard error.
