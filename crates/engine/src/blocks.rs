@@ -25,11 +25,11 @@ pub struct BlockRef<'e> {
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct AdoptCursor {
     db: u8,
-    /// Place of the next key to visit, counted down as SCAN does; `None` for the database's last.
-    index: Option<usize>,
+    /// Places of the database's array that are still to come, downwards as in SCAN; `None` for all.
+    places: Option<usize>,
     /// A key that was left halfway, and the number of its next block. If another key stands in its
     /// place, it has moved to a place that is still to come.
-    partial: Option<(Box<[u8]>, u64)>,
+    halfway: Option<(Box<[u8]>, u64)>,
 }
 
 /// Gives the new bytes and place of a block, given its number and its present place; `None` leaves
@@ -40,16 +40,16 @@ pub type Adopt<'f> =
 impl Engine {
     /// Every sealed block, those of one stream side by side and in order.
     pub fn blocks(&self) -> impl Iterator<Item = BlockRef<'_>> {
-        let entries = self.dbs.iter().flat_map(|db| db.iter());
-        let of_streams = entries.filter_map(|(_, entry)| match &entry.value {
-            Value::Stream(stream) => Some(stream.blocks().map(|block| BlockRef {
-                number: block.number,
-                bytes: &block.bytes,
-                location: block.location,
-            })),
+        let values = self.dbs.iter().flat_map(|db| db.iter()).map(|(_, entry)| &entry.value);
+        let streams = values.filter_map(|value| match value {
+            Value::Stream(stream) => Some(stream),
             _ => None,
         });
-        of_streams.flatten()
+        streams.flat_map(|stream| stream.blocks()).map(|block| BlockRef {
+            number: block.number,
+            bytes: &block.bytes,
+            location: block.location,
+        })
     }
 
     /// The sealed blocks that have no place on disk yet.
@@ -59,49 +59,55 @@ impl Engine {
             .map(|block| (block.number, block.bytes))
     }
 
-    /// Visits about `budget` blocks from `cursor` on (the default cursor is the start) and lets each
+    /// Visits about `budget` keys and blocks (at least one) from `cursor` on, and lets each block
     /// take the bytes and the place that `adopt` gives. Returns where to go on, `None` at the end.
+    /// The default cursor is the start.
     ///
     /// Keys may change in any way between two slices. A stream that RENAME, COPY or SWAPDB moved
-    /// meanwhile may be missed: it then keeps its old, equally good bytes until it is adopted anew.
+    /// meanwhile may be missed: it then keeps its old, equally good bytes until the next walk.
     pub fn adopt(
         &mut self,
-        cursor: AdoptCursor,
+        mut cursor: AdoptCursor,
         budget: usize,
         adopt: Adopt<'_>,
     ) -> Option<AdoptCursor> {
-        let AdoptCursor { mut db, mut index, mut partial } = cursor;
-        let mut left = budget;
-        while let Some(keys) = self.dbs.get_mut(usize::from(db)) {
-            let mut at = index.map_or(keys.len(), |index| keys.len().min(index + 1));
-            while let Some(here) = at.checked_sub(1) {
-                // A key without blocks costs a step too: there may be millions of them.
-                let Some(after) = left.checked_sub(1) else {
-                    return Some(AdoptCursor { db, index: Some(here), partial });
-                };
-                left = after;
-                let resume = partial.take();
-                if let Some((key, Value::Stream(stream))) = keys.value_at_mut(here) {
-                    let from =
-                        resume.filter(|(name, _)| **name == *key).map_or(0, |(_, from)| from);
-                    if let Some(next) = adopt_blocks(stream, from, &mut left, adopt) {
-                        let partial = Some((key.into(), next));
-                        return Some(AdoptCursor { db, index: Some(here), partial });
+        let mut budget = budget.max(1);
+        while let Some(db) = self.dbs.get_mut(usize::from(cursor.db)) {
+            let mut places = cursor.places.unwrap_or(db.len()).min(db.len());
+            while let Some(index) = places.checked_sub(1) {
+                if budget == 0 {
+                    return Some(AdoptCursor { places: Some(places), ..cursor });
+                }
+                let (key, value) = db.value_at_mut(index).expect("below the length");
+                let halfway = cursor.halfway.take().filter(|(left, _)| **left == *key);
+                if let Value::Stream(stream) = value {
+                    let from = halfway.map_or(0, |(_, number)| number);
+                    if let Some(next) = adopt_blocks(stream, from, &mut budget, adopt) {
+                        let halfway = Some((key.into(), next));
+                        return Some(AdoptCursor { places: Some(places), halfway, ..cursor });
                     }
                 }
-                at = here;
+                budget = budget.saturating_sub(1);
+                places = index;
             }
-            (db, index, partial) = (db + 1, None, None);
+            cursor = AdoptCursor { db: cursor.db + 1, ..AdoptCursor::default() };
         }
         None
     }
 }
 
-/// Visits the blocks of one stream from number `from` on. Returns the number to go on with.
-fn adopt_blocks(stream: &mut Stream, from: u64, left: &mut usize, adopt: Adopt<'_>) -> Option<u64> {
+/// Visits the blocks from number `from` on. Returns the next one if the budget ends before.
+fn adopt_blocks(
+    stream: &mut Stream,
+    from: u64,
+    budget: &mut usize,
+    adopt: Adopt<'_>,
+) -> Option<u64> {
     for block in stream.blocks_mut_from(from) {
-        let Some(after) = left.checked_sub(1) else { return Some(block.number) };
-        *left = after;
+        if *budget == 0 {
+            return Some(block.number);
+        }
+        *budget -= 1;
         if let Some((bytes, location)) = adopt(block.number, block.location) {
             block.bytes = bytes;
             block.location = Some(location);

@@ -5,7 +5,7 @@
 //!
 //! ```text
 //! Engine, then for each database with keys: Db, then its keys in the order of their array, each
-//!     String | Hash, HashFields... | Stream, its parts...
+//!     String | Hash, HashFields... | Stream, StreamPart..., GroupPart...
 //! End
 //! ```
 //!
@@ -82,13 +82,13 @@ pub enum Item<'a> {
     },
     /// The last: the sequence is whole.
     End,
-    /// A part of that stream: its entries.
+    /// A part of that stream.
     StreamPart {
         /// The part.
         #[serde(borrow)]
         part: StreamItem<'a>,
     },
-    /// A part of that stream: its groups.
+    /// A part of one of that stream's groups, which follow its own parts.
     GroupPart {
         /// The part.
         #[serde(borrow)]
@@ -127,12 +127,6 @@ fn key_items<'a>(key: &'a [u8], entry: &'a Entry) -> impl Iterator<Item = Item<'
     std::iter::once(head).chain(rest.into_iter().flatten())
 }
 
-fn stream_items(stream: &Stream) -> impl Iterator<Item = Item<'_>> {
-    let entries = stream.items().map(|part| Item::StreamPart { part });
-    let groups = stream.groups.iter().flat_map(|(name, group)| group.items(name));
-    entries.chain(groups.map(|part| Item::GroupPart { part }))
-}
-
 fn hash_items(hash: &Hash) -> impl Iterator<Item = Item<'_>> {
     let mut fields = hash.iter().peekable();
     std::iter::from_fn(move || {
@@ -146,6 +140,12 @@ fn hash_items(hash: &Hash) -> impl Iterator<Item = Item<'_>> {
         }
         Some(Item::HashFields { pairs: Fields::Collected(strings) })
     })
+}
+
+fn stream_items(stream: &Stream) -> impl Iterator<Item = Item<'_>> {
+    let parts = stream.items().map(|part| Item::StreamPart { part });
+    let groups = stream.groups.iter().flat_map(|(name, group)| group.items(name));
+    parts.chain(groups.map(|part| Item::GroupPart { part }))
 }
 
 /// Why a sequence of items is no image of an engine.
@@ -174,9 +174,9 @@ pub struct ImageLoader {
     version: u64,
     /// The database whose keys follow.
     db: Option<u8>,
-    at: At,
-    /// The group whose parts were taken in last.
+    /// The group whose parts follow.
     group: Box<[u8]>,
+    at: At,
 }
 
 /// What may come next.
@@ -188,8 +188,12 @@ enum At {
     Keys,
     /// Fields of the hash that is the last key of the database: its first ones, or more.
     Hash,
-    /// Parts of the stream that is the last key of the database.
+    /// The numbers of the stream that is the last key of the database.
+    NewStream,
+    /// More blocks of it, its tail, or its groups.
     Stream,
+    /// Parts of its groups.
+    Groups,
     /// Nothing.
     End,
 }
@@ -204,7 +208,7 @@ impl ImageLoader {
             db.version = version;
             db.removed_version = version;
         }
-        Self { engine, version, db: None, at: At::Start, group: Box::default() }
+        Self { engine, version, db: None, group: Box::default(), at: At::Start }
     }
 
     /// Takes in the next item. `block` gives the bytes of a sealed block, preferably mapped.
@@ -217,14 +221,15 @@ impl ImageLoader {
         item: &Item<'_>,
         block: &mut dyn FnMut(BlockLocation) -> Result<Bytes, E>,
     ) -> Result<(), LoadError<E>> {
-        let taken = match item {
-            Item::StreamPart { part } => match self.open_stream() {
+        let pushed = match item {
+            // The only item that refers to bytes elsewhere.
+            Item::StreamPart { part } => match self.stream_for(part) {
                 Ok(stream) => stream.load(part, block).map_err(LoadError::Block)?,
                 Err(reason) => Err(reason),
             },
             item => self.push_item(item),
         };
-        taken.map_err(|reason| ImageError::Sequence(reason).into())
+        pushed.map_err(|reason| ImageError::Sequence(reason).into())
     }
 
     fn push_item(&mut self, item: &Item<'_>) -> Result<(), &'static str> {
@@ -242,7 +247,7 @@ impl ImageLoader {
             (_, Item::Engine { .. }) => return Err("two items about the engine"),
             (At::Hash, Item::HashFields { pairs }) => self.push_fields(pairs)?,
             (_, Item::HashFields { .. }) => return Err("fields outside a hash"),
-            (_, Item::GroupPart { part }) => self.push_group_part(part)?,
+            (_, Item::GroupPart { part }) => self.push_group(part)?,
             (_, item) => {
                 self.close_key()?;
                 self.open(item)?;
@@ -253,39 +258,17 @@ impl ImageLoader {
 
     /// Ends the key whose parts were being taken in.
     fn close_key(&mut self) -> Result<(), &'static str> {
-        if self.at == At::Hash && matches!(self.last_value()?, Value::Hash(hash) if hash.is_empty())
-        {
-            return Err("a hash without fields");
+        if self.at == At::NewStream {
+            return Err("a stream without numbers");
         }
-        if self.at == At::Stream {
-            self.open_stream()?.finish_load()?;
+        if matches!(self.at, At::Hash | At::Stream | At::Groups) {
+            match self.last_value()? {
+                Value::Hash(hash) if hash.is_empty() => return Err("a hash without fields"),
+                Value::Stream(stream) => stream.finish_load()?,
+                Value::Hash(_) | Value::String(_) => {}
+            }
         }
         self.at = At::Keys;
-        Ok(())
-    }
-
-    /// The stream whose parts are being taken in.
-    fn open_stream(&mut self) -> Result<&mut Stream, &'static str> {
-        match (self.at, self.last_value()) {
-            (At::Stream, Ok(Value::Stream(stream))) => Ok(stream),
-            _ => Err("a part of a stream outside a stream"),
-        }
-    }
-
-    fn push_group_part(&mut self, part: &GroupItem<'_>) -> Result<(), &'static str> {
-        if let GroupItem::Group { name, last_delivered, entries_read } = part {
-            let group = Group::new(*last_delivered, *entries_read);
-            self.group = (**name).into();
-            let name = self.group.clone();
-            return match self.open_stream()?.groups.insert(name, group) {
-                None => Ok(()),
-                Some(_) => Err("a group twice in one stream"),
-            };
-        }
-        let name = std::mem::take(&mut self.group);
-        let group = self.open_stream()?.groups.get_mut(&name).ok_or("a part of no group")?;
-        group.load(part)?;
-        self.group = name;
         Ok(())
     }
 
@@ -308,7 +291,8 @@ impl ImageLoader {
             }
             Item::Stream { key, expire_at } => {
                 self.insert(key, Value::Stream(Box::default()), *expire_at)?;
-                self.at = At::Stream;
+                self.at = At::NewStream;
+                self.group = Box::default();
             }
             Item::End => self.at = At::End,
             Item::Engine { .. }
@@ -327,6 +311,47 @@ impl ImageLoader {
             }
         }
         Ok(())
+    }
+
+    fn push_group(&mut self, part: &GroupItem<'_>) -> Result<(), &'static str> {
+        if self.at == At::Stream {
+            self.at = At::Groups;
+        }
+        let current = std::mem::take(&mut self.group);
+        if self.at != At::Groups {
+            return Err("a part of a group outside a stream");
+        }
+        let Value::Stream(stream) = self.last_value()? else { return Err("a group of no stream") };
+        let current = match part {
+            GroupItem::Group { name, last_delivered, entries_read } => {
+                let group = Group::new(*last_delivered, *entries_read);
+                if stream.groups.insert((&**name).into(), group).is_some() {
+                    return Err("a group twice in one stream");
+                }
+                (&**name).into()
+            }
+            part => {
+                let group = stream.groups.get_mut(&current).ok_or("a part of no group")?;
+                group.load(part)?;
+                current
+            }
+        };
+        self.group = current;
+        Ok(())
+    }
+
+    /// The stream that a part belongs to: its numbers come first, and once.
+    fn stream_for(&mut self, part: &StreamItem<'_>) -> Result<&mut Stream, &'static str> {
+        match (self.at, part) {
+            (At::NewStream, StreamItem::Numbers { .. }) => self.at = At::Stream,
+            (At::Stream, StreamItem::Blocks { .. }) => {}
+            (At::Stream, StreamItem::Tail { .. }) => self.at = At::Groups,
+            _ => return Err("a part of a stream out of place"),
+        }
+        match self.last_value()? {
+            Value::Stream(stream) => Ok(stream),
+            _ => Err("a part of a stream outside one"),
+        }
     }
 
     fn insert(
