@@ -26,4 +26,4 @@ pub use dir::{scratch_dir, temp_dir};
 pub use process::{anonymous_bytes, child_of, cpu_ticks, disk_bytes, ticks_per_second};
 pub use resp::{Value, encode, encode_into, parse, skip};
 pub use rng::Rng;
-pub use server::{Launch, Refusal, Server, free_port, require_tool};
+pub use server::{Launch, Refusal, Server, free_port, require_tool, skipped};

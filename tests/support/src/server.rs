@@ -1,7 +1,7 @@
 //! A server process: started on a free port, waited for by its ready line, ended by its pid.
 
 use std::ffi::{OsStr, OsString};
-use std::io::{self, BufRead, BufReader, Read};
+use std::io::{self, BufRead, BufReader, Read, Write};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use std::os::unix::process::ExitStatusExt;
 use std::path::{Path, PathBuf};
@@ -153,9 +153,10 @@ impl Launch {
             move || output.collect(reader)
         });
         if output.wait_for_ready() {
+            // Some wrappers stay (strace), others become the server (unshare).
             let pid = match self.wrapper.is_empty() {
                 true => child.id(),
-                false => child_of(child.id()).expect("the wrapper runs the server as its child"),
+                false => child_of(child.id()).unwrap_or_else(|| child.id()),
             };
             return Ok(Server { child, pid, port, output, launch: self.clone() });
         }
@@ -378,4 +379,13 @@ pub fn require_tool(name: &str) -> PathBuf {
         .map(|dir| dir.join(name))
         .find(|file| file.is_file())
         .unwrap_or_else(|| panic!("{name} is not installed; scripts/test installs it"))
+}
+
+/// Notes that a test cannot run on this machine, for the totals of `scripts/test`.
+pub fn skipped(test: &str, reason: &str) {
+    eprintln!("skipped: {test}: {reason}");
+    let Some(file) = std::env::var_os("HEADWATER_SKIPPED") else { return };
+    let file = std::fs::OpenOptions::new().append(true).create(true).open(file);
+    let written = file.and_then(|mut file| writeln!(file, "{test}: {reason}"));
+    written.expect("the file of HEADWATER_SKIPPED can be written");
 }
