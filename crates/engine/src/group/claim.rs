@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use super::presence::Presence;
 use super::read::consumer_attempt;
 use super::{Group, claimable, one_more};
 use crate::command::{Claim, ClaimTime, Deferred, XAutoClaim};
@@ -29,6 +30,7 @@ pub(crate) fn decide_claim<'a>(
     let now = view.context.now;
     let delivery_time = delivery_time(claim.delivery_time, now);
     let mut claimed = Claimed::default();
+    let mut presence = Presence::new(key, stream);
     // What the command has made of an ID so far: needed only where one may be named twice.
     let may_repeat = !claim.ids.is_sorted_by(|one, next| one < next);
     let mut changed: BTreeMap<StreamId, Option<(UnixMillis, u64)>> = BTreeMap::new();
@@ -40,7 +42,7 @@ pub(crate) fn decide_claim<'a>(
         if pending.is_none() && !claim.force {
             continue;
         }
-        if !stream.contains(id).map_err(|damage| damage.of(key))? {
+        if !presence.holds(id)? {
             if pending.is_some() {
                 claimed.removed.0.push(id);
                 changed.insert(id, None);
@@ -80,6 +82,7 @@ pub(crate) fn decide_auto_claim<'a>(
     let (stream, state) = claimable(view, key, group)?;
     let now = view.context.now;
     let mut claimed = Claimed::default();
+    let mut presence = Presence::new(key, stream);
     let mut attempts_left = count.saturating_mul(ATTEMPTS_PER_COUNT);
     let mut count_left = count;
     let mut pending = state.pending.iter_from(start);
@@ -90,7 +93,7 @@ pub(crate) fn decide_auto_claim<'a>(
         }
         attempts_left -= 1;
         // A ghost goes however short it has been idle.
-        if !stream.contains(id).map_err(|damage| damage.of(key))? {
+        if !presence.holds(id)? {
             claimed.removed.0.push(id);
             count_left -= 1;
         } else if idle_min_ms <= entry.idle_ms(now) {

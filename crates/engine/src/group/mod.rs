@@ -5,7 +5,7 @@
 //! [`Group`] here is the state and what it answers; `apply` changes it. `id_map` is the sorted map
 //! that holds pending entries, `consumers` who owns them, `lag` the read counter. The rules of the
 //! commands are in `manage` (XGROUP), `read` (XREADGROUP), `claim` (XCLAIM, XAUTOCLAIM), `ack`
-//! (XACK), `pending` (XPENDING) and `info` (XINFO). `items` is a group's way through a snapshot.
+//! (XACK), `pending` (XPENDING) and `info` (XINFO); `presence` tells which pending entries are ghosts. `items` is a group's way through a snapshot.
 //!
 //! # What always holds
 //!
@@ -23,7 +23,10 @@ mod items;
 mod lag;
 mod manage;
 mod pending;
+mod presence;
 mod read;
+#[cfg(test)]
+mod tests;
 
 use crate::decide::View;
 use crate::error::CommandError;
@@ -37,7 +40,7 @@ use consumers::{ConsumerSlot, Consumers};
 use id_map::IdMap;
 pub(crate) use info::{decide_info_consumers, decide_info_groups, full_info};
 pub use items::GroupItem;
-pub(crate) use lag::StreamNumbers;
+use lag::StreamNumbers;
 pub(crate) use manage::{
     decide_create, decide_create_consumer, decide_delete_consumer, decide_destroy, decide_set_id,
 };

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use bytes::Bytes;
 use smallvec::SmallVec;
 
+use super::presence::Presence;
 use super::{Group, StreamNumbers, one_more};
 use crate::blocked::{BlockedRead, BlockedReadKind};
 use crate::command::{GroupReadFrom, Order, XReadGroup};
@@ -157,10 +158,11 @@ impl<'a> Reading<'_, 'a, '_> {
         if ids.is_empty() {
             return Ok(Reply::Array(Vec::new()));
         }
+        let mut presence = Presence::new(key, stream);
         let mut there = Ids::default();
         let mut counts = Vec::with_capacity(ids.len());
         for &id in &ids {
-            if stream.contains(id).map_err(|damage| damage.of(key))? {
+            if presence.holds(id)? {
                 let pending = group.pending.get(id).expect("what a consumer owes is pending");
                 there.0.push(id);
                 counts.push(one_more(pending.delivery_count));
