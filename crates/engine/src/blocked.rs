@@ -32,7 +32,7 @@ pub enum BlockedReadKind {
 
 impl BlockedRead {
     /// The command to run again. It carries `BLOCK 0`, so that an unserved read comes back with
-    /// [`Decision::wait`] set; the deadline is the caller's.
+    /// [`Decision::wait`](crate::Decision::wait) set; the deadline is the caller's.
     #[must_use]
     pub fn command(&self) -> Command<'_> {
         match &self.kind {

@@ -14,7 +14,7 @@
 //!
 //! # Reading order
 //!
-//! [`command`] and [`op`] (the vocabulary), [`engine`](Engine) (decide and apply), `keyspace`, then
+//! `command` and `op` (the vocabulary), `engine`, `decide` and `apply`, `keyspace`, then
 //! `stream` and `group`.
 
 mod apply;

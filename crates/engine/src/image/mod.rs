@@ -1,0 +1,150 @@
+//! The state as a sequence of items, and back.
+//!
+//! A snapshot is this sequence in a file; how it is framed and checked is `storage`'s business. The
+//! order is fixed, and belongs to the format (`docs/on-disk-format.md`, "Snapshot items"):
+//!
+//! ```text
+//! Engine, then for each database with keys: Db, then its keys in the order of their array, each
+//!     String | Hash, HashFields... | Stream, StreamPart..., GroupPart...
+//! End
+//! ```
+//!
+//! Loading the items of an engine gives its twin: the same replies, and the same effect of every
+//! operation from there on. Nothing about the order of fields or keys is lost, as SCAN and HGETALL
+//! show it.
+
+mod load;
+
+use serde::{Deserialize, Serialize};
+
+use crate::engine::{Engine, Settings};
+use crate::fields::Fields;
+use crate::group::GroupItem;
+use crate::id::UnixMillis;
+use crate::keyspace::{Entry, Hash, Value};
+use crate::op::Text;
+use crate::stream::{Stream, StreamItem};
+pub use load::{ImageError, ImageLoader, LoadError};
+
+/// Bytes of names and values after which an item of many parts ends. A single value may be larger.
+const ITEM_BYTES: usize = 256 << 10;
+
+/// One part of the state.
+///
+/// The variants are numbered by their order: **append new ones at the end, change none**.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub enum Item<'a> {
+    /// The first: what belongs to no key.
+    Engine {
+        /// [`Settings::block_entries_max`]
+        block_entries_max: u64,
+        /// [`Settings::block_bytes_max`]
+        block_bytes_max: u64,
+        /// Number of the next block to be sealed.
+        block_next: u64,
+    },
+    /// The keys that follow stand in this database; numbers rise.
+    Db {
+        /// Below [`DATABASES`](crate::DATABASES).
+        db: u8,
+    },
+    /// A string.
+    String {
+        /// Its key.
+        #[serde(borrow)]
+        key: Text<'a>,
+        /// When it expires.
+        expire_at: Option<UnixMillis>,
+        /// The whole value.
+        #[serde(borrow)]
+        value: Text<'a>,
+    },
+    /// A hash begins; at least one [`Item::HashFields`] follows.
+    Hash {
+        /// Its key.
+        #[serde(borrow)]
+        key: Text<'a>,
+        /// When it expires.
+        expire_at: Option<UnixMillis>,
+    },
+    /// Fields of that hash, in order.
+    HashFields {
+        /// Names and values in turn.
+        #[serde(borrow)]
+        pairs: Fields<'a>,
+    },
+    /// A stream begins.
+    Stream {
+        /// Its key.
+        #[serde(borrow)]
+        key: Text<'a>,
+        /// When it expires.
+        expire_at: Option<UnixMillis>,
+    },
+    /// The last: the sequence is whole.
+    End,
+    /// A part of that stream.
+    StreamPart {
+        /// The part.
+        #[serde(borrow)]
+        part: StreamItem<'a>,
+    },
+    /// A part of one of that stream's groups, which follow its own parts.
+    GroupPart {
+        /// The part.
+        #[serde(borrow)]
+        part: GroupItem<'a>,
+    },
+}
+
+impl Engine {
+    /// The state as items, none of them over about 1 MiB unless a single value is.
+    pub fn image(&self) -> impl Iterator<Item = Item<'_>> {
+        let Settings { block_entries_max, block_bytes_max } = self.settings;
+        let first =
+            Item::Engine { block_entries_max, block_bytes_max, block_next: self.block_next };
+        let keys =
+            (0u8..).zip(&self.dbs).filter(|(_, db)| db.len() != 0).flat_map(|(number, db)| {
+                let keys = db.iter().flat_map(|(key, entry)| key_items(key, entry));
+                std::iter::once(Item::Db { db: number }).chain(keys)
+            });
+        std::iter::once(first).chain(keys).chain(std::iter::once(Item::End))
+    }
+}
+
+/// The items of one key. Strings, of which there may be millions, cost no allocation.
+fn key_items<'a>(key: &'a [u8], entry: &'a Entry) -> impl Iterator<Item = Item<'a>> {
+    let expire_at = entry.expire_at();
+    let key = Text::Borrowed(key);
+    let (head, rest): (_, Option<Box<dyn Iterator<Item = Item<'a>>>>) = match &entry.value {
+        Value::String(value) => {
+            (Item::String { key, expire_at, value: Text::Borrowed(value) }, None)
+        }
+        Value::Hash(hash) => (Item::Hash { key, expire_at }, Some(Box::new(hash_items(hash)))),
+        Value::Stream(stream) => {
+            (Item::Stream { key, expire_at }, Some(Box::new(stream_items(stream))))
+        }
+    };
+    std::iter::once(head).chain(rest.into_iter().flatten())
+}
+
+fn hash_items(hash: &Hash) -> impl Iterator<Item = Item<'_>> {
+    let mut fields = hash.iter().peekable();
+    std::iter::from_fn(move || {
+        fields.peek()?;
+        let mut strings = Vec::new();
+        let mut bytes = 0;
+        while let Some((field, value)) = fields.next_if(|_| bytes < ITEM_BYTES) {
+            strings.extend([&**field, &**value]);
+            // Two words for each string bound the items of many empty ones.
+            bytes += field.len() + value.len() + 2 * size_of::<&[u8]>();
+        }
+        Some(Item::HashFields { pairs: Fields::Collected(strings) })
+    })
+}
+
+fn stream_items(stream: &Stream) -> impl Iterator<Item = Item<'_>> {
+    let parts = stream.items().map(|part| Item::StreamPart { part });
+    let groups = stream.groups.iter().flat_map(|(name, group)| group.items(name));
+    parts.chain(groups.map(|part| Item::GroupPart { part }))
+}
