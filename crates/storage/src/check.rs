@@ -5,7 +5,9 @@
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
+use engine::BlockHeader;
 use serde::Serialize;
 
 use crate::dir;
@@ -114,7 +116,7 @@ pub struct LostEntries {
     pub db: u8,
     /// Key of the stream; bytes that are not UTF-8 are replaced.
     pub key: String,
-    /// First and last ID of the block.
+    /// First ID of the block.
     pub first: String,
     /// Last ID of the block.
     pub last: String,
@@ -194,7 +196,9 @@ struct Noted {
 /// A block that a snapshot refers to.
 struct NotedBlock {
     len: u32,
-    entries: LostEntries,
+    header: BlockHeader,
+    db: u8,
+    key: Arc<[u8]>,
 }
 
 impl<'a> Check<'a> {

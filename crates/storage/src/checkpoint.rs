@@ -8,14 +8,17 @@
 //! The order of steps and the crash argument: `docs/on-disk-format.md`, "Which snapshot counts, and
 //! when a file may go".
 
+#[cfg(test)]
+mod tests;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use engine::{Adopt, AdoptCursor, BlockLocation, Engine};
+use engine::{Adopt, AdoptCursor, BlockHeader, BlockLocation, Engine};
 
-use crate::blocks::{BlockFile, BlockMaps, BlockWriter, Written, is_sound};
+use crate::blocks::{BlockFile, BlockMaps, BlockWriter, Written};
 use crate::dir;
 use crate::error::StorageError;
 use crate::fs::Fs;
@@ -181,7 +184,9 @@ impl Checkpointer {
                 None => true,
                 // A damaged block stays where it is, and its file with it: moving it would give it
                 // a file whose trailer vouches for it.
-                Some(place) => sparse.contains(&place.file) && is_sound(block.bytes),
+                Some(place) => {
+                    sparse.contains(&place.file) && BlockHeader::read(block.bytes).is_ok()
+                }
             };
             // A copied stream shares its blocks with the original.
             if is_due && done.insert(block.number) {

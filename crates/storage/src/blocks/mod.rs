@@ -35,8 +35,3 @@ impl BlockFile {
         self.live_bytes < self.length / 2
     }
 }
-
-/// Whether the bytes of a block carry their own checksum.
-pub(crate) fn is_sound(_bytes: &[u8]) -> bool {
-    true
-}

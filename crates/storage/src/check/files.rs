@@ -3,10 +3,10 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use engine::{BlockLocation, ImageLoader, Item};
+use engine::{BlockHeader, BlockItem, BlockLocation, ImageLoader, Item, StreamItem};
 
 use super::{Check, Content, LostEntries, Noted, NotedBlock, Problem, file_bytes};
-use crate::blocks::{BlockFile, TRAILER_BYTES, Trailer, is_sound};
+use crate::blocks::{BlockFile, TRAILER_BYTES, Trailer};
 use crate::dir;
 use crate::error::{Damage, StorageError};
 use crate::format::header::{FileHeader, FileKind, HEADER_BYTES};
@@ -22,6 +22,9 @@ struct Tally {
     items: u64,
     blocks: u64,
     block_bytes: u64,
+    /// Database and key of the stream whose parts follow.
+    db: u8,
+    key: Arc<[u8]>,
 }
 
 impl Check<'_> {
@@ -35,7 +38,7 @@ impl Check<'_> {
                 Ok(()) => Vec::new(),
                 Err(error) => vec![Problem::from_error(error)?],
             };
-            let Tally { items, blocks, block_bytes } = tally;
+            let Tally { items, blocks, block_bytes, .. } = tally;
             let content = Content::Snapshot { lsn, items, blocks, block_bytes };
             let bytes = file_bytes(self.fs, &path)?;
             self.report(&path, bytes, content, problems);
@@ -62,19 +65,40 @@ impl Check<'_> {
                     }
                 }
                 SectionKind::Items => section.for_each::<Item<'_>>(&reader, |item| {
-                    tally.items += 1;
-                    // The bytes of blocks are read with their files; the loader asks only where.
-                    let mut block = |place: BlockLocation| {
-                        tally.blocks += 1;
-                        tally.block_bytes += u64::from(place.len);
-                        Ok::<_, String>(Bytes::new())
-                    };
+                    self.note(&item, tally);
+                    // The bytes of blocks are read with their files.
+                    let mut block = |_: BlockLocation| Ok::<_, String>(Bytes::new());
                     loader.push(&item, &mut block).map_err(|error| error.to_string())
                 })?,
                 SectionKind::Trailer => unreachable!("the reader keeps it"),
             }
         }
         loader.finish().map(drop).map_err(|error| reader.undecodable(at, error.to_string()))
+    }
+
+    /// Counts an item, and keeps where the blocks of a stream are.
+    fn note(&mut self, item: &Item<'_>, tally: &mut Tally) {
+        tally.items += 1;
+        match item {
+            Item::Db { db } => tally.db = *db,
+            Item::Stream { key, .. } => tally.key = Arc::from(&**key),
+            Item::StreamPart { part: StreamItem::Blocks { blocks } } => {
+                for block in blocks {
+                    self.note_block(block, tally);
+                }
+            }
+            _ => {}
+        }
+    }
+
+    fn note_block(&mut self, block: &BlockItem<'_>, tally: &mut Tally) {
+        let Some(BlockLocation { file, offset, len }) = block.location else { return };
+        tally.blocks += 1;
+        tally.block_bytes += u64::from(len);
+        let BlockItem { number, first, last, slots, .. } = *block;
+        let header = BlockHeader { number, first, last, slots };
+        let noted = NotedBlock { len, header, db: tally.db, key: tally.key.clone() };
+        self.noted.entry(file).or_default().blocks.insert(offset, noted);
     }
 
     /// Reads every block file, and every block that a snapshot refers to.
@@ -109,12 +133,12 @@ impl Check<'_> {
             let is_inside = offset.saturating_add(u64::from(block.len)) <= bytes;
             let len = if is_inside { block.len as usize } else { 0 };
             match read(&file, offset, len) {
-                Ok(found) if is_inside && is_sound(&found) => {
+                Ok(found) if is_inside && BlockHeader::read(&found) == Ok(block.header) => {
                     blocks += 1;
                     block_bytes += found.len() as u64;
                 }
                 _ => problems.push(Problem {
-                    entries: Some(block.entries.clone()),
+                    entries: Some(block.entries()),
                     ..Problem::new(offset, Damage::Checksum)
                 }),
             }
@@ -165,6 +189,18 @@ impl Check<'_> {
                 corrupt(header, Damage::Checksum)
             }
             Some(_) => Ok(()),
+        }
+    }
+}
+
+impl NotedBlock {
+    /// The entries that are lost with the block.
+    fn entries(&self) -> LostEntries {
+        LostEntries {
+            db: self.db,
+            key: String::from_utf8_lossy(&self.key).into_owned(),
+            first: self.header.first.to_string(),
+            last: self.header.last.to_string(),
         }
     }
 }

@@ -85,8 +85,15 @@ impl Check<'_> {
 
     /// Lets recovery say what the log as a whole comes to.
     fn judge(&mut self) -> Result<(), StorageError> {
-        let first = recovery::log_first(self.fs, self.dir)?;
-        let scan = recovery::scan(self.fs, self.dir, first - 1, &mut |_| {}).and_then(|scan| {
+        // Segments below the older of two snapshots are not needed, and may have come back in part
+        // when a power cut undid their removal.
+        let log_first = recovery::log_first(self.fs, self.dir)?;
+        let snapshots = dir::list_snapshots(self.fs, self.dir)?;
+        let after = match snapshots[..] {
+            [] | [_] => log_first - 1,
+            [.., before, _] => before,
+        };
+        let scan = recovery::scan(self.fs, self.dir, after, &mut |_| {}).and_then(|scan| {
             scan.check_promises(self.fs, self.dir, self.lsn_promised)?;
             Ok(scan)
         });

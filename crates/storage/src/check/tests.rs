@@ -1,8 +1,41 @@
+use std::sync::Arc;
+
+use engine::{Command, Context};
+
 use super::*;
-use crate::error::StorageError;
+use crate::checkpoint::Checkpointer;
+use crate::database::Database;
 use crate::fs::RealFs;
-use crate::snapshot::SnapshotWriter;
-use crate::testing::{data_dir, put, small_engine};
+use crate::options::Options;
+use crate::snapshot::{Loaded, load_newest};
+use crate::testing::{Live, data_dir, put};
+
+const CONTEXT: Context = Context { db: 0, now: 1_700_000_000_000 };
+
+/// A database with a snapshot and records after it, closed.
+fn database() -> tempfile::TempDir {
+    let dir = tempfile::tempdir().unwrap();
+    let options = Options {
+        segment_bytes: 64 << 10,
+        first_segment_bytes: 64 << 10,
+        reserve_bytes: 4 << 10,
+        spares: 0,
+        ..Options::default()
+    };
+    let fs: Arc<dyn Fs> = Arc::new(RealFs);
+    let (mut database, _) =
+        Database::open(fs.clone(), dir.path(), options, 1, &mut |_| {}).unwrap();
+    for round in 0..3 {
+        for key in [b"a", b"b", b"c"] {
+            database.execute(&Command::Append { key, value: b"value" }, CONTEXT).unwrap();
+        }
+        let durable = database.log().commit().unwrap();
+        if round < 2 {
+            Checkpointer::new(fs.clone(), dir.path().to_path_buf(), 0).run(durable).unwrap();
+        }
+    }
+    dir
+}
 
 fn run(dir: &Path) -> CheckReport {
     let (mut before, mut total) = (0, 0);
@@ -14,39 +47,111 @@ fn run(dir: &Path) -> CheckReport {
     report.unwrap()
 }
 
-fn write_snapshot(dir: &Path, lsn: u64) {
-    let mut writer = SnapshotWriter::create(&RealFs, dir, lsn, &[]).unwrap();
-    small_engine().image().for_each(|item| writer.item(&item).unwrap());
-    writer.finish().unwrap();
+/// The files with problems, after `change` was made to the bytes of `path`.
+fn damaged(dir: &Path, path: &Path, change: impl FnOnce(&mut Vec<u8>)) -> Vec<FileReport> {
+    let good = std::fs::read(path).unwrap();
+    let mut bytes = good.clone();
+    change(&mut bytes);
+    put(path, &bytes);
+    let report = run(dir);
+    assert_eq!(std::fs::read(path).unwrap(), bytes, "a check changes nothing");
+    put(path, &good);
+    let files: Vec<_> = report.files.into_iter().filter(|file| !file.problems.is_empty()).collect();
+    assert_eq!(files.is_empty(), report.sound);
+    files
 }
 
 #[test]
-fn a_damaged_snapshot_is_reported_beside_a_sound_one() {
-    let dir = data_dir();
-    write_snapshot(dir.path(), 3);
-    write_snapshot(dir.path(), 4);
+fn a_sound_directory_is_told_in_numbers() {
+    let dir = database();
     let report = run(dir.path());
     assert!(report.sound, "{report:#?}");
-    assert_eq!(report.files.len(), 2);
-    assert!(matches!(report.files[1].content, Content::Snapshot { lsn: 4, items: 7, .. }));
+    let contents: Vec<_> = report.files.iter().map(|file| file.content.clone()).collect();
+    let snapshot = |lsn| Content::Snapshot { lsn, items: 6, blocks: 0, block_bytes: 0 };
+    assert_eq!(
+        contents,
+        [
+            snapshot(3),
+            snapshot(6),
+            Content::Mark,
+            Content::Segment { records: 9, lsn_first: 1, lsn_last: 9, torn_tail: None },
+        ]
+    );
+}
 
-    let path = dir::snapshot(dir.path(), 4);
-    let mut bytes = std::fs::read(&path).unwrap();
-    bytes[100] ^= 1;
-    put(&path, &bytes);
+#[test]
+fn damage_is_named_with_its_file() {
+    let dir = database();
+    let check = |path: &Path, offset: usize, reported: u64| {
+        let files = damaged(dir.path(), path, |bytes| bytes[offset] ^= 1);
+        assert_eq!(files.len(), 1, "{files:#?}");
+        assert_eq!(files[0].file, path);
+        assert_eq!(files[0].problems[0].offset, reported, "{files:#?}");
+    };
+    check(&dir::snapshot(dir.path(), 6), 100, 96);
+    check(&dir::snapshot(dir.path(), 3), 70, 64);
+    check(&dir::format(dir.path()), 20, 0);
+    // The first record, which later ones prove to have been durable.
+    let segment = dir::segment(dir.path(), 1);
+    check(&segment, 4096 + 50, 4096);
+}
+
+#[test]
+fn a_torn_tail_is_no_damage() {
+    let dir = database();
+    let path = dir::segment(dir.path(), 1);
+    let good = std::fs::read(&path).unwrap();
+    let end = good.iter().rposition(|byte| *byte != 0).unwrap();
+    let mut torn = good.clone();
+    torn[end + 9..end + 30].fill(7);
+    put(&path, &torn);
     let report = run(dir.path());
-    assert!(!report.sound);
-    assert!(report.files[0].problems.is_empty());
-    assert_eq!(report.files[1].problems[0].offset, 96);
+    assert!(report.sound, "{report:#?}");
+    let content = &report.files.last().unwrap().content;
+    let is_torn = matches!(content, Content::Segment { records: 9, torn_tail: Some(_), .. });
+    assert!(is_torn, "{content:?}");
+}
+
+#[test]
+fn a_log_that_ends_before_a_snapshot_is_damaged() {
+    let dir = database();
+    let path = dir::segment(dir.path(), 1);
+    let files = damaged(dir.path(), &path, |bytes| bytes[4096..].fill(0));
+    assert_eq!(files[0].file, path);
 }
 
 #[test]
 fn a_locked_directory_is_left_alone() {
-    let dir = data_dir();
-    let path = dir::lock(dir.path());
-    let held = RealFs.lock(&path, "4711\n").unwrap();
+    let dir = database();
+    let held = RealFs.lock(&dir::lock(dir.path()), "4711\n").unwrap();
     let error = check(&RealFs, dir.path(), &mut |_| {}).unwrap_err();
     assert!(matches!(&error, StorageError::Locked { pid, .. } if pid == "4711"), "{error}");
     drop(held);
     assert!(run(dir.path()).sound);
+}
+
+#[test]
+fn a_damaged_block_is_named_with_its_key_and_entries() {
+    let dir = data_dir();
+    let mut live = Live::new();
+    live.add(b"orders", 1, 8);
+    live.run(Command::SwapDb { first: 0, second: 2 });
+    let base = load_newest(&RealFs, dir.path(), 0, 1).unwrap();
+    let base = Loaded { engine: std::mem::replace(&mut live.engine, base.engine), ..base };
+    Checkpointer::new(Arc::new(RealFs), dir.path().to_path_buf(), 0).write(base, 1).unwrap();
+
+    // The second block of three entries.
+    let path = dir::block_file(dir.path(), 1);
+    let mut bytes = std::fs::read(&path).unwrap();
+    let length = (bytes.len() - 96) / 2;
+    bytes[64 + length + 60] ^= 1;
+    put(&path, &bytes);
+    let report = run(dir.path());
+    let file = report.files.iter().find(|file| file.file == path).unwrap();
+    assert_eq!(file.problems.len(), 1, "{file:#?}");
+    let lost = file.problems[0].entries.as_ref().unwrap();
+    assert_eq!((lost.db, &*lost.key), (2, "orders"));
+    assert_eq!((&*lost.first, &*lost.last), ("4-0", "6-0"));
+    let is_counted = matches!(file.content, Content::Blocks { number: 1, blocks: 1, .. });
+    assert!(is_counted, "{file:#?}");
 }
