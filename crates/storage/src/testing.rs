@@ -1,5 +1,6 @@
 //! What the tests of several modules share.
 
+use std::os::unix::fs::FileExt;
 use std::path::Path;
 
 use engine::{
@@ -35,9 +36,13 @@ pub(crate) fn data_dir() -> tempfile::TempDir {
     temporary
 }
 
-/// Writes a whole file, whatever was there.
+/// Writes a whole file, whatever was there. Not by truncating it first, which ext4 takes for a
+/// reason to wait for the disk.
 pub(crate) fn put(path: &Path, bytes: &[u8]) {
-    std::fs::write(path, bytes).unwrap();
+    let file = std::fs::OpenOptions::new().write(true).create(true).truncate(false).open(path);
+    let file = file.unwrap();
+    file.write_all_at(bytes, 0).unwrap();
+    file.set_len(bytes.len() as u64).unwrap();
 }
 
 /// An engine that holds a string and a hash, after records 1 to 3.

@@ -175,7 +175,9 @@ fn a_checkpoint_without_news_writes_nothing() {
 #[test]
 fn every_flip_in_a_block_file_is_contained_or_refused() {
     let dir = data_dir();
-    let live = two_streams();
+    let mut live = Live::new();
+    live.add(b"alpha", 1, 4);
+    live.add(b"beta", 1, 4);
     checkpoint(&live, dir.path());
     let path = dir::block_file(dir.path(), 1);
     let whole = std::fs::read(&path).unwrap();
