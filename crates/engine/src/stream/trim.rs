@@ -163,8 +163,7 @@ impl Planned<'_> {
 
     /// Cuts off up to `excess` entries that `keep` does not want.
     fn cut(self, excess: u64, keep: TrimKeep) -> Result<Cut, Damage> {
-        let mut removed = 0;
-        for slot in self.live_slots()? {
+        for (removed, slot) in (0..).zip(self.live_slots()?) {
             let (id, index) = slot?;
             let stays = match keep {
                 TrimKeep::MaxLen(_) => removed == excess,
@@ -174,7 +173,6 @@ impl Planned<'_> {
                 let front_slots = if removed == 0 { 0 } else { index };
                 return Ok(Cut { front_slots, removed, first_id: id });
             }
-            removed += 1;
         }
         // A block that goes whole never comes here, unless its bytes lie.
         Ok(self.uncut())
