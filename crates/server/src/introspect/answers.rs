@@ -7,6 +7,7 @@ use engine::{CommandError, Reply};
 
 use super::process::ProcessMemory;
 use crate::config::{Config, DebugAccess};
+use crate::logging;
 
 /// CONFIG GET: a map from name to value of every directive that matches a pattern, each once.
 /// `matches(pattern, name)` is the glob of KEYS.
@@ -28,7 +29,7 @@ pub fn config_get(
 }
 
 /// CONFIG SET: `name, value, ...`. Returns the names whose value changed, for those who must hear of
-/// it at once (the log level, the engine's settings).
+/// it at once (the engine's settings; the log hears of its level here).
 ///
 /// # Errors
 ///
@@ -39,7 +40,11 @@ pub fn config_set(config: &Config, pairs: &[&[u8]]) -> Result<Vec<&'static str>,
         return Err(CommandError::Arity("config|set".into()));
     }
     let pairs: Vec<_> = pairs.iter().map(|[name, value]| (*name, *value)).collect();
-    config.set(&pairs).map_err(CommandError::from)
+    let changed = config.set(&pairs).map_err(CommandError::from)?;
+    if changed.contains(&"loglevel") {
+        logging::set_level(config.settings().log_level);
+    }
+    Ok(changed)
 }
 
 /// CONFIG REWRITE. The file belongs to the operator, comments and all; we do not write into it.
