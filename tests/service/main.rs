@@ -31,7 +31,7 @@ fn skip(reason: &str) {
     let skips = std::env::var("HEADWATER_SKIP").unwrap_or_default();
     let is_named = skips.split([',', ' ']).any(|name| name == "service");
     assert!(is_named, "{reason}; to go without this test, set HEADWATER_SKIP=service");
-    println!("SKIPPED service: {reason}");
+    eprintln!("SKIPPED service: {reason}");
     if let Ok(path) = std::env::var("HEADWATER_SKIPPED") {
         let file = OpenOptions::new().append(true).create(true).open(path);
         writeln!(file.expect("the list of skips"), "service: {reason}").expect("one more line");

@@ -59,7 +59,7 @@ fn toml_value(directive: &Directive) -> String {
 fn memory(text: &str) -> String {
     let bytes: u64 = text.parse().unwrap_or(0);
     let units = [(1u64 << 30, "gb"), (1 << 20, "mb"), (1 << 10, "kb")];
-    match units.iter().find(|(unit, _)| bytes != 0 && bytes % unit == 0) {
+    match units.iter().find(|(unit, _)| bytes != 0 && bytes.is_multiple_of(*unit)) {
         Some((unit, name)) => format!("{}{name}", bytes / unit),
         None => text.to_owned(),
     }

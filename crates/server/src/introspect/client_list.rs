@@ -109,12 +109,12 @@ impl ClientRow {
             + self.output_buffer_bytes;
         let command = if self.command.is_empty() { "NULL" } else { &self.command };
         let multi = self.multi.map_or(-1, |queued| i64::try_from(queued).unwrap_or(i64::MAX));
-        let written = write!(
+        let written = writeln!(
             out,
             "id={} addr={} laddr={} fd={} name={} age={} idle={} flags={} db={} sub={} psub={} \
              ssub=0 multi={multi} qbuf={} qbuf-free={} argv-mem={} multi-mem={} rbs={} rbp={} \
              obl={} oll=0 omem={} tot-mem={memory} events={events} cmd={command} user=default \
-             redir=-1 resp={} lib-name={} lib-ver={}\n",
+             redir=-1 resp={} lib-name={} lib-ver={}",
             self.id,
             self.addr,
             self.laddr,
