@@ -299,6 +299,9 @@ fn initialize(fs: &dyn Fs, dir: &Path, options: &Options) -> Result<(), StorageE
     if !is_begun {
         Log::create(fs, dir, options)?;
     }
+    // An interrupted attempt may have given the segment its name without making it durable.
+    let log = dir::log(dir);
+    fs.sync_dir(&log).map_err(StorageError::io("sync", &log))?;
     // Last: from here on, a missing part is a lost one.
     dir::put_mark(fs, dir)
 }
@@ -317,6 +320,11 @@ fn recover(
     let was_clean = scan.check_promises(&*fs, dir, loaded.lsn.max(loaded.lsn_promised))?;
     let range = (loaded.lsn, scan.end.last);
     let bytes = recovery::replay_without(&*fs, dir, &mut engine, range, &scan.voided, progress)?;
+    // A process that was killed may have left names that only the page cache knows: what was read
+    // under them is about to be built upon.
+    for part in [&dir::log(dir), &dir::blocks(dir), &dir::snapshots(dir), &dir.to_path_buf()] {
+        fs.sync_dir(part).map_err(StorageError::io("sync", part))?;
+    }
     if !was_clean {
         scan.settle(&*fs, dir)?;
     }

@@ -184,8 +184,13 @@ pub(crate) fn write_small(fs: &dyn Fs, path: &Path, bytes: &[u8]) -> Result<(), 
 /// Makes a directory whose name survives: a database in a directory whose own name is lost is lost
 /// with it.
 fn make_durable(fs: &dyn Fs, dir: &Path) -> Result<(), StorageError> {
-    let missing = |path: &&Path| !path.as_os_str().is_empty() && !fs.exists(path).unwrap_or(true);
-    let made: Vec<&Path> = dir.ancestors().take_while(missing).collect();
+    let mut made = Vec::new();
+    for path in dir.ancestors().take_while(|path| !path.as_os_str().is_empty()) {
+        if exists(fs, path)? {
+            break;
+        }
+        made.push(path);
+    }
     fs.create_dir(dir).map_err(StorageError::io("create", dir))?;
     for parent in made.iter().filter_map(|path| path.parent()) {
         let parent = if parent.as_os_str().is_empty() { Path::new(".") } else { parent };

@@ -135,3 +135,35 @@ pub fn u32_at(bytes: &[u8], offset: usize) -> u32 {
 pub fn u64_at(bytes: &[u8], offset: usize) -> u64 {
     u64::from_le_bytes(bytes[offset..offset + 8].try_into().expect("eight bytes"))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::hex_example;
+
+    #[test]
+    fn the_example_of_the_page_is_this_header() {
+        let bytes = hex_example("segment-header");
+        let header =
+            FileHeader { kind: FileKind::Log, number: 5, salt: 0x5a17_c0de, recycled: false };
+        assert_eq!(FileHeader::decode(&bytes, FileKind::Log, Path::new("f")).unwrap(), header);
+        assert_eq!(header.encode().to_vec(), bytes);
+    }
+
+    #[test]
+    fn a_newer_version_is_told_from_damage() {
+        let mut bytes =
+            FileHeader { kind: FileKind::Log, number: 1, salt: 2, recycled: true }.encode();
+        bytes[8] = 9;
+        let decode = |bytes: &[u8]| FileHeader::decode(bytes, FileKind::Log, Path::new("f"));
+        assert!(matches!(
+            decode(&bytes),
+            Err(StorageError::Corrupt { reason: Damage::Header, .. })
+        ));
+        let checksum = checksum(&bytes);
+        bytes[12..16].copy_from_slice(&checksum.to_le_bytes());
+        assert!(matches!(decode(&bytes), Err(StorageError::UnsupportedVersion { found: 9, .. })));
+        bytes[0] = b'X';
+        assert!(matches!(decode(&bytes), Err(StorageError::Corrupt { reason: Damage::Magic, .. })));
+    }
+}

@@ -130,9 +130,7 @@ pub fn claimed_size(bytes: &[u8], rest: u64) -> Option<usize> {
     }
     let payload_len = u32_at(bytes, 0) as usize;
     let size = size_of_record(payload_len);
-    // The padding of a last record may be missing from a file that was cut.
-    let needed = RECORD_HEADER_BYTES + payload_len;
-    (payload_len <= PAYLOAD_BYTES_MAX && needed as u64 <= rest).then_some(size)
+    (payload_len <= PAYLOAD_BYTES_MAX && size as u64 <= rest).then_some(size)
 }
 
 /// The record at the front of `bytes`, or `None` if there is none that carries its checksum.
@@ -168,4 +166,46 @@ fn checksum(covered: &[u8], salt: u32) -> u32 {
     let mut hasher = crc32fast::Hasher::new_with_initial(salt);
     hasher.update(covered);
     hasher.finalize()
+}
+
+#[cfg(test)]
+mod tests {
+    use engine::{Op, Text};
+
+    use super::*;
+    use crate::format::codec;
+    use crate::testing::hex_example;
+
+    const SALT: u32 = 0x5a17_c0de;
+
+    fn written(stamp: Stamp, op: Option<&Op<'_>>) -> Vec<u8> {
+        let mut bytes = Vec::new();
+        begin(&mut bytes);
+        if let Some(op) = op {
+            codec::encode_into(op, &mut bytes);
+        }
+        finish(&mut bytes, 0, stamp, SALT);
+        bytes
+    }
+
+    #[test]
+    fn the_examples_of_the_page_are_these_records() {
+        let stamp = Stamp { lsn: 5, time_ms: 1_795_222_723_000, durable: 4, kind: Kind::Ops };
+        let op = Op::StringSet { db: 0, key: b"k", value: Text::Borrowed(b"v"), expire_at: None };
+        let bytes = hex_example("record");
+        let record = parse(&bytes, SALT).unwrap();
+        assert_eq!(record.stamp, stamp);
+        assert_eq!(codec::decode_all::<Op<'_>>(record.payload).unwrap(), op);
+        assert_eq!(written(stamp, Some(&op)), bytes);
+
+        let seal = Stamp { lsn: 6, time_ms: 0, durable: 5, kind: Kind::Sealed };
+        assert_eq!(parse(&hex_example("seal"), SALT).unwrap().stamp, seal);
+        assert_eq!(written(seal, None), hex_example("seal"));
+    }
+
+    #[test]
+    fn a_record_of_another_life_of_the_file_does_not_pass() {
+        assert!(parse(&hex_example("record"), SALT).is_some());
+        assert!(parse(&hex_example("record"), SALT + 1).is_none());
+    }
 }

@@ -1,1 +1,634 @@
-//! The simulated disk.
+//! A disk in memory whose power can be cut. Everything random comes from a seed.
+//!
+//! # The faults that we promise to survive, and that tests inject here
+//!
+//! - Power cut at any call. Of the bytes written since a file's last sync, every sector of 512 bytes
+//!   is kept, lost or torn, in any combination; a new length arrives with or without its bytes.
+//! - Names made, changed or removed since their directory's last sync are kept or lost, each for
+//!   itself.
+//! - EIO from any call. A sync that fails drops what it should have written, keeps it readable until
+//!   the power goes, and the next sync says yes.
+//! - ENOSPC from any call that allocates, a disk of limited capacity, and short writes.
+//! - Bits that flip and files that shrink or vanish at rest: not survived, but noticed and named.
+//!
+//! Not promised: a disk that says yes to a sync and lies. [`Lies`] does so on purpose, to show that
+//! the tests notice; it is what the program would be if it forgot the call.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use bytes::Bytes;
+use parking_lot::Mutex;
+
+use super::{File, Fs, LockAnswer};
+
+const SECTOR_BYTES: usize = 512;
+
+/// The simulated disk. Clones are the same disk; [`SimFs::fork`] makes another.
+#[derive(Debug, Clone)]
+pub struct SimFs {
+    disk: Arc<Mutex<Disk>>,
+}
+
+/// What an injected fault does to its call.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Fault {
+    /// The call fails. A sync drops what was not durable.
+    Eio,
+    /// A call that allocates or writes fails.
+    NoSpace,
+    /// A write takes only half of its bytes.
+    ShortWrite,
+    /// The power goes during the call: it has happened or not, and nothing works any more until
+    /// [`SimFs::power_cut`].
+    PowerCut,
+}
+
+/// Syncs that do nothing and say yes.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Lies {
+    /// [`File::sync_data`]
+    pub sync_data: bool,
+    /// [`Fs::sync_dir`]
+    pub sync_dir: bool,
+}
+
+#[derive(Debug, Clone, Default)]
+struct Disk {
+    random: Random,
+    files: Vec<Content>,
+    names: BTreeMap<PathBuf, Node>,
+    names_durable: BTreeMap<PathBuf, Node>,
+    /// What happened to names since their directory was synced, in order.
+    names_pending: Vec<NameChange>,
+    locks: BTreeSet<PathBuf>,
+    calls: u64,
+    faults: BTreeMap<u64, Fault>,
+    fault_from: Option<(u64, Fault)>,
+    is_dead: bool,
+    /// Counts power cuts: handles from before one are of no use after it.
+    life: u64,
+    capacity: Option<u64>,
+    lies: Lies,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Node {
+    Dir,
+    File(usize),
+}
+
+#[derive(Debug, Clone)]
+struct NameChange {
+    /// The name that now stands for the node, if any.
+    made: Option<(PathBuf, Node)>,
+    /// The name that is gone, if any.
+    gone: Option<PathBuf>,
+}
+
+#[derive(Debug, Clone, Default)]
+struct Content {
+    /// What reads see.
+    seen: Vec<u8>,
+    durable: Vec<u8>,
+    /// Sectors written since the last sync.
+    dirty: BTreeSet<usize>,
+}
+
+/// What a call does, as far as faults are concerned.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Call {
+    Read,
+    Write,
+    Allocate,
+    Sync,
+    Name,
+}
+
+impl SimFs {
+    /// An empty disk.
+    #[must_use]
+    pub fn new(seed: u64) -> Self {
+        let disk = Disk { random: Random(seed), ..Disk::default() };
+        Self { disk: Arc::new(Mutex::new(disk)) }
+    }
+
+    /// Another disk with the same content, without locks, faults or open files.
+    #[must_use]
+    pub fn fork(&self) -> Self {
+        let mut disk = self.disk.lock().clone();
+        disk.locks.clear();
+        disk.faults.clear();
+        disk.fault_from = None;
+        Self { disk: Arc::new(Mutex::new(disk)) }
+    }
+
+    /// Cuts the power and restores it: what was not synced is kept, lost or torn by `seed`.
+    pub fn power_cut(&self, seed: u64) {
+        let mut disk = self.disk.lock();
+        disk.random = Random(seed);
+        disk.cut_names();
+        disk.cut_files();
+        disk.locks.clear();
+        disk.faults.clear();
+        disk.fault_from = None;
+        disk.is_dead = false;
+        disk.life += 1;
+    }
+
+    /// Ends the process without cutting the power (kill -9): what was written stays readable.
+    pub fn kill(&self) {
+        let mut disk = self.disk.lock();
+        disk.locks.clear();
+        disk.faults.clear();
+        disk.fault_from = None;
+        disk.is_dead = false;
+        disk.life += 1;
+    }
+
+    /// Calls so far.
+    #[must_use]
+    pub fn calls(&self) -> u64 {
+        self.disk.lock().calls
+    }
+
+    /// Lets the `nth` call from now on fail once; the next one is 1.
+    pub fn fail_call(&self, nth: u64, fault: Fault) {
+        let mut disk = self.disk.lock();
+        let call = disk.calls + nth;
+        disk.faults.insert(call, fault);
+    }
+
+    /// Lets the `nth` call from now on fail, and all after it.
+    pub fn fail_from_call(&self, nth: u64, fault: Fault) {
+        let mut disk = self.disk.lock();
+        disk.fault_from = Some((disk.calls + nth, fault));
+    }
+
+    /// Takes injected faults back.
+    pub fn heal(&self) {
+        let mut disk = self.disk.lock();
+        disk.faults.clear();
+        disk.fault_from = None;
+    }
+
+    /// Limits the bytes that files can have together; `None` for no limit.
+    pub fn set_capacity(&self, capacity: Option<u64>) {
+        self.disk.lock().capacity = capacity;
+    }
+
+    /// Bytes that all files have together.
+    #[must_use]
+    pub fn used(&self) -> u64 {
+        self.disk.lock().used()
+    }
+
+    /// Lets the disk lie from now on.
+    pub fn lie(&self, lies: Lies) {
+        self.disk.lock().lies = lies;
+    }
+
+    /// Files in a directory and below, sorted.
+    #[must_use]
+    pub fn files(&self, dir: &Path) -> Vec<PathBuf> {
+        let disk = self.disk.lock();
+        let is_file = |(path, node): &(&PathBuf, &Node)| {
+            matches!(node, Node::File(_)) && path.starts_with(dir)
+        };
+        disk.names.iter().filter(is_file).map(|(path, _)| path.clone()).collect()
+    }
+
+    /// The bytes of a file.
+    ///
+    /// # Panics
+    ///
+    /// If there is none of that name.
+    #[must_use]
+    pub fn bytes(&self, path: &Path) -> Vec<u8> {
+        let disk = self.disk.lock();
+        let index = disk.file(path).expect("there is such a file");
+        disk.files[index].seen.clone()
+    }
+
+    /// Changes the bytes of a file at rest.
+    ///
+    /// # Panics
+    ///
+    /// If there is none of that name.
+    pub fn damage(&self, path: &Path, change: impl FnOnce(&mut Vec<u8>)) {
+        let mut disk = self.disk.lock();
+        let index = disk.file(path).expect("there is such a file");
+        let content = &mut disk.files[index];
+        change(&mut content.seen);
+        content.durable = content.seen.clone();
+        content.dirty.clear();
+    }
+
+    /// Lets a file vanish at rest.
+    pub fn lose(&self, path: &Path) {
+        let mut disk = self.disk.lock();
+        disk.names.remove(path);
+        disk.names_durable.remove(path);
+    }
+}
+
+impl Disk {
+    fn file(&self, path: &Path) -> io::Result<usize> {
+        match self.names.get(path) {
+            Some(Node::File(index)) => Ok(*index),
+            Some(Node::Dir) => Err(io::ErrorKind::IsADirectory.into()),
+            None => Err(io::ErrorKind::NotFound.into()),
+        }
+    }
+
+    fn used(&self) -> u64 {
+        let size = |node: &Node| match node {
+            Node::File(index) => self.files[*index].seen.len() as u64,
+            Node::Dir => 0,
+        };
+        self.names.values().map(size).sum()
+    }
+
+    /// Counts a call and lets it meet its fault. `Ok(Some(_))` are the faults that the call itself
+    /// has to act out.
+    fn call(&mut self, call: Call) -> io::Result<Option<Fault>> {
+        if self.is_dead {
+            return Err(eio());
+        }
+        self.calls += 1;
+        let lasting = self.fault_from.filter(|(from, _)| *from <= self.calls);
+        let fault = self.faults.remove(&self.calls).or(lasting.map(|(_, fault)| fault));
+        match fault {
+            None => Ok(None),
+            Some(Fault::PowerCut) => {
+                self.is_dead = true;
+                match call {
+                    // It happens, unsynced; the caller learns nothing more.
+                    Call::Write | Call::Allocate | Call::Name => Ok(Some(Fault::PowerCut)),
+                    Call::Read | Call::Sync => Err(eio()),
+                }
+            }
+            Some(Fault::Eio) if call == Call::Sync => Ok(Some(Fault::Eio)),
+            Some(Fault::Eio) => Err(eio()),
+            Some(Fault::NoSpace) if matches!(call, Call::Write | Call::Allocate | Call::Name) => {
+                Err(io::ErrorKind::StorageFull.into())
+            }
+            Some(Fault::ShortWrite) if call == Call::Write => Ok(Some(Fault::ShortWrite)),
+            Some(Fault::NoSpace | Fault::ShortWrite) => Ok(None),
+        }
+    }
+
+    fn change_names(&mut self, change: NameChange) -> io::Result<()> {
+        let fault = self.call(Call::Name)?;
+        change.apply(&mut self.names);
+        self.names_pending.push(change);
+        if fault.is_some() { Err(eio()) } else { Ok(()) }
+    }
+
+    fn make_room(&self, index: usize, len: usize) -> io::Result<()> {
+        let grows = len.saturating_sub(self.files[index].seen.len()) as u64;
+        match self.capacity {
+            Some(capacity) if 0 < grows && capacity < self.used() + grows => {
+                Err(io::ErrorKind::StorageFull.into())
+            }
+            _ => Ok(()),
+        }
+    }
+
+    fn cut_names(&mut self) {
+        for change in std::mem::take(&mut self.names_pending) {
+            if self.random.one_in(2) {
+                change.apply(&mut self.names_durable);
+            }
+        }
+        self.names = self.names_durable.clone();
+        // What is in a directory that was lost is lost with it. Names sort behind their directory's.
+        let names = std::mem::take(&mut self.names);
+        for (path, node) in names {
+            let is_inside = path.parent().is_some_and(|dir| {
+                dir.parent().is_none() || matches!(self.names.get(dir), Some(Node::Dir))
+            });
+            if is_inside {
+                self.names.insert(path, node);
+            }
+        }
+        self.names_durable = self.names.clone();
+    }
+
+    fn cut_files(&mut self) {
+        let random = &mut self.random;
+        for content in &mut self.files {
+            let is_length_kept = random.one_in(2);
+            let len = if is_length_kept { content.seen.len() } else { content.durable.len() };
+            content.durable.resize(len, 0);
+            for sector in std::mem::take(&mut content.dirty) {
+                let start = sector * SECTOR_BYTES;
+                let end = (start + SECTOR_BYTES).min(len).min(content.seen.len());
+                if end <= start || random.one_in(2) {
+                    continue;
+                }
+                // Once in a while a sector is torn itself.
+                let (mut from, mut to) = (start, end);
+                if random.one_in(8) {
+                    let middle = start + random.below(end - start);
+                    if random.one_in(2) { from = middle } else { to = middle }
+                }
+                content.durable[from..to].copy_from_slice(&content.seen[from..to]);
+            }
+            content.seen = content.durable.clone();
+        }
+    }
+}
+
+impl NameChange {
+    fn apply(&self, names: &mut BTreeMap<PathBuf, Node>) {
+        if let Some(path) = &self.gone {
+            names.remove(path);
+        }
+        if let Some((path, node)) = &self.made {
+            names.insert(path.clone(), *node);
+        }
+    }
+
+    fn dir(&self) -> Option<&Path> {
+        let path = self.made.as_ref().map(|(path, _)| path).or(self.gone.as_ref());
+        path.and_then(|path| path.parent())
+    }
+}
+
+impl Content {
+    fn sync(&mut self) {
+        self.durable.resize(self.seen.len(), 0);
+        for sector in std::mem::take(&mut self.dirty) {
+            let start = (sector * SECTOR_BYTES).min(self.seen.len());
+            let end = (start + SECTOR_BYTES).min(self.seen.len());
+            self.durable[start..end].copy_from_slice(&self.seen[start..end]);
+        }
+    }
+
+    fn write(&mut self, bytes: &[u8], offset: usize) {
+        let end = offset + bytes.len();
+        if self.seen.len() < end {
+            self.seen.resize(end, 0);
+        }
+        self.seen[offset..end].copy_from_slice(bytes);
+        self.dirty.extend(offset / SECTOR_BYTES..end.div_ceil(SECTOR_BYTES));
+    }
+}
+
+impl Fs for SimFs {
+    fn create(&self, path: &Path) -> io::Result<Arc<dyn File>> {
+        let mut disk = self.disk.lock();
+        if disk.names.contains_key(path) {
+            return Err(io::ErrorKind::AlreadyExists.into());
+        }
+        let index = disk.files.len();
+        disk.files.push(Content::default());
+        let made = Some((path.to_path_buf(), Node::File(index)));
+        disk.change_names(NameChange { made, gone: None })?;
+        Ok(self.handle(index, disk.life))
+    }
+
+    fn open(&self, path: &Path) -> io::Result<Arc<dyn File>> {
+        let mut disk = self.disk.lock();
+        disk.call(Call::Read)?;
+        let index = disk.file(path)?;
+        Ok(self.handle(index, disk.life))
+    }
+
+    fn open_write(&self, path: &Path) -> io::Result<Arc<dyn File>> {
+        self.open(path)
+    }
+
+    fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {
+        let mut disk = self.disk.lock();
+        let node = *disk.names.get(from).ok_or(io::ErrorKind::NotFound)?;
+        let made = Some((to.to_path_buf(), node));
+        disk.change_names(NameChange { made, gone: Some(from.to_path_buf()) })
+    }
+
+    fn remove(&self, path: &Path) -> io::Result<()> {
+        let mut disk = self.disk.lock();
+        disk.file(path)?;
+        disk.change_names(NameChange { made: None, gone: Some(path.to_path_buf()) })
+    }
+
+    fn sync_dir(&self, dir: &Path) -> io::Result<()> {
+        let mut disk = self.disk.lock();
+        if disk.call(Call::Sync)?.is_some() {
+            return Err(eio());
+        }
+        if disk.lies.sync_dir {
+            return Ok(());
+        }
+        for change in std::mem::take(&mut disk.names_pending) {
+            if change.dir() == Some(dir) {
+                change.apply(&mut disk.names_durable);
+            } else {
+                disk.names_pending.push(change);
+            }
+        }
+        Ok(())
+    }
+
+    fn list(&self, dir: &Path) -> io::Result<Vec<String>> {
+        let mut disk = self.disk.lock();
+        disk.call(Call::Read)?;
+        if !disk.names.contains_key(dir) {
+            return Err(io::ErrorKind::NotFound.into());
+        }
+        let inside = disk.names.keys().filter(|path| path.parent() == Some(dir));
+        let name = |path: &PathBuf| path.file_name()?.to_str().map(str::to_owned);
+        Ok(inside.filter_map(name).collect())
+    }
+
+    fn exists(&self, path: &Path) -> io::Result<bool> {
+        let mut disk = self.disk.lock();
+        disk.call(Call::Read)?;
+        Ok(path == Path::new("/") || disk.names.contains_key(path))
+    }
+
+    fn create_dir(&self, path: &Path) -> io::Result<()> {
+        let mut disk = self.disk.lock();
+        let missing: Vec<_> = path
+            .ancestors()
+            .filter(|path| path.parent().is_some() && !disk.names.contains_key(*path))
+            .map(Path::to_path_buf)
+            .collect();
+        for dir in missing.into_iter().rev() {
+            disk.change_names(NameChange { made: Some((dir, Node::Dir)), gone: None })?;
+        }
+        Ok(())
+    }
+
+    fn map(&self, path: &Path) -> io::Result<Bytes> {
+        let mut disk = self.disk.lock();
+        disk.call(Call::Read)?;
+        let index = disk.file(path)?;
+        Ok(Bytes::copy_from_slice(&disk.files[index].seen))
+    }
+
+    fn space_free(&self, _: &Path) -> io::Result<u64> {
+        let disk = self.disk.lock();
+        Ok(disk.capacity.map_or(u64::MAX, |capacity| capacity.saturating_sub(disk.used())))
+    }
+
+    fn lock(&self, path: &Path, owner: &str) -> io::Result<LockAnswer> {
+        let mut disk = self.disk.lock();
+        if disk.locks.contains(path) {
+            let index = disk.file(path)?;
+            let owner = String::from_utf8_lossy(&disk.files[index].seen).into_owned();
+            return Ok(LockAnswer::Taken { owner });
+        }
+        let index = match disk.file(path) {
+            Ok(index) => index,
+            Err(_) => {
+                let index = disk.files.len();
+                disk.files.push(Content::default());
+                let made = Some((path.to_path_buf(), Node::File(index)));
+                disk.change_names(NameChange { made, gone: None })?;
+                index
+            }
+        };
+        disk.files[index].seen = owner.as_bytes().to_vec();
+        disk.locks.insert(path.to_path_buf());
+        let (disk_of, path, life) = (self.disk.clone(), path.to_path_buf(), disk.life);
+        Ok(LockAnswer::Held(Box::new(SimLock { disk: disk_of, path, life })))
+    }
+
+    fn random(&self) -> u64 {
+        self.disk.lock().random.next()
+    }
+}
+
+impl SimFs {
+    fn handle(&self, index: usize, life: u64) -> Arc<dyn File> {
+        Arc::new(SimFile { disk: self.disk.clone(), index, life })
+    }
+}
+
+struct SimLock {
+    disk: Arc<Mutex<Disk>>,
+    path: PathBuf,
+    life: u64,
+}
+
+impl Drop for SimLock {
+    fn drop(&mut self) {
+        let mut disk = self.disk.lock();
+        if disk.life == self.life {
+            disk.locks.remove(&self.path);
+        }
+    }
+}
+
+#[derive(Debug)]
+struct SimFile {
+    disk: Arc<Mutex<Disk>>,
+    index: usize,
+    life: u64,
+}
+
+impl SimFile {
+    fn call(&self, disk: &mut Disk, call: Call) -> io::Result<Option<Fault>> {
+        if disk.life == self.life { disk.call(call) } else { Err(eio()) }
+    }
+
+    fn resize(&self, len: u64, only_grow: bool) -> io::Result<()> {
+        let disk = &mut *self.disk.lock();
+        let fault = self.call(disk, Call::Allocate)?;
+        let len = usize::try_from(len).map_err(io::Error::other)?;
+        disk.make_room(self.index, len)?;
+        let content = &mut disk.files[self.index];
+        let len = if only_grow { len.max(content.seen.len()) } else { len };
+        content.seen.resize(len, 0);
+        if fault.is_some() { Err(eio()) } else { Ok(()) }
+    }
+}
+
+impl File for SimFile {
+    fn read_at(&self, buffer: &mut [u8], offset: u64) -> io::Result<usize> {
+        let disk = &mut *self.disk.lock();
+        self.call(disk, Call::Read)?;
+        let seen = &disk.files[self.index].seen;
+        let start = usize::try_from(offset).map_err(io::Error::other)?.min(seen.len());
+        let count = buffer.len().min(seen.len() - start);
+        buffer[..count].copy_from_slice(&seen[start..start + count]);
+        Ok(count)
+    }
+
+    fn write_at(&self, bytes: &[u8], offset: u64) -> io::Result<usize> {
+        let disk = &mut *self.disk.lock();
+        let fault = self.call(disk, Call::Write)?;
+        let offset = usize::try_from(offset).map_err(io::Error::other)?;
+        let count = match fault {
+            Some(Fault::ShortWrite) => bytes.len().div_ceil(2),
+            _ => bytes.len(),
+        };
+        disk.make_room(self.index, offset + count)?;
+        disk.files[self.index].write(&bytes[..count], offset);
+        if fault == Some(Fault::PowerCut) { Err(eio()) } else { Ok(count) }
+    }
+
+    fn sync_data(&self) -> io::Result<()> {
+        let disk = &mut *self.disk.lock();
+        let fault = self.call(disk, Call::Sync)?;
+        let is_lying = disk.lies.sync_data;
+        let content = &mut disk.files[self.index];
+        if fault.is_some() {
+            // As Linux does: the pages count as clean now, and will never be written.
+            content.dirty.clear();
+            return Err(eio());
+        }
+        if !is_lying {
+            content.sync();
+        }
+        Ok(())
+    }
+
+    fn size(&self) -> io::Result<u64> {
+        let disk = &mut *self.disk.lock();
+        self.call(disk, Call::Read)?;
+        Ok(disk.files[self.index].seen.len() as u64)
+    }
+
+    fn set_len(&self, len: u64) -> io::Result<()> {
+        self.resize(len, false)
+    }
+
+    fn allocate(&self, len: u64) -> io::Result<()> {
+        self.resize(len, true)
+    }
+}
+
+fn eio() -> io::Error {
+    io::Error::from_raw_os_error(rustix::io::Errno::IO.raw_os_error())
+}
+
+/// `SplitMix64`: small, and the same everywhere.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Random(pub u64);
+
+impl Random {
+    /// The next number.
+    #[expect(clippy::should_implement_trait, reason = "an endless source is no iterator to us")]
+    pub fn next(&mut self) -> u64 {
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut z = self.0;
+        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        z ^ (z >> 31)
+    }
+
+    /// A number below `limit`.
+    pub fn below(&mut self, limit: usize) -> usize {
+        usize::try_from(self.next() % limit.max(1) as u64).expect("below a usize")
+    }
+
+    /// True once in `n` times.
+    pub fn one_in(&mut self, n: usize) -> bool {
+        self.below(n) == 0
+    }
+}

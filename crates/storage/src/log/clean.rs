@@ -40,3 +40,22 @@ impl CleanStop {
         Ok(Self { last: header.number, segment: u64_at(body, 0), offset: u64_at(body, 8) })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::hex_example;
+
+    #[test]
+    fn the_example_of_the_page_is_this_mark() {
+        let bytes = hex_example("clean");
+        let clean = CleanStop { last: 5, segment: 5, offset: 4096 + 56 };
+        assert_eq!(CleanStop::decode(&bytes, Path::new("CLEAN")).unwrap(), clean);
+        assert_eq!(clean.encode(), bytes);
+        for byte in 0..bytes.len() {
+            let mut bytes = bytes.clone();
+            bytes[byte] ^= 1;
+            assert!(CleanStop::decode(&bytes, Path::new("CLEAN")).is_err(), "byte {byte}");
+        }
+    }
+}

@@ -473,6 +473,9 @@ impl Rolling for Log {
     }
 
     fn rolled(&self, first: u64, bytes: u64) {
-        self.segments.lock().push_back(Segment { first, bytes });
+        let mut segments = self.segments.lock();
+        // A first record too long for an empty segment: the new one took its name and its place.
+        segments.pop_back_if(|segment| segment.first == first);
+        segments.push_back(Segment { first, bytes });
     }
 }

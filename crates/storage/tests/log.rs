@@ -1,0 +1,262 @@
+//! The log by hand: one rule per test.
+
+#![allow(missing_docs, clippy::cast_possible_truncation, reason = "a test")]
+
+mod common;
+
+use std::path::Path;
+use std::sync::Arc;
+
+use common::{DIR, open, options, segment, set, state};
+use engine::{Command, Context};
+use storage::fs::sim::{Fault, SimFs};
+use storage::fs::{Fs, RealFs};
+use storage::{Damage, Database, StorageError};
+
+const SEGMENT: u64 = 12 << 10;
+
+#[test]
+fn a_transaction_is_one_record() {
+    let fs = SimFs::new(1);
+    let (mut database, _) = open(&fs, SEGMENT).unwrap();
+    database.begin_transaction(5);
+    assert_eq!(set(&mut database, "a", b"1").unwrap(), 1);
+    assert_eq!(set(&mut database, "b", b"2").unwrap(), 1);
+    assert_eq!(database.log().last(), 0, "nothing before the end");
+    assert_eq!(database.end_transaction().unwrap(), 1);
+    database.begin_transaction(5);
+    assert_eq!(database.end_transaction().unwrap(), 0, "nothing changed");
+    assert_eq!(database.log().last(), 1);
+    database.log().commit().unwrap();
+    let expected = state(&database);
+    drop(database);
+    fs.power_cut(1);
+    assert!(state(&open(&fs, SEGMENT).unwrap().0) == expected);
+}
+
+#[test]
+fn a_failed_sync_ends_the_log_for_good() {
+    let fs = SimFs::new(1);
+    let (mut database, _) = open(&fs, SEGMENT).unwrap();
+    set(&mut database, "a", b"1").unwrap();
+    let log = database.log().clone();
+    fs.fail_call(2, Fault::Eio);
+    assert!(matches!(log.commit(), Err(StorageError::Io { op: "sync", .. })));
+    // The disk would say yes now.
+    assert!(matches!(log.commit(), Err(StorageError::Poisoned { .. })));
+    assert!(matches!(log.sync(), Err(StorageError::Poisoned { .. })));
+    assert_eq!(log.durable(), 0);
+    assert!(matches!(set(&mut database, "b", b"1"), Err(StorageError::Poisoned { .. })));
+    assert!(log.poison().is_some());
+}
+
+#[test]
+fn what_a_failed_sync_left_in_the_cache_is_durable_after_recovery() {
+    let fs = SimFs::new(1);
+    let (mut database, _) = open(&fs, SEGMENT).unwrap();
+    set(&mut database, "a", b"1").unwrap();
+    fs.fail_call(2, Fault::Eio);
+    database.log().commit().unwrap_err();
+    drop(database);
+    fs.kill();
+    // The page cache still has the record, so recovery finds it and calls it durable.
+    let (database, report) = open(&fs, SEGMENT).unwrap();
+    assert_eq!((report.last_lsn, database.log().durable()), (1, 1));
+    drop(database);
+    fs.power_cut(3);
+    assert_eq!(open(&fs, SEGMENT).unwrap().1.last_lsn, 1);
+}
+
+#[test]
+fn a_full_disk_refuses_writes_keeps_a_reserve_and_lets_go_on() {
+    let fs = SimFs::new(1);
+    let (mut database, _) = open(&fs, SEGMENT).unwrap();
+    fs.set_capacity(Some(fs.used()));
+    let context = Context { db: 0, now: 1 };
+    let (key, value) = (&b"key"[..], vec![7; 100]);
+    let pairs = [key, &value];
+    let write = Command::MSet { pairs: &pairs, only_if_free: false };
+    let free = Command::Del { keys: &[key] };
+    let mut count = 0;
+    let refusal = loop {
+        match database.execute(&write, context) {
+            Ok(_) => count += 1,
+            Err(error) => break error,
+        }
+    };
+    assert!(30 < count, "{count}");
+    let text = "MISCONF Errors writing to the AOF file: No space left on device";
+    assert_eq!(refusal.to_string(), text);
+    assert!(database.log().prepare_segment().unwrap_err().is_space());
+    assert!(database.log().stats().is_disk_full);
+    // What frees space still works, for a while, and nothing is lost.
+    database.execute(&free, context).unwrap();
+    database.log().commit().unwrap();
+    let before = state(&database);
+    assert_eq!(database.execute(&write, context).unwrap_err().to_string(), text);
+    assert!(state(&database) == before, "refused before it was applied");
+    // Space again: no restart needed.
+    fs.set_capacity(None);
+    assert!(database.log().prepare_segment().unwrap());
+    database.execute(&write, context).unwrap();
+    database.log().commit().unwrap();
+    let expected = state(&database);
+    drop(database);
+    fs.power_cut(1);
+    assert!(state(&open(&fs, SEGMENT).unwrap().0) == expected);
+}
+
+/// Three records that were committed one by one, killed; `ends[n]` is where record n ends.
+fn three_records() -> (SimFs, [usize; 4]) {
+    let fs = SimFs::new(1);
+    let (mut database, _) = open(&fs, SEGMENT).unwrap();
+    let mut ends = [4096; 4];
+    for (n, end) in ends.iter_mut().enumerate().skip(1) {
+        set(&mut database, "key", &[n as u8; 40]).unwrap();
+        database.log().commit().unwrap();
+        *end += database.log().stats().bytes_written as usize;
+    }
+    drop(database);
+    fs.kill();
+    (fs, ends)
+}
+
+#[test]
+fn a_bad_last_record_is_a_torn_tail() {
+    let (fs, ends) = three_records();
+    fs.damage(&segment(1), |bytes| bytes[ends[3] - 1 - 8] ^= 1);
+    let (_, report) = open(&fs, SEGMENT).unwrap();
+    assert_eq!(report.last_lsn, 2);
+    let torn = report.torn_tail.unwrap();
+    assert_eq!((torn.file, torn.offset), (segment(1), ends[2] as u64));
+}
+
+#[test]
+fn a_bad_record_that_a_later_one_vouches_for_is_damage() {
+    let (fs, ends) = three_records();
+    fs.damage(&segment(1), |bytes| bytes[ends[1] + 50] ^= 1);
+    let damaged = fs.bytes(&segment(1));
+    let error = open(&fs, SEGMENT).unwrap_err();
+    let StorageError::Corrupt { file, offset, reason } = &error else { panic!("{error}") };
+    assert_eq!((file, *offset), (&segment(1), ends[1] as u64));
+    assert_eq!(*reason, Damage::Record { lsn: 2, durable_says: 3 });
+    assert_eq!(fs.bytes(&segment(1)), damaged, "nothing was changed");
+}
+
+#[test]
+fn a_mark_makes_the_last_record_provable() {
+    let (fs, ends) = three_records();
+    let (database, _) = open(&fs, SEGMENT).unwrap();
+    database.log().mark(1).unwrap();
+    database.log().mark(1).unwrap();
+    assert_eq!(database.log().last(), 3 + u64::from(database.log().last() != 3));
+    drop(database);
+    fs.kill();
+    if open(&fs.fork(), SEGMENT).unwrap().1.last_lsn == 4 {
+        fs.damage(&segment(1), |bytes| bytes[ends[2] + 50] ^= 1);
+        let error = open(&fs, SEGMENT).unwrap_err();
+        assert!(matches!(error, StorageError::Corrupt { .. }), "{error}");
+    }
+}
+
+#[test]
+fn a_whole_record_behind_a_gap_does_not_come_back() {
+    let fs = SimFs::new(1);
+    let (mut database, _) = open(&fs, SEGMENT).unwrap();
+    set(&mut database, "key", b"1").unwrap();
+    database.log().commit().unwrap();
+    let gap = 4096 + database.log().stats().bytes_written as usize;
+    // Records 2 and 3 in one write, of which only the second reaches the disk.
+    set(&mut database, "key", b"2").unwrap();
+    set(&mut database, "key", b"3").unwrap();
+    database.log().write().unwrap();
+    drop(database);
+    fs.kill();
+    fs.damage(&segment(1), |bytes| bytes[gap..gap + 48].fill(0));
+    let (mut database, report) = open(&fs, SEGMENT).unwrap();
+    assert_eq!(report.last_lsn, 1);
+    // As long as the old record 2: the old record 3 would follow without a seam.
+    set(&mut database, "key", b"x").unwrap();
+    database.log().commit().unwrap();
+    let expected = state(&database);
+    drop(database);
+    fs.power_cut(1);
+    let (database, report) = open(&fs, SEGMENT).unwrap();
+    assert_eq!(report.last_lsn, 2);
+    assert!(state(&database) == expected);
+}
+
+#[test]
+fn stale_bytes_of_a_recycled_segment_do_not_pass() {
+    let fs = SimFs::new(1);
+    let (mut database, _) = open(&fs, SEGMENT).unwrap();
+    let mut write = |database: &mut Database, until: usize| {
+        while database.log().stats().segments < until {
+            set(database, "key", &[9; 100]).unwrap();
+            database.log().commit().unwrap();
+        }
+    };
+    write(&mut database, 4);
+    // As a checkpoint does, which alone may say so.
+    let mut checkpointer =
+        storage::checkpoint::Checkpointer::new(Arc::new(fs.clone()), DIR.into(), 1);
+    checkpointer.run(database.log().durable()).unwrap();
+    set(&mut database, "key", b"x").unwrap();
+    database.log().commit().unwrap();
+    let report = checkpointer.run(database.log().durable()).unwrap();
+    assert!(0 < database.log().remove_before(report.log_needed_from).unwrap());
+    assert!(0 < database.log().stats().spares);
+    let segments = database.log().stats().segments;
+    write(&mut database, segments + 1);
+    let (last, expected) = (database.log().last(), state(&database));
+    drop(database);
+    fs.kill();
+    let (database, report) = open(&fs, SEGMENT).unwrap();
+    assert_eq!((report.last_lsn, report.torn_tail), (last, None));
+    assert!(state(&database) == expected);
+}
+
+#[test]
+fn many_threads_commit_together() {
+    let dir = tempfile::tempdir().unwrap();
+    let open = || {
+        let fs: Arc<dyn Fs> = Arc::new(RealFs);
+        Database::open(fs, &dir.path().join("db"), options(1 << 16), 1, &mut |_| {}).unwrap().0
+    };
+    let database = Arc::new(std::sync::Mutex::new(open()));
+    std::thread::scope(|scope| {
+        for thread in 0..8 {
+            let database = database.clone();
+            scope.spawn(move || {
+                for n in 0..50 {
+                    let (lsn, log) = {
+                        let mut database = database.lock().unwrap();
+                        let lsn = set(&mut database, &format!("{thread}"), &[n; 200]).unwrap();
+                        (lsn, database.log().clone())
+                    };
+                    assert!(lsn <= log.commit().unwrap());
+                }
+            });
+        }
+    });
+    let database = Arc::into_inner(database).unwrap().into_inner().unwrap();
+    let stats = database.log().stats();
+    assert!(stats.syncs <= 400 + 2 * stats.segments as u64, "{stats:?}");
+    assert_eq!(database.log().durable(), 400);
+    let expected = state(&database);
+    drop(database);
+    assert!(state(&open()) == expected);
+}
+
+#[test]
+fn a_directory_is_refused_by_name() {
+    let fs = SimFs::new(1);
+    let (database, _) = open(&fs, SEGMENT).unwrap();
+    let error = open(&fs, SEGMENT).unwrap_err();
+    let pid = std::process::id().to_string();
+    assert!(matches!(&error, StorageError::Locked { pid: found, .. } if *found == pid), "{error}");
+    drop(database);
+    fs.create(&Path::new(DIR).join("dump.rdb")).unwrap();
+    let error = open(&fs, SEGMENT).unwrap_err();
+    assert!(matches!(&error, StorageError::NotOurs { name, .. } if name == "dump.rdb"), "{error}");
+}
