@@ -1,7 +1,7 @@
 //! Damage at rest: every truncation, every bit flip, each file lost. An exact prefix or a refusal by
 //! name; never a lie, never a panic.
 
-#![allow(missing_docs, clippy::cast_possible_truncation, reason = "a test")]
+#![allow(missing_docs, clippy::cast_possible_truncation, clippy::unwrap_used, reason = "a test")]
 
 mod common;
 

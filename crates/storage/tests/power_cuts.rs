@@ -3,7 +3,7 @@
 //!
 //! `HEADWATER_SIM_RUNS` sets the number of runs, `HEADWATER_SIM_SEED` the first seed.
 
-#![allow(missing_docs, clippy::cast_possible_truncation, reason = "a test")]
+#![allow(missing_docs, clippy::cast_possible_truncation, clippy::unwrap_used, reason = "a test")]
 
 mod common;
 

@@ -5,7 +5,7 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use super::segment::SEGMENT_HEADER_BYTES;
+use super::segment::{PAGE_BYTES, SEGMENT_HEADER_BYTES};
 use crate::dir;
 use crate::error::{Damage, StorageError};
 use crate::format::header::{FileHeader, FileKind};
@@ -63,7 +63,7 @@ impl SegmentReader {
         if file_bytes < SEGMENT_HEADER_BYTES {
             return Err(StorageError::corrupt(&path, file_bytes, Damage::Header));
         }
-        let mut page = vec![0; SEGMENT_HEADER_BYTES as usize];
+        let mut page = [0; PAGE_BYTES];
         file.read_exact_at(&mut page, 0).map_err(StorageError::io("read", &path))?;
         let header = FileHeader::decode(&page, FileKind::Log, &path)?;
         if header.number != first {

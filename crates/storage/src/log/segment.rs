@@ -10,7 +10,10 @@ use crate::format::record::RECORD_HEADER_BYTES;
 use crate::fs::{File, Fs};
 
 /// Bytes of a segment before its first record: one page, so that records begin on a page.
-pub(crate) const SEGMENT_HEADER_BYTES: u64 = 4096;
+pub(crate) const SEGMENT_HEADER_BYTES: u64 = PAGE_BYTES as u64;
+
+/// A header page in memory.
+pub(super) const PAGE_BYTES: usize = 4096;
 
 /// Every segment keeps room for the record that seals it.
 pub(super) const SEAL_BYTES: u64 = RECORD_HEADER_BYTES as u64;
@@ -114,7 +117,7 @@ pub(super) fn put_in_use(
     salt: u32,
 ) -> Result<PathBuf, StorageError> {
     let header = FileHeader { kind: FileKind::Log, number: first, salt, recycled: spare.recycled };
-    let mut page = [0; SEGMENT_HEADER_BYTES as usize];
+    let mut page = [0; PAGE_BYTES];
     let encoded = header.encode();
     page[..encoded.len()].copy_from_slice(&encoded);
     spare.file.write_all_at(&page, 0).map_err(StorageError::io("write", &spare.path))?;

@@ -1,7 +1,13 @@
 //! A database on the simulated disk, with the state after every record remembered.
 
 #![allow(dead_code, reason = "each test uses a part")]
-#![allow(missing_docs, unreachable_pub, reason = "shared by tests only")]
+#![allow(
+    missing_docs,
+    unreachable_pub,
+    clippy::cast_possible_truncation,
+    clippy::unwrap_used,
+    reason = "shared by tests only"
+)]
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
