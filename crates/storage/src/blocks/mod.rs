@@ -11,6 +11,8 @@ mod writer;
 
 use serde::{Deserialize, Serialize};
 
+use crate::format::header::HEADER_BYTES;
+
 pub(crate) use paced::PacedFile;
 pub(crate) use reader::BlockMaps;
 pub(crate) use trailer::{TRAILER_BYTES, Trailer};
@@ -32,6 +34,7 @@ pub(crate) struct BlockFile {
 impl BlockFile {
     /// Whether most of the file belongs to entries that are gone, so that the rest is better moved.
     pub(crate) fn is_sparse(&self) -> bool {
-        self.live_bytes < self.length / 2
+        let frame = (HEADER_BYTES + TRAILER_BYTES) as u64;
+        self.live_bytes < self.length.saturating_sub(frame) / 2
     }
 }

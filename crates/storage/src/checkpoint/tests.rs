@@ -161,6 +161,17 @@ fn a_file_that_is_mostly_dead_is_moved_and_goes() {
 }
 
 #[test]
+fn a_small_file_without_dead_blocks_stays() {
+    let dir = data_dir();
+    let mut live = Live::new();
+    live.add(b"alpha", 1, 4);
+    assert_eq!(checkpoint(&live, dir.path()).blocks, 1);
+    live.add(b"alpha", 5, 5);
+    assert_eq!(checkpoint(&live, dir.path()).blocks, 0);
+    assert_same(&live.engine, &recover(&live, &RealFs, dir.path()).engine);
+}
+
+#[test]
 fn a_checkpoint_without_news_writes_nothing() {
     let dir = data_dir();
     let live = two_streams();

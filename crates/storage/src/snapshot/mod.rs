@@ -11,8 +11,8 @@ mod tests;
 mod writer;
 
 pub(crate) use keep::{Keep, remove_leftovers, remove_temporaries};
+pub(crate) use load::block_files;
 pub use load::{Loaded, load_newest};
-pub(crate) use load::{block_files, load};
 pub(crate) use reader::SnapshotReader;
 pub(crate) use section::SectionKind;
 pub(crate) use writer::SnapshotWriter;

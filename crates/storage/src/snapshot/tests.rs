@@ -1,3 +1,4 @@
+use super::load::load;
 use super::*;
 use crate::blocks::BlockFile;
 use crate::dir;

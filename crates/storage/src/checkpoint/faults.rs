@@ -1,0 +1,183 @@
+//! Power cuts and failing calls during a checkpoint, on the simulated disk.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use engine::{
+    AdoptCursor, Command, Context, Fields, GroupReadFrom, GroupStart, NewId, Settings, StreamId,
+    Trim, TrimKeep, TrimPrecision, XAdd, XReadGroup,
+};
+
+use super::{CheckpointReport, Checkpointer};
+use crate::check::check;
+use crate::database::Database;
+use crate::dir;
+use crate::error::StorageError;
+use crate::fs::Fs;
+use crate::fs::sim::{Fault, SimFs};
+use crate::options::Options;
+use crate::testing::answers;
+
+const DIR: &str = "/data";
+const CONTEXT: Context = Context { db: 0, now: 1_700_000_000_000 };
+const KEYS: [&[u8]; 2] = [b"alpha", b"beta"];
+
+fn open(fs: &SimFs) -> Database {
+    let options = Options {
+        segment_bytes: 8 << 10,
+        first_segment_bytes: 8 << 10,
+        reserve_bytes: 512,
+        spares: 1,
+        settings: Settings { block_entries_max: 3, block_bytes_max: 0 },
+        ..Options::default()
+    };
+    let fs: Arc<dyn Fs> = Arc::new(fs.clone());
+    let opened = Database::open(fs, Path::new(DIR), options, CONTEXT.now, &mut |_| {});
+    let (database, _) = opened.unwrap();
+    while database.log().prepare_segment().unwrap() {}
+    database.log().commit().unwrap();
+    database
+}
+
+fn run(database: &mut Database, command: &Command<'_>) {
+    while database.log().wants_segment() && database.log().prepare_segment().unwrap() {}
+    database.execute(command, CONTEXT).unwrap();
+    database.log().commit().unwrap();
+}
+
+/// Appends, deliveries, deletes and trims; `round` keeps the IDs rising.
+fn work(database: &mut Database, round: u64) {
+    for key in KEYS {
+        for at in 1..=14 {
+            let id = NewId::Explicit(StreamId::new(round * 100 + at, 0));
+            let fields = Fields::Borrowed(&[b"field", b"a value that takes some room on the disk"]);
+            let (no_make_stream, trim) = (false, None);
+            run(database, &Command::XAdd(XAdd { key, id, fields, no_make_stream, trim }));
+        }
+        let (group, from) = (b"g", Ok(GroupStart::After(StreamId::MIN)));
+        let (make_stream, entries_read) = (false, None);
+        if round == 1 {
+            let create = Command::XGroupCreate { key, group, from, make_stream, entries_read };
+            run(database, &create);
+        }
+        run(
+            database,
+            &Command::XReadGroup(XReadGroup {
+                group,
+                consumer: b"worker",
+                streams: vec![(key, Ok(GroupReadFrom::New))],
+                count: Some(9),
+                block_ms: None,
+                no_ack: false,
+            }),
+        );
+        let ids = [3, 4, 8].map(|at| StreamId::new(round * 100 + at, 0));
+        run(database, &Command::XAck { key, group, ids: Ok(vec![ids[0]]) });
+        run(database, &Command::XDel { key, ids: Ok(ids.to_vec()) });
+    }
+    let trim = Trim { keep: TrimKeep::MaxLen(8), precision: TrimPrecision::Exact };
+    run(database, &Command::XTrim { key: b"beta", trim });
+}
+
+/// A checkpoint with all that follows it: adoption, and segments given back.
+fn checkpoint(fs: &SimFs, database: &mut Database) -> Result<CheckpointReport, StorageError> {
+    let durable = database.log().durable();
+    let mut checkpointer = Checkpointer::new(Arc::new(fs.clone()), DIR.into(), 0);
+    let report = checkpointer.run(durable)?;
+    let mut cursor = Some(AdoptCursor::default());
+    while let Some(at) = cursor {
+        cursor = database.adopt_blocks(&report.adoption, at, 2);
+    }
+    database.log().remove_before(report.log_needed_from)?;
+    Ok(report)
+}
+
+fn seen(database: &Database) -> Vec<String> {
+    KEYS.iter().flat_map(|key| answers(database.engine(), key)).collect()
+}
+
+/// A disk with two snapshots and records after them, and what its database answers.
+fn two_checkpoints() -> (SimFs, Vec<String>) {
+    let fs = SimFs::new(1);
+    let mut database = open(&fs);
+    for round in 1..=4 {
+        work(&mut database, round);
+        if round < 4 {
+            checkpoint(&fs, &mut database).unwrap().cleanup.unwrap();
+        }
+    }
+    let expected = seen(&database);
+    assert!(expected[0].contains("401-0"), "{expected:#?}");
+    assert_eq!(dir::list_snapshots(&fs, Path::new(DIR)).unwrap().len(), 2);
+    drop(database);
+    (fs, expected)
+}
+
+#[track_caller]
+fn assert_sound(fs: &SimFs, what: &str) {
+    let report = check(fs, Path::new(DIR), &mut |_| {}).unwrap();
+    assert!(report.sound, "{what}: {report:#?}");
+}
+
+#[test]
+fn a_power_cut_at_any_call_of_a_checkpoint_costs_nothing() {
+    let (disk, expected) = two_checkpoints();
+    let mut cuts = 0;
+    for call in 1.. {
+        let mut is_over = false;
+        for seed in 0..6 {
+            let what = format!("power cut at call {call}, seed {seed}");
+            let fs = disk.fork();
+            let mut database = open(&fs);
+            fs.fail_from_call(call, Fault::PowerCut);
+            let result = checkpoint(&fs, &mut database);
+            is_over = result.is_ok_and(|report| report.cleanup.is_ok());
+            drop(database);
+            fs.power_cut(seed);
+
+            assert_sound(&fs, &what);
+            let mut database = open(&fs);
+            assert_eq!(seen(&database), expected, "{what}");
+            checkpoint(&fs, &mut database).expect(&what).cleanup.expect(&what);
+            work(&mut database, 5);
+            let after = seen(&database);
+            checkpoint(&fs, &mut database).expect(&what).cleanup.expect(&what);
+            drop(database);
+            assert_sound(&fs, &what);
+            assert_eq!(seen(&open(&fs)), after, "{what}");
+            cuts += 1;
+        }
+        if is_over {
+            break;
+        }
+    }
+    assert!(60 < cuts, "{cuts} cuts: a checkpoint makes more calls than that");
+}
+
+#[test]
+fn a_call_that_fails_costs_a_checkpoint_and_nothing_else() {
+    let (disk, expected) = two_checkpoints();
+    for fault in [Fault::Eio, Fault::NoSpace, Fault::ShortWrite] {
+        for call in 1.. {
+            let what = format!("{fault:?} at call {call}");
+            let fs = disk.fork();
+            let mut database = open(&fs);
+            let calls = fs.calls();
+            fs.fail_call(call, fault);
+            let result = checkpoint(&fs, &mut database);
+            let is_over = fs.calls() < calls + call;
+            fs.heal();
+            assert_eq!(seen(&database), expected, "{what}: the live database");
+            if let Ok(report) = &result {
+                assert!(fault != Fault::Eio || is_over || report.cleanup.is_err(), "{what}");
+            }
+            checkpoint(&fs, &mut database).expect(&what).cleanup.expect(&what);
+            drop(database);
+            assert_sound(&fs, &what);
+            assert_eq!(seen(&open(&fs)), expected, "{what}: after a restart");
+            if is_over {
+                break;
+            }
+        }
+    }
+}
