@@ -70,6 +70,7 @@ pub(crate) fn run(config: Config) -> Result<ExitCode, StartError> {
     let parts = Parts {
         database,
         recovery,
+        port,
         process: ProcessFacts::gather(),
         config: Arc::clone(&config),
         stats: Arc::new(Stats::new(settings.worker_threads, names)),

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::io;
 use std::os::fd::AsRawFd;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU8, AtomicU32, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU8, AtomicU64, Ordering};
 
 use parking_lot::Mutex;
 use tokio::net::{TcpStream, UnixStream};
@@ -93,7 +93,6 @@ pub(crate) struct Facts {
     pub(crate) version: AtomicU8,
     /// Queued commands of a MULTI, -1 outside.
     pub(crate) multi: AtomicI64,
-    pub(crate) watching: AtomicU32,
     pub(crate) blocked: AtomicBool,
     pub(crate) no_evict: AtomicBool,
     pub(crate) no_touch: AtomicBool,
@@ -239,10 +238,6 @@ impl Clients {
 
     pub(crate) fn remove(&self, id: u64) {
         self.connected.lock().remove(&id);
-    }
-
-    pub(crate) fn get(&self, id: u64) -> Option<Arc<Client>> {
-        self.connected.lock().get(&id).cloned()
     }
 
     pub(crate) fn len(&self) -> usize {

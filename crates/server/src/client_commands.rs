@@ -8,8 +8,9 @@ use engine::{CommandError, Reply};
 use protocol::{ClientCommand, ClientKind, ClientList, KillFilter, WakeReason};
 
 use crate::client::{Client, Socket};
-use crate::execute::{Answer, Delivery, Executor, Outcome};
+use crate::execute::{Answer, Executor, Outcome};
 use crate::introspect::{ClientFlags, ClientRow, client_list};
+use crate::serve::Delivery;
 
 impl Executor<'_> {
     pub(crate) fn client_command(&mut self, command: &ClientCommand<'_>) -> Outcome {

@@ -16,7 +16,8 @@ use tokio::time::{Instant, sleep_until};
 use crate::client::{Client, Flushed};
 use crate::config::{Reader, Settings};
 use crate::core::{Shared, Stopping};
-use crate::execute::{Answer, Executor, Outcome, Parsed, deliver, encode};
+use crate::execute::{Answer, Executor, Outcome, Parsed, encode};
+use crate::serve::deliver;
 use crate::session::{Session, leave};
 
 /// Requests run under one hold of the lock, at most: others wait no longer than this takes.
@@ -318,6 +319,11 @@ impl Connection {
             }
         }
         let deliveries = std::mem::take(&mut executor.deliveries);
+        if matches!(self.wait, Wait::Blocked { .. }) {
+            // Before anybody can serve this client: its earlier replies come first.
+            self.send(&answers);
+            answers.clear();
+        }
         drop(core);
         // From here on others may work: decoding blocks and encoding replies needs no lock.
         self.send(&answers);

@@ -14,7 +14,6 @@ use crate::checkpoints::Checkpoints;
 use crate::client::Clients;
 use crate::clock::Clock;
 use crate::config::{Config, FsyncPolicy};
-use crate::error::storage_exit_code;
 use crate::introspect::info::StorageFacts;
 use crate::introspect::process::{ProcessFacts, ProcessMemory};
 use crate::running::{Parts, Recovered};
@@ -45,6 +44,8 @@ pub(crate) struct Shared {
     pub(crate) clock: Arc<Clock>,
     pub(crate) clients: Clients,
     pub(crate) workers: Vec<Arc<Worker>>,
+    /// The TCP port that is listened on; 0 without one.
+    pub(crate) port: u16,
     pub(crate) process: ProcessFacts,
     pub(crate) checkpoints: Checkpoints,
     /// A client has sent SHUTDOWN.
@@ -78,6 +79,7 @@ impl Shared {
             clock: parts.clock,
             clients: Clients::default(),
             workers,
+            port: parts.port,
             process: parts.process,
             checkpoints: Checkpoints::new(started_at),
             shutdown: Notify::new(),
@@ -132,10 +134,7 @@ impl Shared {
     /// A failed write or sync ends the process: memory is ahead of the disk, only recovery knows by
     /// how much, and a second try could report success for pages that the kernel has dropped.
     pub(crate) fn check(&self, result: Result<u64, StorageError>) -> u64 {
-        result.unwrap_or_else(|error| {
-            tracing::error!(%error, "the log takes nothing more: ending");
-            std::process::exit(storage_exit_code(&error).into())
-        })
+        result.unwrap_or_else(|error| crate::bootstrap::fail(&error))
     }
 
     /// What INFO tells about the storage.

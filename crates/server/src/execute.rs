@@ -4,19 +4,17 @@ use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 use std::time::Instant;
 
-use engine::{
-    BlockedRead, BlockedReadKind, Command, CommandError, Context, Ops, Reply, UnixMillis,
-};
+use engine::{BlockedRead, Command, CommandError, Context, Reply, UnixMillis};
 use protocol::{CommandSpec, Flags, Request, Version};
 
-use crate::blocking::{Arrival, Waiter};
+use crate::blocking::Waiter;
 use crate::client::Client;
 use crate::core::{Core, Shared};
+use crate::serve::Delivery;
 use crate::session::Session;
-use crate::stats::{CommandCounters, Stats};
+use crate::stats::CommandCounters;
 
 /// Runs the requests of one batch while the core is locked.
 pub(crate) struct Executor<'e> {
@@ -45,13 +43,6 @@ impl Answer {
     pub(crate) fn new(reply: Result<Reply, CommandError>, depends: u64) -> Self {
         Self { reply, depends, is_transaction: false }
     }
-}
-
-/// The answer to a reader that waited.
-#[derive(Debug)]
-pub(crate) struct Delivery {
-    pub(crate) client: Arc<Client>,
-    pub(crate) answer: Answer,
 }
 
 /// What running a request came to.
@@ -213,7 +204,7 @@ impl Executor<'_> {
                 return Outcome::Answer(Answer::new(Err(error), depends));
             }
         };
-        self.note(&executed.ops);
+        self.core.note(&executed.ops);
         let outcome = match executed.wait {
             Some(read) if !self.in_exec => self.block(read, command),
             _ => Outcome::answer(executed.reply, executed.depends),
@@ -222,16 +213,6 @@ impl Executor<'_> {
             self.serve_blocked();
         }
         outcome
-    }
-
-    /// Tells the registries what changed.
-    fn note(&mut self, ops: &Ops<'_>) {
-        for op in ops {
-            self.core.blocking.note(op);
-            if !self.core.watches.is_empty() {
-                self.core.watches.note(op);
-            }
-        }
     }
 
     fn block(&mut self, read: BlockedRead, command: &Command<'_>) -> Outcome {
@@ -246,70 +227,14 @@ impl Executor<'_> {
         Outcome::Blocked { timeout_ms: timeout_ms.unwrap_or(0) }
     }
 
-    /// Serves the readers that wait for keys which have changed, each in its turn.
+    /// Serves those who waited for what changed.
     pub(crate) fn serve_blocked(&mut self) {
-        while let Some(key) = self.core.blocking.take_touched() {
-            for arrival in self.core.blocking.plain(&key) {
-                self.try_serve(arrival);
-            }
-            for group in self.core.blocking.groups(&key) {
-                let mut after = 0;
-                // Whoever goes empty-handed shows that those behind would, too.
-                while let Some(arrival) = self.core.blocking.next_in_line(&key, &group, after) {
-                    if !self.try_serve(arrival) {
-                        break;
-                    }
-                    after = arrival;
-                }
-            }
-        }
-    }
-
-    /// Runs a waiting read again. True if it is answered now.
-    fn try_serve(&mut self, arrival: Arrival) -> bool {
-        let Some(waiter) = self.core.blocking.take(arrival) else { return false };
-        let context = Context { db: waiter.db, now: self.now };
-        let command = waiter.read.command();
-        let answer = match self.core.database.execute(&command, context) {
-            Ok(executed) => {
-                self.note(&executed.ops);
-                if executed.wait.is_some() {
-                    None
-                } else {
-                    Some(Answer::new(Ok(executed.reply), executed.depends))
-                }
-            }
-            // A key that has become something else leaves XREAD waiting (specification, 9.9).
-            Err(CommandError::WrongType) if waiter.read.kind == BlockedReadKind::Plain => None,
-            Err(error) => Some(Answer::new(Err(error), self.shared.log.last())),
-        };
-        drop(command);
-        let Some(answer) = answer else {
-            self.core.blocking.put_back(arrival, waiter);
-            return false;
-        };
-        self.core.blocking.forget(arrival, &waiter);
-        self.deliveries.push(Delivery { client: waiter.client, answer });
-        true
+        self.core.serve_blocked(self.now, &mut self.deliveries);
     }
 
     /// A number for the commands that choose at random.
     pub(crate) fn draw(&self) -> u64 {
         self.shared.draw()
-    }
-}
-
-/// Hands answers to clients that waited, after the core is unlocked.
-pub(crate) fn deliver(deliveries: Vec<Delivery>, stats: &Stats) {
-    for Delivery { client, answer } in deliveries {
-        let version = match client.facts.version.load(Ordering::Relaxed) {
-            3 => Version::Resp3,
-            _ => Version::Resp2,
-        };
-        client.set_blocked(false, stats);
-        client.send(|output| output.push(answer.depends, |out| encode(&answer, version, out)));
-        // It goes on with what it has pipelined behind the blocking command.
-        client.wake.notify_one();
     }
 }
 

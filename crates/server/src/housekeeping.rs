@@ -15,6 +15,7 @@ use crate::clock::ClockStep;
 use crate::config::FsyncPolicy;
 use crate::core::Shared;
 use crate::introspect::process::ProcessMemory;
+use crate::serve::deliver;
 use crate::systemd::Manager;
 
 /// One round of the main loop.
@@ -135,10 +136,11 @@ fn remove_expired(shared: &Shared, now: u64) {
             // The log has no room, or is out of order; whoever commits next says so.
             return;
         }
-        for op in &ops {
-            core.blocking.note(op);
-            core.watches.note(op);
-        }
+        core.note(&ops);
+        let mut deliveries = Vec::new();
+        core.serve_blocked(now, &mut deliveries);
+        drop(core);
+        deliver(deliveries, &shared.stats);
         let removed = expired.len() as u64;
         shared.stats.expired_keys.fetch_add(removed, std::sync::atomic::Ordering::Relaxed);
     }

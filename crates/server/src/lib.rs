@@ -24,6 +24,7 @@ mod listener;
 pub mod logging;
 mod output;
 mod running;
+mod serve;
 mod server_commands;
 mod session;
 pub mod shutdown;

@@ -36,6 +36,8 @@ pub(crate) struct Parts {
     pub(crate) database: Database,
     /// How the database was recovered, for INFO.
     pub(crate) recovery: Recovered,
+    /// The TCP port that is listened on; 0 without one.
+    pub(crate) port: u16,
     pub(crate) process: ProcessFacts,
     pub(crate) config: Arc<Config>,
     /// With as many shards as there shall be workers.

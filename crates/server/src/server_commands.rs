@@ -54,7 +54,7 @@ impl Executor<'_> {
             settings: &settings,
             config_file: self.shared.config.file(),
             process: &self.shared.process,
-            port: settings.port,
+            port: self.shared.port,
             now_ms: self.now,
             uptime: self.shared.clock.uptime(),
             stats: &self.shared.stats,

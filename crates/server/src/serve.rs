@@ -1,0 +1,88 @@
+//! Serving blocked readers: what a change made readable, or took away, is told to those who wait.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+use engine::{BlockedReadKind, CommandError, Context, Op, UnixMillis};
+use protocol::Version;
+
+use crate::blocking::Arrival;
+use crate::client::Client;
+use crate::core::Core;
+use crate::execute::{Answer, encode};
+use crate::stats::Stats;
+
+/// The answer to a reader that waited.
+#[derive(Debug)]
+pub(crate) struct Delivery {
+    pub(crate) client: Arc<Client>,
+    pub(crate) answer: Answer,
+}
+
+impl Core {
+    /// Tells the registries what changed.
+    pub(crate) fn note(&mut self, ops: &[Op<'_>]) {
+        for op in ops {
+            self.blocking.note(op);
+            if !self.watches.is_empty() {
+                self.watches.note(op);
+            }
+        }
+    }
+
+    /// Serves the readers that wait for keys which have changed, each in its turn. The answers are
+    /// for [`deliver`], once the core is unlocked.
+    pub(crate) fn serve_blocked(&mut self, now: UnixMillis, deliveries: &mut Vec<Delivery>) {
+        while let Some(key) = self.blocking.take_touched() {
+            for arrival in self.blocking.plain(&key) {
+                deliveries.extend(self.try_serve(arrival, now));
+            }
+            for group in self.blocking.groups(&key) {
+                let mut after = 0;
+                // Whoever goes empty-handed shows that those behind would, too.
+                while let Some(arrival) = self.blocking.next_in_line(&key, &group, after) {
+                    let Some(delivery) = self.try_serve(arrival, now) else { break };
+                    deliveries.push(delivery);
+                    after = arrival;
+                }
+            }
+        }
+    }
+
+    /// Runs a waiting read again.
+    fn try_serve(&mut self, arrival: Arrival, now: UnixMillis) -> Option<Delivery> {
+        let waiter = self.blocking.take(arrival)?;
+        let command = waiter.read.command();
+        let answer = match self.database.execute(&command, Context { db: waiter.db, now }) {
+            Ok(executed) => {
+                self.note(&executed.ops);
+                let answer = Answer::new(Ok(executed.reply), executed.depends);
+                executed.wait.is_none().then_some(answer)
+            }
+            // A key that has become something else leaves XREAD waiting (specification, 9.9).
+            Err(CommandError::WrongType) if waiter.read.kind == BlockedReadKind::Plain => None,
+            Err(error) => Some(Answer::new(Err(error), self.database.log().last())),
+        };
+        drop(command);
+        let Some(answer) = answer else {
+            self.blocking.put_back(arrival, waiter);
+            return None;
+        };
+        self.blocking.forget(arrival, &waiter);
+        Some(Delivery { client: waiter.client, answer })
+    }
+}
+
+/// Hands answers to clients that waited, after the core is unlocked.
+pub(crate) fn deliver(deliveries: Vec<Delivery>, stats: &Stats) {
+    for Delivery { client, answer } in deliveries {
+        let version = match client.facts.version.load(Ordering::Relaxed) {
+            3 => Version::Resp3,
+            _ => Version::Resp2,
+        };
+        client.send(|output| output.push(answer.depends, |out| encode(&answer, version, out)));
+        client.set_blocked(false, stats);
+        // It goes on with what it has pipelined behind the blocking command.
+        client.wake.notify_one();
+    }
+}
