@@ -44,11 +44,13 @@ struct Pending {
     deliveries: u64,
 }
 
+/// The ID, unknown until it is acknowledged, and the number in the entry's one field.
+type Entry = (Option<String>, u64);
+
 /// The state of one client's keys.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(crate) struct Model {
-    /// ID (unknown until acknowledged) and number of each entry.
-    plain: [Vec<(Option<String>, u64)>; 2],
+    plain: [Vec<Entry>; 2],
     transactions: u64,
     projected: u64,
     jobs: Vec<u64>,
@@ -102,7 +104,7 @@ impl Request {
             800..820 if may_read_again => Self::ReadAgain { consumer },
             800..870 => Self::Claim { consumer, count: 1 + rng.index(5) },
             870..940 if !model.pending.is_empty() => Self::Ack { jobs: some_pending(rng, 20) },
-            940..998 if !model.pending.is_empty() => Self::Project { job: some_pending(rng, 1)[0] },
+            940..999 if !model.pending.is_empty() => Self::Project { job: some_pending(rng, 1)[0] },
             999 => Self::Checkpoint,
             _ => Self::AddJob { number },
         }
@@ -301,7 +303,7 @@ impl Model {
     /// The first part in which the server's state is not this one.
     fn difference(&self, observed: &Self) -> Option<String> {
         for (stream, (mine, theirs)) in self.plain.iter().zip(&observed.plain).enumerate() {
-            let same = |(mine, theirs): (&(Option<String>, u64), &(Option<String>, u64))| {
+            let same = |(mine, theirs): (&Entry, &Entry)| {
                 mine.1 == theirs.1 && (mine.0.is_none() || mine.0 == theirs.0)
             };
             if mine.len() != theirs.len() {

@@ -114,12 +114,11 @@ fn events<'a>(lines: &[&'a str], dir: &str) -> Vec<(usize, Event<'a>)> {
         let is_socket = target.contains("<socket:") || target.contains("<TCP:");
         let is_data = target.contains(dir);
         match name {
-            "fdatasync" | "fsync" if is_data && is_over => {
-                // One that failed covers nothing.
-                if call.ends_with("= 0") {
-                    events.push((at, Event::Sync { began }));
-                }
+            // One that failed covers nothing.
+            "fdatasync" | "fsync" if is_data && is_over && call.ends_with("= 0") => {
+                events.push((at, Event::Sync { began }));
             }
+            "fdatasync" | "fsync" => {}
             _ if is_socket && began == at => {
                 events.push((at, Event::Send { bytes: arguments }));
             }
