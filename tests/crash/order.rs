@@ -27,7 +27,7 @@ fn no_reply_leaves_before_its_sync() {
     let launch = crate::launch();
     let dir = launch.path().to_str().expect("a path in UTF-8").to_owned();
     let calls = "trace=write,pwrite64,writev,pwritev,pwritev2,sendto,sendmsg,fdatasync,fsync";
-    let words = [strace.to_str(), Some("-f"), Some("-qq"), Some("-y"), Some("-s"), Some("65536")];
+    let words = [strace.to_str(), Some("-f"), Some("-qq"), Some("-y"), Some("-s"), Some("4096")];
     let more = [Some("-e"), Some(calls), Some("-o"), trace.to_str()];
     let words = words.into_iter().chain(more).map(|word| word.expect("a path in UTF-8"));
     let server = launch.wrapper(words).start();

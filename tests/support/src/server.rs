@@ -23,6 +23,9 @@ const READY: &str = "Ready to accept connections";
 /// How long a start may take before the test fails.
 const READY_TIMEOUT: Duration = Duration::from_secs(120);
 
+/// How many ports are tried.
+const ATTEMPTS: usize = 10;
+
 /// Ports below the range from which the kernel takes those of outgoing connections: one of those
 /// could sit on ours.
 const PORTS: std::ops::Range<u16> = 10_000..32_000;
@@ -120,18 +123,14 @@ impl Launch {
 
     /// Starts it and waits for its ready line, or for its end.
     pub fn try_start(&self) -> Result<Server, Refusal> {
-        loop {
-            let port = self.port.unwrap_or_else(free_port);
-            let refusal = match self.start_on(port) {
-                Err(refusal) => refusal,
-                started => return started,
-            };
-            // Between the look for a free port and the bind another process can take it.
-            let taken = refusal.output.iter().any(|line| line.contains("in use"));
-            if self.port.is_some() || !taken {
-                return Err(refusal);
+        // Between the look for a free port and the bind another process can take it.
+        for _ in 0..ATTEMPTS {
+            match self.start_on(self.port.unwrap_or_else(free_port)) {
+                Err(refusal) if self.port.is_none() && refusal.is_port_taken() => {}
+                outcome => return outcome,
             }
         }
+        panic!("{ATTEMPTS} free ports were all taken by others")
     }
 
     fn start_on(&self, port: u16) -> Result<Server, Refusal> {
@@ -198,6 +197,16 @@ pub struct Refusal {
 }
 
 impl Refusal {
+    /// Whether another process listens on its port.
+    pub fn is_port_taken(&self) -> bool {
+        // Redis's words, and Headwater's.
+        let words = ["address already in use", "the address is in use"];
+        self.output.iter().any(|line| {
+            let line = line.to_lowercase();
+            words.iter().any(|words| line.contains(words))
+        })
+    }
+
     /// Its output as one text.
     pub fn text(&self) -> String {
         self.output.join("\n")
