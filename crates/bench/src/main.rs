@@ -15,7 +15,7 @@ mod report;
 mod target;
 mod workload;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
 use clap::Parser;
 use indicatif::{ProgressBar, ProgressStyle};
 
@@ -35,6 +35,7 @@ fn main() -> Result<()> {
         ProgressStyle::with_template("{bar:30} {pos}/{len} {elapsed_precise}, {eta} left: {msg}")
             .context("the progress bar's template")?,
     );
+    let mut failures = Vec::new();
     let mut report = Report::new(&servers, rounds, &scale);
     for workload in workloads {
         for round in 1..=rounds {
@@ -45,8 +46,11 @@ fn main() -> Result<()> {
                     eprintln!("{step}");
                 }
                 let run = Run { server, scale: &scale, data_dir: options.data_dir() };
-                let rows = workload.run(&run).with_context(|| step.clone())?;
-                report.add(&server.name, rows);
+                // The other workloads are worth their figures also when one fails.
+                match workload.run(&run) {
+                    Ok(rows) => report.add(&server.name, rows),
+                    Err(error) => failures.push(format!("{step}: {error:#}")),
+                }
                 progress.inc(1);
             }
         }
@@ -59,5 +63,6 @@ fn main() -> Result<()> {
         report.write_json(path).with_context(|| format!("cannot write {}", path.display()))?;
         eprintln!("results: {}", path.display());
     }
+    ensure!(failures.is_empty(), "no figures from {}", failures.join("; "));
     Ok(())
 }

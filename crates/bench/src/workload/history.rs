@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::Duration;
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result, bail, ensure};
 use support::{Client, Value, encode};
 
 use super::fill::{self, Ids};
@@ -71,13 +71,19 @@ fn millions(entries: u64) -> String {
     }
 }
 
-/// Runs BGSAVE to its end.
+/// Runs BGSAVE to its end. Redis refuses while it rewrites its log by itself, so that comes first.
 fn checkpoint(client: &mut Client) -> Result<()> {
-    let reply = client.command(&["BGSAVE"]);
-    ensure!(
-        !matches!(&reply, Value::Error(text) if !text.contains("in progress")),
-        "BGSAVE was answered {reply:?}"
-    );
+    loop {
+        while client.info("aof_rewrite_in_progress") != "0" {
+            thread::sleep(LOOK);
+        }
+        match client.command(&["BGSAVE"]) {
+            Value::Error(text) if text.contains("Another child process") => {}
+            Value::Error(text) if text.contains("in progress") => break,
+            Value::Error(text) => bail!("BGSAVE was answered {text}"),
+            _ => break,
+        }
+    }
     while client.info("rdb_bgsave_in_progress") != "0" {
         thread::sleep(LOOK);
     }
