@@ -8,6 +8,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU8, AtomicU64, Ordering};
 
 use parking_lot::Mutex;
+use tokio::io::Interest;
 use tokio::net::{TcpStream, UnixStream};
 use tokio::sync::Notify;
 
@@ -23,10 +24,26 @@ pub(crate) enum Socket {
 }
 
 impl Socket {
+    /// Reads what is there. A read that fills less than the buffer has emptied the socket; that is
+    /// noted at once, or the next wait would end immediately and cost a read that finds nothing
+    /// (one system call of five for a lone client).
     pub(crate) fn try_read(&self, buffer: &mut [u8]) -> io::Result<usize> {
+        let emptied = || Err::<(), _>(io::ErrorKind::WouldBlock.into());
         match self {
-            Socket::Tcp(stream) => stream.try_read(buffer),
-            Socket::Unix(stream) => stream.try_read(buffer),
+            Socket::Tcp(stream) => {
+                let count = stream.try_read(buffer)?;
+                if 0 < count && count < buffer.len() {
+                    let _ = stream.try_io(Interest::READABLE, emptied);
+                }
+                Ok(count)
+            }
+            Socket::Unix(stream) => {
+                let count = stream.try_read(buffer)?;
+                if 0 < count && count < buffer.len() {
+                    let _ = stream.try_io(Interest::READABLE, emptied);
+                }
+                Ok(count)
+            }
         }
     }
 

@@ -203,7 +203,7 @@ impl Shared {
 
     fn wake_others(&self, caller: &Arc<Worker>) {
         for worker in self.workers.iter().filter(|worker| !Arc::ptr_eq(worker, caller)) {
-            worker.wake();
+            worker.wake_if_holding();
         }
     }
 

@@ -7,7 +7,7 @@
 
 use std::io;
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 
 use parking_lot::{Condvar, Mutex};
@@ -25,6 +25,8 @@ pub(crate) struct Worker {
     /// Clients with replies to send since the last flush.
     pending: Mutex<Vec<Arc<Client>>>,
     flush: Notify,
+    /// Whether clients are held back until more records are safe.
+    holds: AtomicBool,
     arrivals: mpsc::UnboundedSender<Arrival>,
     pub(crate) counters: Arc<WorkerStats>,
 }
@@ -45,6 +47,14 @@ impl Worker {
     /// Looks at the flush list and the held replies again: more records are safe.
     pub(crate) fn wake(&self) {
         self.flush.notify_one();
+    }
+
+    /// As [`Worker::wake`], if it holds anything back. Waking a thread costs more than a small
+    /// command, so nobody is woken for nothing.
+    pub(crate) fn wake_if_holding(&self) {
+        if self.holds.load(Ordering::SeqCst) {
+            self.flush.notify_one();
+        }
     }
 
     /// Hands over a new connection.
@@ -71,6 +81,7 @@ pub(crate) fn seeds(stats: &Stats) -> Vec<WorkerSeed> {
             let worker = Worker {
                 pending: Mutex::default(),
                 flush: Notify::new(),
+                holds: AtomicBool::new(false),
                 arrivals: sender,
                 counters: Arc::clone(counters),
             };
@@ -142,6 +153,11 @@ async fn flush_loop(worker: Arc<Worker>, shared: Arc<Shared>) {
                 // The connection's task finds out why, and closes or waits.
                 Flushed::Stalled | Flushed::Broken => client.wake.notify_one(),
             }
+        }
+        worker.holds.store(!held.is_empty(), Ordering::SeqCst);
+        // Whoever made more records safe since `safe` was read may have seen no need to wake us.
+        if !held.is_empty() && safe < shared.safe() {
+            worker.flush.notify_one();
         }
     }
 }

@@ -149,7 +149,7 @@ pub const HONOURED: &[Directive] = &[
         "io-threads",
         "0",
         integer(0, 128),
-        "Threads that serve connections; 0 takes one per processor, at most 4.",
+        "Threads that serve connections; 0 takes one for every two processors, at most 4.",
     ),
     // ---- security ----
     live(

@@ -27,7 +27,7 @@ pub struct Settings {
     pub idle_timeout: Option<Duration>,
     /// `maxclients`
     pub clients_max: u32,
-    /// `io-threads`, with 0 resolved to the number of processors, at most 4.
+    /// `io-threads`, with 0 resolved to half the number of processors, 1 to 4.
     pub worker_threads: usize,
     /// `requirepass`; `None` when clients need no password.
     pub password: Option<Box<str>>,
@@ -223,10 +223,11 @@ fn addresses(text: &str) -> Vec<BindAddress> {
     text.split(' ').filter(|word| !word.is_empty()).map(address).collect()
 }
 
-/// More than a few workers only wait for the engine's lock.
+/// Half of the processors, as the log, checkpoints and the clients want some too; more than a few
+/// workers only wait for the engine's lock.
 fn worker_threads(asked: usize) -> usize {
     match asked {
-        0 => std::thread::available_parallelism().map_or(1, |n| n.get().min(4)),
+        0 => std::thread::available_parallelism().map_or(1, |n| (n.get() / 2).clamp(1, 4)),
         asked => asked,
     }
 }
