@@ -71,7 +71,11 @@ impl TrimPlan {
             };
             let is_whole = match trim.keep {
                 TrimKeep::MaxLen(_) => node.live() <= excess,
-                TrimKeep::MinId(min) => node.ends_below(min),
+                TrimKeep::MinId(min) => match trim.precision {
+                    TrimPrecision::Exact => node.ends_below(min),
+                    // As Redis does it, a deleted entry at the end keeps its block.
+                    TrimPrecision::Approximate { .. } => node.last_slot() < min,
+                },
             };
             if is_whole && node.live() <= limit - removed {
                 removed += node.live();
