@@ -123,14 +123,12 @@ impl Executor<'_> {
         let (spec, request) = match parsed.request {
             Ok(found) => found,
             Err(error) => {
-                self.abort_transaction();
-                return self.refused(error);
+                return self.refused_at_once(parsed.args, error);
             }
         };
         if let Err(error) = self.admit(spec) {
-            self.abort_transaction();
             self.counters(spec).rejected();
-            return self.refused(error);
+            return self.refused_at_once(parsed.args, error);
         }
         *self.client.facts.command.lock() = spec.name;
         if self.session.transaction.is_some() && !crate::transaction::runs_at_once(spec.name) {
@@ -143,6 +141,20 @@ impl Executor<'_> {
                 self.refused(error)
             }
         }
+    }
+
+    /// A request that is refused before it begins spoils the transaction that is being gathered. A
+    /// refused EXEC ends it, if there is one or not.
+    fn refused_at_once(&mut self, args: &[&[u8]], error: CommandError) -> Outcome {
+        self.abort_transaction();
+        if !args.first().is_some_and(|name| name.eq_ignore_ascii_case(b"exec")) {
+            return self.refused(error);
+        }
+        self.end_transaction_state();
+        let text = error.text();
+        let reason = text.strip_prefix(b"ERR ").unwrap_or(&text);
+        let text = [b"EXECABORT Transaction discarded because of: ", reason].concat();
+        self.refused(CommandError::Text(text.into_boxed_slice()))
     }
 
     fn refused(&self, error: CommandError) -> Outcome {
