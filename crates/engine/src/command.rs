@@ -6,6 +6,7 @@
 
 use crate::error::CommandError;
 use crate::fields::Fields;
+use crate::float::Extended;
 use crate::id::{StreamId, UnixMillis};
 
 /// An argument whose error waits for its turn in the order of checks.
@@ -71,7 +72,7 @@ pub enum Command<'a> {
     /// <https://redis.io/commands/xgroup-delconsumer>
     XGroupDelConsumer { key: &'a [u8], group: &'a [u8], consumer: &'a [u8] },
     /// <https://redis.io/commands/xinfo-stream>
-    XInfoStream { key: &'a [u8], detail: InfoDetail },
+    XInfoStream { key: &'a [u8], detail: Deferred<InfoDetail> },
     /// <https://redis.io/commands/xinfo-groups>
     XInfoGroups { key: &'a [u8] },
     /// <https://redis.io/commands/xinfo-consumers>
@@ -125,7 +126,7 @@ pub enum Command<'a> {
     /// GETDEL.
     GetDel { key: &'a [u8] },
     /// GETEX.
-    GetEx { key: &'a [u8], expiry: Option<SetExpiry> },
+    GetEx { key: &'a [u8], expiry: Deferred<Option<SetExpiry>> },
     /// MGET.
     MGet { keys: &'a [&'a [u8]] },
     /// MSET, and MSETNX with `only_if_free`: `key, value, key, value, ...`.
@@ -133,7 +134,7 @@ pub enum Command<'a> {
     /// INCR, DECR, INCRBY, DECRBY.
     IncrBy { key: &'a [u8], by: i64 },
     /// INCRBYFLOAT.
-    IncrByFloat { key: &'a [u8], by: f64 },
+    IncrByFloat { key: &'a [u8], by: Deferred<Extended> },
     /// APPEND.
     Append { key: &'a [u8], value: &'a [u8] },
     /// STRLEN.
@@ -165,9 +166,9 @@ pub enum Command<'a> {
     /// HINCRBY.
     HIncrBy { key: &'a [u8], field: &'a [u8], by: i64 },
     /// HINCRBYFLOAT.
-    HIncrByFloat { key: &'a [u8], field: &'a [u8], by: f64 },
+    HIncrByFloat { key: &'a [u8], field: &'a [u8], by: Extended },
     /// HSCAN.
-    HScan { key: &'a [u8], cursor: u64, pattern: Option<&'a [u8]>, count: u64 },
+    HScan { key: &'a [u8], cursor: u64, filter: Deferred<ScanFilter<'a>> },
     /// HRANDFIELD; `draw` seeds the choice. `count` is `None` for the single form.
     HRandField { key: &'a [u8], count: Option<i64>, with_values: bool, draw: u64 },
 }
@@ -363,6 +364,15 @@ pub enum GroupStart {
     After(StreamId),
     /// `$`
     Last,
+}
+
+/// What HSCAN lets through, and how much of it at once.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ScanFilter<'a> {
+    /// MATCH.
+    pub pattern: Option<&'a [u8]>,
+    /// COUNT.
+    pub count: u64,
 }
 
 /// How much XINFO STREAM tells.

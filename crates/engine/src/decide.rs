@@ -26,7 +26,7 @@ pub(crate) fn decide<'a>(
             stream::write::xsetid(view, key, *last_id, *entries_added, *max_deleted_id)
         }
         Command::XRead(xread) => stream::read::xread(view, xread),
-        Command::XInfoStream { key, detail } => stream::info::xinfo_stream(view, key, *detail),
+        Command::XInfoStream { key, detail } => stream::info::xinfo_stream(view, key, detail),
         Command::XReadGroup(command) => group::decide_read_group(view, command),
         Command::XAck { key, group, ids } => group::decide_ack(view, key, group, ids),
         Command::XPending { key, group, range } => group::decide_pending(view, key, group, *range),
@@ -89,11 +89,11 @@ fn decide_about_keys<'a>(
         C::Set(ref set) => strings::set(view, set),
         C::GetSet { key, value } => strings::get_set(view, key, value),
         C::GetDel { key } => strings::get_del(view, key),
-        C::GetEx { key, expiry } => strings::get_ex(view, key, expiry),
+        C::GetEx { key, ref expiry } => strings::get_ex(view, key, expiry),
         C::MGet { keys: names } => strings::m_get(view, names),
         C::MSet { pairs, only_if_free } => strings::m_set(view, pairs, only_if_free),
         C::IncrBy { key, by } => strings::incr_by(view, key, by),
-        C::IncrByFloat { key, by } => strings::incr_by_float(view, key, by),
+        C::IncrByFloat { key, ref by } => strings::incr_by_float(view, key, by),
         C::Append { key, value } => strings::append(view, key, value),
         C::StrLen { key } => strings::str_len(view, key),
         C::GetRange { key, start, end } => strings::get_range(view, key, start, end),
@@ -110,9 +110,7 @@ fn decide_about_keys<'a>(
         C::HStrLen { key, field } => hashes::h_str_len(view, key, field),
         C::HIncrBy { key, field, by } => hashes::h_incr_by(view, key, field, by),
         C::HIncrByFloat { key, field, by } => hashes::h_incr_by_float(view, key, field, by),
-        C::HScan { key, cursor, pattern, count } => {
-            scan::hash_scan(view, key, cursor, pattern, count)
-        }
+        C::HScan { key, cursor, ref filter } => scan::hash_scan(view, key, cursor, filter),
         C::HRandField { key, count, with_values, draw } => {
             hashes::h_rand_field(view, key, count, with_values, draw)
         }

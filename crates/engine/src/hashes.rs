@@ -8,7 +8,7 @@ use crate::decide::View;
 use crate::engine::Decision;
 use crate::error::CommandError;
 use crate::fields::Fields;
-use crate::float::{self, Extended};
+use crate::float::Extended;
 use crate::keys::place;
 use crate::keyspace::Hash;
 use crate::op::{Op, Text};
@@ -158,7 +158,7 @@ pub(crate) fn h_incr_by_float<'a>(
     view: &View<'_>,
     key: &'a [u8],
     field: &'a [u8],
-    by: f64,
+    by: Extended,
 ) -> Decided<'a> {
     if !by.is_finite() {
         return Err(CommandError::Fixed("ERR value is NaN or Infinity"));
@@ -166,10 +166,10 @@ pub(crate) fn h_incr_by_float<'a>(
     let before = match view.hash(key)?.and_then(|hash| hash.get(field)) {
         None => Extended::ZERO,
         Some(value) => {
-            float::parse(value).ok_or(CommandError::Fixed("ERR hash value is not a float"))?
+            Extended::parse(value).ok_or(CommandError::Fixed("ERR hash value is not a float"))?
         }
     };
-    let text = before.plus(Extended::from_f64(by)).format().ok_or(NOT_FINITE)?;
+    let text = before.plus(by).format().ok_or(NOT_FINITE)?;
     let reply = Reply::bulk(&text);
     Ok(Decision::change(reply, set_one(view, key, field, Text::Owned(text))))
 }

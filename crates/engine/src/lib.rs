@@ -47,6 +47,7 @@ pub use engine::{DATABASES, DbSize, Decision, Engine, Settings};
 pub use error::CommandError;
 pub use expiry::ExpiredKeys;
 pub use fields::Fields;
+pub use float::Extended;
 pub use group::GroupItem;
 pub use id::{ID_TEXT_MAX, StreamId, UnixMillis};
 pub use image::{ImageError, ImageLoader, Item, LoadError};

@@ -5,7 +5,7 @@
 //! the gap (or, in a small hash, all behind it one down): what moves goes down, to a place still to
 //! come if it was not seen yet. So whatever is there from start to finish is returned, perhaps twice.
 
-use crate::command::Context;
+use crate::command::{Context, Deferred, ScanFilter};
 use crate::decide::View;
 use crate::engine::Decision;
 use crate::error::CommandError;
@@ -60,10 +60,11 @@ pub(crate) fn hash_scan<'a>(
     view: &View<'_>,
     key: &[u8],
     cursor: u64,
-    pattern: Option<&[u8]>,
-    count: u64,
+    filter: &Deferred<ScanFilter<'_>>,
 ) -> Result<Decision<'a>, CommandError> {
+    // A missing hash is an empty one, whatever the options say.
     let Some(hash) = view.hash(key)? else { return Ok(Decision::reply(page(0, Vec::new()))) };
+    let ScanFilter { pattern, count } = filter.clone()?;
     let (places, next) =
         if hashes::is_small(hash) { (0..hash.len(), 0) } else { slice(cursor, count, hash.len()) };
     let found = places

@@ -1,10 +1,10 @@
 //! Rules of the string commands.
 
-use crate::command::{Context, ExpireTime, Set, SetCondition, SetExpiry, SetReply};
+use crate::command::{Context, Deferred, ExpireTime, Set, SetCondition, SetExpiry, SetReply};
 use crate::decide::View;
 use crate::engine::Decision;
 use crate::error::CommandError;
-use crate::float::{self, Extended};
+use crate::float::Extended;
 use crate::id::UnixMillis;
 use crate::keys::{in_future, instant};
 use crate::keyspace::{Entry, Value};
@@ -145,11 +145,15 @@ pub(crate) fn get_del<'a>(view: &View<'_>, key: &'a [u8]) -> Decided<'a> {
 }
 
 /// GETEX.
-pub(crate) fn get_ex<'a>(view: &View<'_>, key: &'a [u8], expiry: Option<SetExpiry>) -> Decided<'a> {
+pub(crate) fn get_ex<'a>(
+    view: &View<'_>,
+    key: &'a [u8],
+    expiry: &Deferred<Option<SetExpiry>>,
+) -> Decided<'a> {
     let Context { db, now } = view.context;
-    let expiry = expiry.unwrap_or(SetExpiry::Keep);
-    let at = expiry_instant(view.context, expiry, "ERR invalid expire time in 'getex' command")?;
     let Some(value) = view.string(key)? else { return Ok(Decision::reply(Reply::Nil)) };
+    let expiry = expiry.clone()?.unwrap_or(SetExpiry::Keep);
+    let at = expiry_instant(view.context, expiry, "ERR invalid expire time in 'getex' command")?;
     let reply = Reply::bulk(value);
     let has_expiry = view.entry(key).and_then(Entry::expire_at).is_some();
     Ok(match expiry {
@@ -191,12 +195,16 @@ pub(crate) fn incr_by<'a>(view: &View<'_>, key: &'a [u8], by: i64) -> Decided<'a
 }
 
 /// INCRBYFLOAT.
-pub(crate) fn incr_by_float<'a>(view: &View<'_>, key: &'a [u8], by: f64) -> Decided<'a> {
+pub(crate) fn incr_by_float<'a>(
+    view: &View<'_>,
+    key: &'a [u8],
+    by: &Deferred<Extended>,
+) -> Decided<'a> {
     let before = match view.string(key)? {
         None => Extended::ZERO,
-        Some(value) => float::parse(value).ok_or(CommandError::NotAFloat)?,
+        Some(value) => Extended::parse(value).ok_or(CommandError::NotAFloat)?,
     };
-    let sum = before.plus(Extended::from_f64(by));
+    let sum = before.plus(by.clone()?);
     let text = sum.format().ok_or(NOT_FINITE)?;
     let reply = Reply::bulk(&text);
     Ok(Decision::change(reply, put(view, key, Text::Owned(text), expiry_of(view, key))))

@@ -21,6 +21,10 @@ fn deferred(command: Command<'_>) -> Option<CommandError> {
     match command {
         Command::XDel { ids, .. } | Command::XAck { ids, .. } => ids.err(),
         Command::XClaim { claim, .. } => claim.err(),
+        Command::XInfoStream { detail, .. } => detail.err(),
+        Command::IncrByFloat { by, .. } => by.err(),
+        Command::GetEx { expiry, .. } => expiry.err(),
+        Command::HScan { filter, .. } => filter.err(),
         Command::XGroupCreate { from, .. } | Command::XGroupSetId { from, .. } => from.err(),
         Command::XRead(read) => read.streams.into_iter().find_map(|(_, from)| from.err()),
         Command::XReadGroup(read) => read.streams.into_iter().find_map(|(_, from)| from.err()),

@@ -135,8 +135,8 @@ pub(crate) fn answers(engine: &Engine, key: &'static [u8]) -> Vec<String> {
     [
         Command::XRange { key, range, count: None, order: Order::Ascending },
         Command::XRange { key, range, count: None, order: Order::Descending },
-        Command::XInfoStream { key, detail: InfoDetail::Full { count: None } },
-        Command::XInfoStream { key, detail: InfoDetail::Summary },
+        Command::XInfoStream { key, detail: Ok(InfoDetail::Full { count: None }) },
+        Command::XInfoStream { key, detail: Ok(InfoDetail::Summary) },
         Command::XPending { key, group: b"g", range: Some(pending) },
     ]
     .iter()

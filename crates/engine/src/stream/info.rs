@@ -1,6 +1,6 @@
 //! The rule of XINFO STREAM.
 
-use crate::command::{InfoDetail, Order};
+use crate::command::{Deferred, InfoDetail, Order};
 use crate::decide::View;
 use crate::engine::Decision;
 use crate::error::CommandError;
@@ -12,9 +12,10 @@ use crate::reply::Reply;
 pub(crate) fn xinfo_stream<'a>(
     view: &View<'_>,
     key: &[u8],
-    detail: InfoDetail,
+    detail: &Deferred<InfoDetail>,
 ) -> Result<Decision<'a>, CommandError> {
     let stream = view.stream(key)?.ok_or(CommandError::NoSuchKey)?;
+    let detail = detail.clone()?;
     let blocks = stream.block_count();
     let mut pairs = vec![
         (Reply::text("length"), Reply::count(stream.length)),

@@ -90,7 +90,7 @@ impl Pair {
 
     /// One field of XINFO STREAM.
     pub(crate) fn info(&mut self, key: &[u8], field: &'static str) -> String {
-        let command = Command::XInfoStream { key, detail: InfoDetail::Summary };
+        let command = Command::XInfoStream { key, detail: Ok(InfoDetail::Summary) };
         let decision = self.engine.decide(&command, Context { db: 0, now: self.now }).unwrap();
         let Reply::Map(pairs) = decision.reply else { panic!("a map") };
         let (_, value) = pairs.iter().find(|(name, _)| *name == Reply::text(field)).unwrap();

@@ -3,8 +3,9 @@
 use std::convert::Infallible;
 
 use engine::{
-    Command, Context, Engine, ExpireCondition, ExpireTime, HashPart, ImageLoader, Item,
-    ObjectField, Op, Reply, Set, SetCondition, SetExpiry, SetReply, Settings, TimeUnit, TtlForm,
+    Command, CommandError, Context, Engine, ExpireCondition, ExpireTime, Extended, HashPart,
+    ImageLoader, Item, ObjectField, Op, Reply, ScanFilter, Set, SetCondition, SetExpiry, SetReply,
+    Settings, TimeUnit, TtlForm,
 };
 
 const SEED: u64 = 7;
@@ -125,6 +126,10 @@ pub(crate) fn render(reply: &Reply) -> String {
     }
 }
 
+fn float(word: &[u8]) -> Result<Extended, CommandError> {
+    Extended::parse(word).ok_or(CommandError::NotAFloat)
+}
+
 fn number<T: std::str::FromStr>(word: &[u8]) -> T {
     std::str::from_utf8(word).unwrap().parse().unwrap_or_else(|_| panic!("a number: {word:?}"))
 }
@@ -224,13 +229,13 @@ fn command<'a>(argv: &'a [&'a [u8]]) -> Command<'a> {
         "GETDEL" => Command::GetDel { key },
         "GETEX" => Command::GetEx {
             key,
-            expiry: if has("PERSIST") { Some(SetExpiry::Clear) } else { expiry() },
+            expiry: Ok(if has("PERSIST") { Some(SetExpiry::Clear) } else { expiry() }),
         },
         "MGET" => Command::MGet { keys: rest },
         "MSET" => Command::MSet { pairs: rest, only_if_free: false },
         "MSETNX" => Command::MSet { pairs: rest, only_if_free: true },
         "INCRBY" => Command::IncrBy { key, by: number(rest[1]) },
-        "INCRBYFLOAT" => Command::IncrByFloat { key, by: number(rest[1]) },
+        "INCRBYFLOAT" => Command::IncrByFloat { key, by: float(rest[1]) },
         "APPEND" => Command::Append { key, value: rest[1] },
         "STRLEN" => Command::StrLen { key },
         "GETRANGE" => Command::GetRange { key, start: number(rest[1]), end: number(rest[2]) },
@@ -248,12 +253,16 @@ fn command<'a>(argv: &'a [&'a [u8]]) -> Command<'a> {
         "HLEN" => Command::HLen { key },
         "HSTRLEN" => Command::HStrLen { key, field: rest[1] },
         "HINCRBY" => Command::HIncrBy { key, field: rest[1], by: number(rest[2]) },
-        "HINCRBYFLOAT" => Command::HIncrByFloat { key, field: rest[1], by: number(rest[2]) },
+        "HINCRBYFLOAT" => {
+            Command::HIncrByFloat { key, field: rest[1], by: float(rest[2]).unwrap() }
+        }
         "HSCAN" => Command::HScan {
             key,
             cursor: number(rest[1]),
-            pattern: value_of("MATCH"),
-            count: value_of("COUNT").map_or(10, number),
+            filter: Ok(ScanFilter {
+                pattern: value_of("MATCH"),
+                count: value_of("COUNT").map_or(10, number),
+            }),
         },
         "HRANDFIELD" => Command::HRandField {
             key,

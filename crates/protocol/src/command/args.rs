@@ -1,8 +1,8 @@
 //! The arguments of a request, and what is common in reading them.
 
-use engine::{CommandError, DATABASES};
+use engine::{CommandError, DATABASES, Extended};
 
-use crate::number::{parse_f64, parse_i64};
+use crate::number::parse_i64;
 use crate::table::CommandSpec;
 
 /// A request's arguments on their way through the grammar. Their number fits the arity of `spec`.
@@ -79,8 +79,8 @@ pub(crate) fn integer(text: &[u8]) -> Result<i64, CommandError> {
     parse_i64(text).ok_or(CommandError::NotAnInteger)
 }
 
-pub(crate) fn float(text: &[u8]) -> Result<f64, CommandError> {
-    parse_f64(text).ok_or(CommandError::NotAFloat)
+pub(crate) fn float(text: &[u8]) -> Result<Extended, CommandError> {
+    Extended::parse(text).ok_or(CommandError::NotAFloat)
 }
 
 /// A duration in milliseconds, 0 for none.

@@ -4,7 +4,7 @@ use engine::CommandError;
 
 use super::args::{clamped, integer, is, timeout};
 use super::session::SessionCommand;
-use super::{Arguments, Parsed, Request, subcommand_syntax, text};
+use super::{Arguments, Parsed, Request, echo, subcommand_syntax, text};
 use crate::number::parse_i64;
 
 /// CLIENT's subcommands.
@@ -185,6 +185,7 @@ pub(crate) fn set_info(args: Arguments<'_>) -> Parsed<'_> {
     } else if is(attribute, "lib-ver") {
         ClientCommand::SetLibVersion { version: value }
     } else {
+        let attribute = echo(attribute, attribute.len());
         return Err(text(&[b"ERR Unrecognized option '", attribute, b"'"]));
     };
     if !value.iter().all(u8::is_ascii_graphic) {

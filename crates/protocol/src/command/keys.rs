@@ -4,7 +4,7 @@ use engine::{Command, CommandError, ExpireCondition, ObjectField, TimeUnit, TtlF
 
 use super::args::{database, database_in_range, integer, is};
 use super::set::{Anchor, expire_time};
-use super::{Arguments, Parsed, Request, text};
+use super::{Arguments, Parsed, Request, echo, text};
 use crate::number::parse_i64;
 
 pub(crate) fn del(args: Arguments<'_>) -> Parsed<'_> {
@@ -57,7 +57,7 @@ fn expire_condition(args: Arguments<'_>) -> Result<ExpireCondition, CommandError
         } else if is(word, "lt") {
             condition.sooner = true;
         } else {
-            return Err(text(&[b"ERR Unsupported option ", word]));
+            return Err(text(&[b"ERR Unsupported option ", echo(word, word.len())]));
         }
     }
     let ExpireCondition { none_set, some_set, later, sooner } = condition;

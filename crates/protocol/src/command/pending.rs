@@ -6,7 +6,7 @@ use engine::{
 
 use super::args::{clamped, integer, is};
 use super::stream_id::{parse_id, parse_ids, range_end, range_start};
-use super::{Arguments, Options, Parsed, Request, text};
+use super::{Arguments, Options, Parsed, Request, echo, text};
 use crate::number::parse_i64;
 
 pub(crate) fn xack(args: Arguments<'_>) -> Parsed<'_> {
@@ -90,7 +90,7 @@ fn claim_option(
     } else if is(word, "lastid") && has_value {
         claim.last_id = Some(parse_id(options.value()?, 0)?);
     } else {
-        return Err(text(&[b"ERR Unrecognized XCLAIM option '", word, b"'"]));
+        return Err(text(&[b"ERR Unrecognized XCLAIM option '", echo(word, word.len()), b"'"]));
     }
     Ok(())
 }

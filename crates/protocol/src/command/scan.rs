@@ -1,6 +1,6 @@
 //! SCAN and HSCAN.
 
-use engine::{Command, CommandError};
+use engine::{Command, CommandError, ScanFilter};
 
 use super::args::is;
 use super::{Arguments, Parsed, Request};
@@ -14,8 +14,9 @@ pub(crate) fn scan(args: Arguments<'_>) -> Parsed<'_> {
 
 pub(crate) fn hscan(args: Arguments<'_>) -> Parsed<'_> {
     let cursor = cursor(args.at(2))?;
-    let Scan { pattern, count, .. } = Scan::parse(args, 3, false)?;
-    Ok(Request::Engine(Command::HScan { key: args.at(1), cursor, pattern, count }))
+    let filter = Scan::parse(args, 3, false)
+        .map(|Scan { pattern, count, .. }| ScanFilter { pattern, count });
+    Ok(Request::Engine(Command::HScan { key: args.at(1), cursor, filter }))
 }
 
 fn cursor(text: &[u8]) -> Result<u64, CommandError> {

@@ -66,7 +66,7 @@ pub(crate) fn getex(args: Arguments<'_>) -> Parsed<'_> {
             expiry.take(word, &mut options)?;
         }
     }
-    let expiry = expiry.finish(args.spec.name)?;
+    let expiry = expiry.finish(args.spec.name);
     Ok(Request::Engine(Command::GetEx { key: args.at(1), expiry }))
 }
 

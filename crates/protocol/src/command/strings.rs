@@ -55,7 +55,7 @@ fn increment(args: Arguments<'_>, by: i64) -> Parsed<'_> {
 }
 
 pub(crate) fn incrbyfloat(args: Arguments<'_>) -> Parsed<'_> {
-    Ok(Request::Engine(Command::IncrByFloat { key: args.at(1), by: float(args.at(2))? }))
+    Ok(Request::Engine(Command::IncrByFloat { key: args.at(1), by: float(args.at(2)) }))
 }
 
 pub(crate) fn append(args: Arguments<'_>) -> Parsed<'_> {

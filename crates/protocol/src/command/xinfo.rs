@@ -1,6 +1,6 @@
 //! XINFO and its subcommands.
 
-use engine::{Command, InfoDetail};
+use engine::{Command, Deferred, InfoDetail};
 
 use super::args::{integer, is};
 use super::{Arguments, Parsed, Request, subcommand_syntax};
@@ -9,16 +9,20 @@ use super::{Arguments, Parsed, Request, subcommand_syntax};
 const FULL_COUNT: u64 = 10;
 
 pub(crate) fn stream(args: Arguments<'_>) -> Parsed<'_> {
-    let detail = match args.from(3) {
-        [] => InfoDetail::Summary,
-        [full] if is(full, "full") => InfoDetail::Full { count: Some(FULL_COUNT) },
+    Ok(Request::Engine(Command::XInfoStream { key: args.at(2), detail: detail(args) }))
+}
+
+/// Redis reads it after it has found the stream.
+fn detail(args: Arguments<'_>) -> Deferred<InfoDetail> {
+    match args.from(3) {
+        [] => Ok(InfoDetail::Summary),
+        [full] if is(full, "full") => Ok(InfoDetail::Full { count: Some(FULL_COUNT) }),
         [full, count, value] if is(full, "full") && is(count, "count") => {
             let count = u64::try_from(integer(value)?).unwrap_or(FULL_COUNT);
-            InfoDetail::Full { count: Some(count).filter(|&count| 0 < count) }
+            Ok(InfoDetail::Full { count: Some(count).filter(|&count| 0 < count) })
         }
-        _ => return Err(subcommand_syntax(args.at(1), "XINFO")),
-    };
-    Ok(Request::Engine(Command::XInfoStream { key: args.at(2), detail }))
+        _ => Err(subcommand_syntax(args.at(1), "XINFO")),
+    }
 }
 
 pub(crate) fn groups(args: Arguments<'_>) -> Parsed<'_> {
