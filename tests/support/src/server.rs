@@ -63,6 +63,11 @@ impl Launch {
         }
     }
 
+    /// Like [`Launch::new`], but never replaced: the server that another one is compared with.
+    pub fn reference(program: impl AsRef<Path>) -> Self {
+        Self { program: program.as_ref().to_owned(), ..Self::new(program) }
+    }
+
     /// This directory instead of a fresh one. It is left alone afterwards.
     #[must_use]
     pub fn dir(mut self, dir: impl AsRef<Path>) -> Self {

@@ -1,0 +1,34 @@
+//! What the generator found once, by name: lines that Headwater answered differently.
+
+use crate::generate::line;
+use crate::play::Player;
+use crate::script::{Script, Step};
+
+/// Each row is a script of its own; `|` parts its commands.
+const FOUND: &[&str] = &[
+    // Options are read after the key was found.
+    "HSCAN missing 0 MATCH|HSCAN missing 0 FOO BAR|SET k v|HSCAN k 0 MATCH|HSCAN k abc",
+    "XINFO STREAM missing FOO|XINFO STREAM missing FULL COUNT abc|SET k v|XINFO STREAM k FOO",
+    "GETEX missing EX abc|GETEX missing EX -1|SET k v|GETEX k EX abc|GETEX k EX 0|GETEX k EX",
+    "HSET k f v|INCRBYFLOAT k abc|SET s v|INCRBYFLOAT s abc|HINCRBYFLOAT s f abc",
+    // Increments have 64 significant bits.
+    "INCRBYFLOAT k 9223372036854775807|INCRBYFLOAT k -18446744073709551615|GET k",
+    "HINCRBYFLOAT h f -9223372036854775807|HINCRBYFLOAT h f 0.1|HGET h f",
+    // A refused EXEC ends the transaction.
+    "EXEC a|MULTI|SET k v|EXEC a|EXEC|MULTI|NOSUCH|exec a b|DISCARD",
+    // A deleted entry at the end of a block keeps it from MINID ~.
+    "XADD s 1-0 f v|XADD s 3-0 f v|XDEL s 3-0|XTRIM s MINID ~ 3-0|XTRIM s MINID ~ 3-1|XLEN s",
+    // A client's word is echoed up to its first zero byte.
+    "SET k v|EXPIRE k 10 a\0b|XGROUP CREATE s g 0 MKSTREAM|XCLAIM s g c 0 1-1 a\0b",
+];
+
+/// Plays them.
+pub(crate) fn check(player: &mut Player) {
+    for text in FOUND {
+        let steps = text.split('|').map(|text| Step::Commands(0, vec![line(text)]));
+        let script = Script { block_entries_max: 100, connections: 1, steps: steps.collect() };
+        if let Err(difference) = player.play(&script) {
+            panic!("{script}{difference}");
+        }
+    }
+}
