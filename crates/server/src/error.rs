@@ -85,7 +85,8 @@ pub fn storage_exit_code(error: &StorageError) -> u8 {
     match error {
         StorageError::Corrupt { .. }
         | StorageError::UnsupportedVersion { .. }
-        | StorageError::NotOurs { .. } => EX_DATAERR,
+        | StorageError::NotOurs { .. }
+        | StorageError::NoDatabase { .. } => EX_DATAERR,
         StorageError::Locked { .. } => EX_TEMPFAIL,
         StorageError::Io { .. }
         | StorageError::Poisoned { .. }

@@ -137,21 +137,33 @@ pub struct Progress<'a> {
 ///
 /// # Errors
 ///
-/// `Locked` if a server works there, `Io` if something cannot be read at all. Damage is no error
+/// `NotOurs` and `NoDatabase` if there is nothing to check, `Locked` if a server works there, `Io` if something cannot be read at all. Damage is no error
 /// here, it stands in the report.
 pub fn check(
     fs: &dyn Fs,
     dir: &Path,
     progress: &mut dyn FnMut(Progress<'_>),
 ) -> Result<CheckReport, StorageError> {
+    expect_database(fs, dir)?;
     let _lock = lock(fs, dir)?;
     let mut check = Check::new(fs, dir, progress)?;
     check.snapshots()?;
     check.block_files()?;
-    check.mark()?;
+    check.marks()?;
     check.segments()?;
     let sound = check.files.iter().all(|file| file.problems.is_empty());
     Ok(CheckReport { dir: dir.to_path_buf(), bytes: check.bytes, files: check.files, sound })
+}
+
+/// Tells a damaged database from a directory that never was one.
+fn expect_database(fs: &dyn Fs, dir: &Path) -> Result<(), StorageError> {
+    dir::refuse_foreign(fs, dir)?;
+    for part in [dir::format(dir), dir::log(dir), dir::blocks(dir), dir::snapshots(dir)] {
+        if dir::exists(fs, &part)? {
+            return Ok(());
+        }
+    }
+    Err(StorageError::NoDatabase { dir: dir.to_path_buf() })
 }
 
 /// Keeps servers out while we read. A directory in which no server ever was has no lock file, and
@@ -213,6 +225,9 @@ impl<'a> Check<'a> {
                 bytes_total += file_bytes(fs, &sub.join(name))?;
             }
         }
+        for mark in [dir::format(dir), dir::clean(dir)] {
+            bytes_total += bytes_if_there(fs, &mark)?.unwrap_or(0);
+        }
         let (files, noted) = (Vec::new(), BTreeMap::new());
         Ok(Self {
             fs,
@@ -266,6 +281,11 @@ impl Problem {
 /// Whether the disk refuses to give a sector: damage like any other to one who looks for damage.
 fn is_bad_medium(error: &std::io::Error) -> bool {
     error.raw_os_error() == Some(rustix::io::Errno::IO.raw_os_error())
+}
+
+/// Length of a file that may be missing.
+fn bytes_if_there(fs: &dyn Fs, path: &Path) -> Result<Option<u64>, StorageError> {
+    dir::exists(fs, path)?.then(|| file_bytes(fs, path)).transpose()
 }
 
 fn file_bytes(fs: &dyn Fs, path: &Path) -> Result<u64, StorageError> {

@@ -111,10 +111,7 @@ pub(crate) fn list_temporaries(fs: &dyn Fs, dir: &Path) -> Result<Vec<u64>, Stor
 /// the answer lives.
 pub(crate) fn claim(fs: &dyn Fs, dir: &Path) -> Result<Box<dyn Any + Send + Sync>, StorageError> {
     make_durable(fs, dir)?;
-    let names = fs.list(dir).map_err(StorageError::io("list", dir))?;
-    if let Some(name) = names.into_iter().find(|name| !KNOWN.contains(&name.as_str())) {
-        return Err(StorageError::NotOurs { dir: dir.to_path_buf(), name });
-    }
+    refuse_foreign(fs, dir)?;
     let path = lock(dir);
     let owner = format!("{}\n", std::process::id());
     match fs.lock(&path, &owner).map_err(StorageError::io("lock", &path))? {
@@ -123,6 +120,26 @@ pub(crate) fn claim(fs: &dyn Fs, dir: &Path) -> Result<Box<dyn Any + Send + Sync
             dir: dir.to_path_buf(),
             pid: owner.chars().filter(char::is_ascii_digit).collect(),
         }),
+    }
+}
+
+/// Refuses a directory in which something stands that is not ours.
+pub(crate) fn refuse_foreign(fs: &dyn Fs, dir: &Path) -> Result<(), StorageError> {
+    let names = fs.list(dir).map_err(StorageError::io("list", dir))?;
+    match names.into_iter().find(|name| !KNOWN.contains(&name.as_str())) {
+        Some(name) => Err(StorageError::NotOurs { dir: dir.to_path_buf(), name }),
+        None => Ok(()),
+    }
+}
+
+/// The data directory that a file of ours belongs to.
+pub(crate) fn of_file(file: &Path) -> &Path {
+    let parent = file.parent().unwrap_or(file);
+    match parent.parent() {
+        Some(dir) if [log(dir), blocks(dir), snapshots(dir)].iter().any(|part| part == parent) => {
+            dir
+        }
+        _ => parent,
     }
 }
 

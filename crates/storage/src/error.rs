@@ -7,6 +7,8 @@ use std::sync::Arc;
 
 use thiserror::Error;
 
+use crate::dir;
+
 /// A failure of the storage. An I/O error is not corruption, and corruption is not the end of the
 /// log: the three are kept apart.
 #[derive(Debug, Clone, Error)]
@@ -31,7 +33,7 @@ pub enum StorageError {
         cause: Arc<StorageError>,
     },
     /// Bytes that were durable are not what was written. Do not start.
-    #[error("{}: damaged at offset {offset}: {reason}; nothing was changed. `headwater check DIR` shows the extent", .file.display())]
+    #[error("{}: damaged at offset {offset}: {reason}; nothing was changed. `headwater check {}` shows the extent", .file.display(), dir::of_file(.file).display())]
     Corrupt {
         /// The damaged (or missing) file.
         file: PathBuf,
@@ -65,6 +67,12 @@ pub enum StorageError {
         dir: PathBuf,
         /// The first thing that is not ours.
         name: String,
+    },
+    /// The directory holds nothing of a database.
+    #[error("{}: not a Headwater directory: there is no database in it", .dir.display())]
+    NoDatabase {
+        /// The directory.
+        dir: PathBuf,
     },
     /// An operation too long for any record. Nothing has happened.
     #[error("a record of {len} bytes is longer than the {max} bytes that one may have")]
@@ -160,5 +168,22 @@ impl StorageError {
             ),
             _ => false,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn damage_names_the_directory_to_check() {
+        let check = |file: &str| {
+            let error = StorageError::corrupt(Path::new(file), 0, Damage::Header).to_string();
+            assert!(error.contains("`headwater check /data/db` shows the extent"), "{error}");
+        };
+        check("/data/db/log/00000000000000000001.log");
+        check("/data/db/snapshots/00000000000000000001.snap");
+        check("/data/db/blocks/00000000000000000001.blk");
+        check("/data/db/FORMAT");
     }
 }

@@ -80,7 +80,7 @@ fn lives(seed: u64, lies: Lies, faults: &[Fault]) {
 
 fn runs(default: u64) -> std::ops::Range<u64> {
     let first = number("HEADWATER_SIM_SEED", 1);
-    println!("seeds from {first}; HEADWATER_SIM_SEED repeats, HEADWATER_SIM_RUNS extends");
+    eprintln!("seeds from {first}; HEADWATER_SIM_SEED repeats, HEADWATER_SIM_RUNS extends");
     first..first + number("HEADWATER_SIM_RUNS", default)
 }
 

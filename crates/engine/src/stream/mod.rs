@@ -75,7 +75,7 @@ impl Damage {
     /// The refusal to send for a read of `key`.
     pub(crate) fn of(self, key: &[u8]) -> CommandError {
         let location = match self.location {
-            Some(at) => format!("block file {} at offset {}", at.file, at.offset),
+            Some(at) => format!("blocks/{:020}.blk at offset {}", at.file, at.offset),
             None => "memory".to_owned(),
         };
         CommandError::Damaged { key: key.into(), first: self.first, last: self.last, location }

@@ -252,7 +252,7 @@ fn a_damaged_block_stops_only_its_own_readers() {
         (number == 2).then(|| (bytes.into(), location))
     };
     assert_eq!(pair.engine.adopt(AdoptCursor::default(), usize::MAX, adopt), None);
-    let damaged = "ERR damaged block of key 's', entries 3-0 to 4-0, in block file 4 at offset 64: \
+    let damaged = "ERR damaged block of key 's', entries 3-0 to 4-0, in blocks/00000000000000000004.blk at offset 64: \
                    the other entries are served";
     assert_eq!(pair.all(b"s"), damaged);
     let range = IdRange { start: id(5, 0), end: id(6, 0) };

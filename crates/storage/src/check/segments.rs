@@ -7,7 +7,7 @@ use std::path::Path;
 
 use engine::Op;
 
-use super::{Check, Content, FileReport, Problem, TornTail, file_bytes};
+use super::{Check, Content, FileReport, Problem, TornTail, bytes_if_there, file_bytes};
 use crate::error::{Damage, StorageError};
 use crate::format::codec;
 use crate::format::record::Kind;
@@ -25,15 +25,21 @@ struct Tally {
 }
 
 impl Check<'_> {
-    /// The mark that the directory is ours.
-    pub(super) fn mark(&mut self) -> Result<(), StorageError> {
+    /// The mark that the directory is ours, and that of a clean stop. Whether the log agrees with
+    /// the latter is judged with the log.
+    pub(super) fn marks(&mut self) -> Result<(), StorageError> {
         let path = dir::format(self.dir);
         let problem = match dir::is_marked(self.fs, self.dir) {
             Ok(true) => None,
             Ok(false) => Some(Problem::new(0, Damage::Missing)),
             Err(error) => Some(Problem::from_error(error)?),
         };
-        self.report(&path, 0, Content::Mark, problem.into_iter().collect());
+        let bytes = bytes_if_there(self.fs, &path)?.unwrap_or(0);
+        self.report(&path, bytes, Content::Mark, problem.into_iter().collect());
+        let path = dir::clean(self.dir);
+        if let Some(bytes) = bytes_if_there(self.fs, &path)? {
+            self.report(&path, bytes, Content::Mark, Vec::new());
+        }
         Ok(())
     }
 
@@ -90,7 +96,7 @@ impl Check<'_> {
         let log_first = recovery::log_first(self.fs, self.dir)?;
         let snapshots = dir::list_snapshots(self.fs, self.dir)?;
         let after = match snapshots[..] {
-            [] | [_] => log_first - 1,
+            [] | [_] => log_first.saturating_sub(1),
             [.., before, _] => before,
         };
         let scan = recovery::scan(self.fs, self.dir, after, &mut |_| {}).and_then(|scan| {

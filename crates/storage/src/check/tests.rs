@@ -155,3 +155,37 @@ fn a_damaged_block_is_named_with_its_key_and_entries() {
     let is_counted = matches!(file.content, Content::Blocks { number: 1, blocks: 1, .. });
     assert!(is_counted, "{file:#?}");
 }
+
+#[test]
+fn a_directory_without_a_database_is_refused_by_that() {
+    let check = |prepare: &dyn Fn(&Path), expected: &str| {
+        let dir = tempfile::tempdir().unwrap();
+        prepare(dir.path());
+        let before = RealFs.list(dir.path()).unwrap();
+        let error = check(&RealFs, dir.path(), &mut |_| {}).unwrap_err();
+        let expected = format!("{}: not a Headwater directory{expected}", dir.path().display());
+        assert!(error.to_string().starts_with(&expected), "{error}");
+        assert_eq!(RealFs.list(dir.path()).unwrap(), before, "a check changes nothing");
+    };
+    check(&|_| {}, ": there is no database in it");
+    check(&|dir| put(&dir::lock(dir), b"4711\n"), ": there is no database in it");
+    check(&|dir| put(&dir.join("dump.rdb"), b"REDIS0011"), " (dump.rdb does not belong there)");
+}
+
+#[test]
+fn the_marks_are_counted_with_their_bytes() {
+    let dir = database();
+    let fs: Arc<dyn Fs> = Arc::new(RealFs);
+    let opened = Database::open(fs, dir.path(), Options::default(), 1, &mut |_| {});
+    opened.unwrap().0.log().stop_cleanly(2).unwrap();
+    let report = run(dir.path());
+    let bytes = |path: &Path| report.files.iter().find(|file| file.file == path).unwrap().bytes;
+    assert_eq!(bytes(&dir::format(dir.path())), 64);
+    assert_eq!(bytes(&dir::clean(dir.path())), 84);
+    assert!(report.sound, "{report:#?}");
+    // A log that goes on behind the mark of a clean stop.
+    let path = dir::clean(dir.path());
+    let files = damaged(dir.path(), &path, |bytes| bytes[70] ^= 1);
+    assert_eq!(files.len(), 1, "{files:#?}");
+    assert_eq!(files[0].file, path);
+}
