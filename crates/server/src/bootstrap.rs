@@ -14,6 +14,7 @@ use storage::{Database, Options, Progress, StorageError};
 use crate::clock::Clock;
 use crate::config::{Config, Settings};
 use crate::core::Shared;
+use crate::descriptors;
 use crate::error::{StartError, storage_exit_code};
 use crate::housekeeping::Housekeeping;
 use crate::introspect::process::{ProcessFacts, random_bytes};
@@ -51,6 +52,7 @@ pub(crate) fn run(config: Config) -> Result<ExitCode, StartError> {
     let _pid_file = PidFile::write(&settings)?;
 
     let clock = Arc::new(Clock::new());
+    descriptors::make_room(&config);
     let hash_seed = u64::from_le_bytes(random_bytes());
     let (database, recovery) = recover(&settings, &clock, hash_seed, manager)?;
     make_private(&settings.dir);
@@ -245,6 +247,7 @@ fn reload(shared: &Shared, manager: Manager) {
     match shared.config.reload() {
         Ok(reload) => {
             logging::set_level(shared.config.settings().log_level);
+            descriptors::make_room(&shared.config);
             tracing::info!(changed = reload.changed.join(" "), "configuration read again");
             if !reload.needs_restart.is_empty() {
                 let directives = reload.needs_restart.join(" ");

@@ -16,6 +16,7 @@ pub mod clock;
 pub mod config;
 mod connection;
 mod core;
+mod descriptors;
 pub mod error;
 mod execute;
 mod housekeeping;

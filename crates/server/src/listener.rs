@@ -5,8 +5,9 @@ use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
+use parking_lot::Mutex;
 use tokio::net::{TcpListener, TcpStream, UnixListener, UnixStream};
 
 use crate::client::{Client, Socket};
@@ -46,6 +47,9 @@ const TOO_MANY: &[u8] = b"-ERR max number of clients reached\r\n";
 /// enough that nobody notices after one was freed.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 
+/// How often the log hears of it, at most.
+const ACCEPT_WARNING_INTERVAL: Duration = Duration::from_secs(10);
+
 /// Accepts until the server stops.
 pub(crate) async fn accept_loop(listening: Listening, shared: Arc<Shared>) -> io::Result<()> {
     let mut stopping = shared.stopping();
@@ -78,7 +82,14 @@ pub(crate) async fn accept_loop(listening: Listening, shared: Arc<Shared>) -> io
 }
 
 async fn rest(error: &io::Error) {
-    tracing::warn!(%error, "cannot accept a connection");
+    static TOLD: Mutex<Option<Instant>> = Mutex::new(None);
+    {
+        let mut told = TOLD.lock();
+        if told.is_none_or(|at| ACCEPT_WARNING_INTERVAL <= at.elapsed()) {
+            *told = Some(Instant::now());
+            tracing::warn!(%error, "cannot accept connections");
+        }
+    }
     tokio::time::sleep(ACCEPT_PAUSE).await;
 }
 

@@ -13,6 +13,7 @@ use protocol::{
 
 use crate::client::Socket;
 use crate::core::Shared;
+use crate::descriptors;
 use crate::execute::{Answer, Executor, Outcome};
 use crate::introspect::process::{ProcessMemory, ProcessorTime};
 use crate::introspect::{self, info};
@@ -105,6 +106,7 @@ impl Executor<'_> {
     /// The engine's settings shape state, so they change by an operation. Everybody else reads the
     /// configuration when it matters.
     fn configured(&mut self) {
+        descriptors::make_room(&self.shared.config);
         let settings = self.shared.config.settings();
         if let Err(error) = self.core.database.configure(settings.engine, self.now) {
             tracing::warn!(%error, "the new block limits wait for the next start");
