@@ -151,9 +151,9 @@ impl Shared {
             log_bytes_since_checkpoint: log
                 .bytes_written
                 .saturating_sub(checkpoint.log_bytes_written),
-            pending_bytes: 0,
+            pending_bytes: log.bytes_buffered,
             syncs: log.syncs,
-            last_sync_age: None,
+            last_sync_age: log.sync_last_age,
             last_sync_time: Duration::from_micros(log.sync_last_us),
             checkpoint_running: checkpoint.is_running(),
             checkpoints: checkpoint.ended,

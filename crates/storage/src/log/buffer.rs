@@ -87,6 +87,11 @@ impl Buffer {
         }
     }
 
+    /// Bytes of records that the writer has not taken yet.
+    pub(super) fn bytes_buffered(&self) -> u64 {
+        self.batch.bytes.len() as u64
+    }
+
     /// Appends a record whose payload `fill` writes, and returns its LSN.
     pub(super) fn append(
         &mut self,

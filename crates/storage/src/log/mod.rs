@@ -19,7 +19,7 @@ use std::collections::VecDeque;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use parking_lot::Mutex;
 
@@ -61,6 +61,7 @@ pub struct Log {
     bytes_written: AtomicU64,
     syncs: AtomicU64,
     sync_last_us: AtomicU64,
+    sync_last_end: Mutex<Option<Instant>>,
 }
 
 /// A segment in use.
@@ -85,6 +86,10 @@ pub struct LogStats {
     pub syncs: u64,
     /// Microseconds that the last one took.
     pub sync_last_us: u64,
+    /// How long ago it ended; `None` before the first.
+    pub sync_last_age: Option<Duration>,
+    /// Bytes of records that are not written yet.
+    pub bytes_buffered: u64,
     /// Ordinary writes are refused for want of space as soon as the room that is left is used.
     pub is_disk_full: bool,
 }
@@ -140,6 +145,7 @@ impl Log {
             bytes_written: AtomicU64::new(0),
             syncs: AtomicU64::new(0),
             sync_last_us: AtomicU64::new(0),
+            sync_last_end: Mutex::new(None),
         })
     }
 
@@ -389,10 +395,10 @@ impl Log {
     /// Figures for INFO.
     #[must_use]
     pub fn stats(&self) -> LogStats {
-        let (spares, spare_bytes, is_disk_full) = {
+        let (spares, spare_bytes, is_disk_full, bytes_buffered) = {
             let buffer = self.buffer.lock();
             let (spares, bytes) = buffer.spare_bytes();
-            (spares, bytes, buffer.is_disk_full())
+            (spares, bytes, buffer.is_disk_full(), buffer.bytes_buffered())
         };
         let segments = self.segments.lock();
         LogStats {
@@ -402,6 +408,8 @@ impl Log {
             bytes_written: self.bytes_written.load(Ordering::Relaxed),
             syncs: self.syncs.load(Ordering::Relaxed),
             sync_last_us: self.sync_last_us.load(Ordering::Relaxed),
+            sync_last_age: self.sync_last_end.lock().map(|end| end.elapsed()),
+            bytes_buffered,
             is_disk_full,
         }
     }
@@ -454,7 +462,7 @@ impl Rolling for Log {
     fn sync_file(&self, file: &dyn File, path: &Path) -> Result<(), StorageError> {
         let _one_at_a_time = self.syncing.lock();
         self.check()?;
-        // The only clock in this crate: it feeds a statistic and decides nothing.
+        // The only clock in this crate: it feeds statistics and decides nothing.
         let begin = Instant::now();
         let synced = file.sync_data().map_err(StorageError::io("sync", path));
         if let Err(error) = &synced {
@@ -464,6 +472,7 @@ impl Rolling for Log {
         let micros = u64::try_from(begin.elapsed().as_micros()).unwrap_or(u64::MAX);
         self.syncs.fetch_add(1, Ordering::Relaxed);
         self.sync_last_us.store(micros, Ordering::Relaxed);
+        *self.sync_last_end.lock() = Some(Instant::now());
         synced
     }
 
