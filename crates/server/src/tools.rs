@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use crate::check;
 use crate::cli::Invocation;
-use crate::config::{self, Config, Sources};
+use crate::config::{self, Config, Kind, Sources};
 use crate::error::StartError;
 
 /// The whole program.
@@ -51,8 +51,14 @@ fn show_config(sources: Sources, origin: bool) -> Result<ExitCode, StartError> {
         } else {
             &value.text
         };
-        let quoted = serde_json::Value::from(shown).to_string();
-        text += &format!("{} = {quoted}", value.directive.name);
+        let shown = match value.directive.kind {
+            // TOML knows no larger numbers.
+            Kind::Integer { .. } | Kind::Memory { .. } if shown.parse::<i64>().is_ok() => {
+                shown.to_owned()
+            }
+            _ => serde_json::Value::from(shown).to_string(),
+        };
+        text += &format!("{} = {shown}", value.directive.name);
         if origin {
             text += &format!("  # {}", value.origin);
         }

@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use super::directives::{Change, Directive, HONOURED};
+use super::directives::{Change, Directive, Effect, HONOURED};
 use super::value::Kind;
 
 /// Headings of the example file, each before the directive of that name.
@@ -35,7 +35,8 @@ pub fn example() -> String {
 }
 
 fn write_directive(out: &mut String, directive: &Directive) {
-    let live = if directive.change == Change::Live { " (live)" } else { "" };
+    let is_live = directive.change == Change::Live && directive.effect == Effect::Honoured;
+    let live = if is_live { " (live)" } else { "" };
     out.push('\n');
     for line in wrap(&format!("{}{live}", directive.doc), 96) {
         let _ = writeln!(out, "# {line}");

@@ -26,7 +26,7 @@ pub use example::example;
 pub use settings::{
     BindAddress, DebugAccess, FsyncPolicy, LogFormat, LogLevel, Settings, Supervision,
 };
-pub use value::{OutputLimit, OutputLimits};
+pub use value::{Kind, OutputLimit, OutputLimits};
 
 /// Where a value came from.
 #[derive(Debug, Clone, PartialEq, Eq)]
