@@ -29,8 +29,8 @@ mod table;
 
 pub use command::{
     AofWait, ClientCommand, ClientKind, ClientList, ConfigCommand, DebugCommand, Hello, KillFilter,
-    MemoryCommand, PauseKind, ReplicaOf, ReplyMode, Request, Save, ServerCommand, SessionCommand,
-    Shutdown, WakeReason, parse, resolve,
+    MemoryCommand, ReplicaOf, ReplyMode, Request, Save, ServerCommand, SessionCommand, Shutdown,
+    WakeReason, parse, resolve,
 };
 pub use decode::{Args, Decoder, Limits};
 pub use encode::{Version, encode, encode_array, encode_error};

@@ -275,7 +275,6 @@ fn connections_and_server() {
     check("client list id", SYNTAX);
     check("client list id x", "ERR Invalid client ID");
     check("client unblock 99 foo", "ERR CLIENT UNBLOCK reason should be TIMEOUT or ERROR");
-    check("client pause 10 foo", "ERR CLIENT PAUSE mode must be WRITE or ALL");
     check("client setinfo foo bar", "ERR Unrecognized option 'foo'");
     check(
         "client setinfo lib-name a_b",
@@ -415,7 +414,6 @@ fn every_number_at_its_limits() {
         },
         Number { request: "client list id N", malformed: "ERR Invalid client ID", ..ANY },
         Number { request: "client unblock N", ..ANY },
-        Number { request: "client pause N", negative: negative_timeout, malformed: timeout, ..ANY },
         Number { request: "wait N 0", ..ANY },
         Number { request: "wait 0 N", negative: negative_timeout, malformed: timeout, ..ANY },
     ];

@@ -47,9 +47,6 @@ impl Executor<'_> {
                 self.session.skip_next = false;
                 Outcome::from(Reply::Ok)
             }
-            ClientCommand::Pause { .. } | ClientCommand::Unpause => {
-                Outcome::from(CommandError::Fixed("ERR CLIENT PAUSE is not supported"))
-            }
         }
     }
 
@@ -149,6 +146,8 @@ impl Executor<'_> {
         if client.id == self.client.id {
             self.session.closing = true;
         } else {
+            // At once: nothing may be delivered to it any more.
+            self.core.blocking.remove_client(client.id);
             client.kill();
         }
     }

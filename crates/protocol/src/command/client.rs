@@ -2,7 +2,7 @@
 
 use engine::CommandError;
 
-use super::args::{clamped, integer, is, timeout};
+use super::args::{clamped, integer, is};
 use super::session::SessionCommand;
 use super::{Arguments, Parsed, Request, echo, subcommand_syntax, text};
 use crate::number::parse_i64;
@@ -40,10 +40,6 @@ pub enum ClientCommand<'a> {
     NoTouch { on: bool },
     /// CLIENT REPLY.
     Reply(ReplyMode),
-    /// CLIENT PAUSE; the timeout is in milliseconds from now.
-    Pause { timeout_ms: u64, kind: PauseKind },
-    /// CLIENT UNPAUSE.
-    Unpause,
 }
 
 /// CLIENT LIST's filters.
@@ -105,15 +101,6 @@ pub enum ReplyMode {
     Off,
     /// Do not answer the next command.
     Skip,
-}
-
-/// What CLIENT PAUSE holds up.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum PauseKind {
-    /// Every command.
-    All,
-    /// Commands that may change data.
-    Write,
 }
 
 fn client(command: ClientCommand<'_>) -> Parsed<'_> {
@@ -289,21 +276,6 @@ pub(crate) fn reply(args: Arguments<'_>) -> Parsed<'_> {
     client(ClientCommand::Reply(mode))
 }
 
-pub(crate) fn pause(args: Arguments<'_>) -> Parsed<'_> {
-    let kind = match args.from(3) {
-        [] => PauseKind::All,
-        [word] if is(word, "all") => PauseKind::All,
-        [word] if is(word, "write") => PauseKind::Write,
-        [_] => return Err(CommandError::Fixed("ERR CLIENT PAUSE mode must be WRITE or ALL")),
-        _ => return Err(subcommand_syntax(args.at(1), "CLIENT")),
-    };
-    client(ClientCommand::Pause { timeout_ms: timeout(args.at(2))?, kind })
-}
-
-pub(crate) fn unpause(_: Arguments<'_>) -> Parsed<'_> {
-    client(ClientCommand::Unpause)
-}
-
 pub(crate) fn help(_: Arguments<'_>) -> Parsed<'_> {
     super::help(&[
         "CLIENT <subcommand> [<arg> [value] [opt] ...]. Subcommands are:",
@@ -323,8 +295,6 @@ pub(crate) fn help(_: Arguments<'_>) -> Parsed<'_> {
         "    Exempt this connection from eviction.",
         "NO-TOUCH ON|OFF",
         "    Do not mark keys as used by this connection.",
-        "PAUSE <milliseconds> [WRITE|ALL]",
-        "    Hold up commands.",
         "REPLY ON|OFF|SKIP",
         "    Whether this connection is answered.",
         "SETINFO LIB-NAME|LIB-VER <value>",
@@ -333,7 +303,5 @@ pub(crate) fn help(_: Arguments<'_>) -> Parsed<'_> {
         "    Name this connection.",
         "UNBLOCK <id> [TIMEOUT|ERROR]",
         "    End the wait of a blocked connection.",
-        "UNPAUSE",
-        "    End a pause.",
     ])
 }

@@ -22,9 +22,7 @@ use engine::{Command, CommandError, Reply};
 
 use crate::table::{self, CommandSpec};
 pub(crate) use args::{Arguments, Options};
-pub use client::{
-    ClientCommand, ClientKind, ClientList, KillFilter, PauseKind, ReplyMode, WakeReason,
-};
+pub use client::{ClientCommand, ClientKind, ClientList, KillFilter, ReplyMode, WakeReason};
 pub use server::{
     AofWait, ConfigCommand, DebugCommand, MemoryCommand, ReplicaOf, Save, ServerCommand, Shutdown,
 };

@@ -77,8 +77,6 @@ pub(super) static COMMANDS: &[CommandSpec] = &[
                     "O(1)",
                     "Whether commands of the connection mark keys as used.",
                 ),
-            spec("client|pause", -3, ADMIN | NOSCRIPT | LOADING | STALE, NO_KEYS, client::pause)
-                .about(Connection, "2.9.50", "O(1)", "Holds up commands for a while."),
             spec("client|reply", 3, NOSCRIPT | LOADING | STALE, NO_KEYS, client::reply).about(
                 Connection,
                 "3.2.0",
@@ -110,13 +108,6 @@ pub(super) static COMMANDS: &[CommandSpec] = &[
                 "O(log N) in the number of connections",
                 "Ends the wait of a blocked connection.",
             ),
-            spec("client|unpause", 2, ADMIN | NOSCRIPT | LOADING | STALE, NO_KEYS, client::unpause)
-                .about(
-                    Connection,
-                    "6.2.0",
-                    "O(N) in the number of connections held up",
-                    "Ends a pause.",
-                ),
         ]),
     spec("discard", 1, NOSCRIPT | LOADING | STALE | FAST | ALLOW_BUSY, NO_KEYS, session::discard)
         .about(
