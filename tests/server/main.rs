@@ -2,6 +2,7 @@
 
 mod blocking;
 mod connections;
+mod pressure;
 mod transactions;
 
 use support::{Client, Launch, Server, Value};

@@ -6,6 +6,9 @@ use crate::error::CommandError;
 use crate::id::StreamId;
 use crate::stream::EntryRange;
 
+/// What a number or a status is taken for by [`Reply::bytes_about`].
+const SMALL_BYTES: usize = 8;
+
 /// An answer. The encoder in `protocol` knows both wire forms of each variant.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Reply {
@@ -64,5 +67,22 @@ impl Reply {
     #[must_use]
     pub fn count(count: impl TryInto<i64>) -> Self {
         Reply::Integer(count.try_into().unwrap_or(i64::MAX))
+    }
+
+    /// About how many bytes the encoded reply will have: enough to tell a large one from a small one
+    /// without encoding it.
+    #[must_use]
+    pub fn bytes_about(&self) -> usize {
+        let of_pairs = |pairs: &[(Self, Self)]| {
+            pairs.iter().map(|(first, second)| first.bytes_about() + second.bytes_about()).sum()
+        };
+        match self {
+            Self::Bulk(bytes) | Self::Verbatim(bytes) => bytes.len(),
+            Self::Array(items) | Self::Set(items) => items.iter().map(Self::bytes_about).sum(),
+            Self::Map(pairs) | Self::Pairs(pairs) => of_pairs(pairs),
+            Self::Streams(streams) => streams.iter().map(|(_, reply)| reply.bytes_about()).sum(),
+            Self::Entries(range) | Self::EntryOrNil(range) => range.bytes_about(),
+            _ => SMALL_BYTES,
+        }
     }
 }

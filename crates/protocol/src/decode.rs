@@ -112,6 +112,13 @@ impl Decoder {
         self.limits = limits;
     }
 
+    /// Forgets a request that has half arrived: the next call is given its first byte again, or that
+    /// of an earlier one. Not for inline requests that were found already, which are not what they
+    /// were.
+    pub fn rewind(&mut self) {
+        self.expected = Expected::Request;
+    }
+
     /// Looks for the end of the request that begins at the first byte of `buffer`.
     ///
     /// `Some(len)`: the first `len` bytes are done with. [`Decoder::args`] names the arguments, which

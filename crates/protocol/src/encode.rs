@@ -18,9 +18,13 @@ pub enum Version {
 ///
 /// Entries are decoded and checked here. If a block turns out to be damaged, the whole reply becomes
 /// the error that names it: half a reply would be taken for the truth.
-pub fn encode(reply: &Reply, version: Version, out: &mut Vec<u8>) {
+///
+/// Once the reply is longer than `bytes_max`, the rest is left out. It is no reply then: the caller
+/// cuts the client off.
+pub fn encode(reply: &Reply, version: Version, bytes_max: usize, out: &mut Vec<u8>) {
     let start = out.len();
-    if let Err(damage) = (Encoder { version, out }).reply(reply) {
+    let end_max = start.saturating_add(bytes_max);
+    if let Err(damage) = (Encoder { version, end_max, out }).reply(reply) {
         out.truncate(start);
         encode_error(&damage, out);
     }
@@ -31,11 +35,16 @@ pub fn encode(reply: &Reply, version: Version, out: &mut Vec<u8>) {
 pub fn encode_array<'r>(
     replies: impl ExactSizeIterator<Item = &'r Reply>,
     version: Version,
+    bytes_max: usize,
     out: &mut Vec<u8>,
 ) {
-    Encoder { version, out }.header(b'*', replies.len());
+    let end_max = out.len().saturating_add(bytes_max);
+    Encoder { version, end_max, out }.header(b'*', replies.len());
     for reply in replies {
-        encode(reply, version, out);
+        if end_max < out.len() {
+            return;
+        }
+        encode(reply, version, end_max - out.len(), out);
     }
 }
 
@@ -48,6 +57,8 @@ pub fn encode_error(error: &CommandError, out: &mut Vec<u8>) {
 
 struct Encoder<'o> {
     version: Version,
+    /// Nothing is added to longer output.
+    end_max: usize,
     out: &'o mut Vec<u8>,
 }
 
@@ -103,7 +114,13 @@ impl Encoder<'_> {
     }
 
     fn all(&mut self, items: &[Reply]) -> Result<(), CommandError> {
-        items.iter().try_for_each(|item| self.reply(item))
+        for item in items {
+            if self.is_over() {
+                break;
+            }
+            self.reply(item)?;
+        }
+        Ok(())
     }
 
     fn streams(&mut self, streams: &[(bytes::Bytes, Reply)]) -> Result<(), CommandError> {
@@ -145,6 +162,9 @@ impl Encoder<'_> {
     }
 
     fn entry(&mut self, id: StreamId, pairs: Option<engine::Pairs<'_>>) {
+        if self.is_over() {
+            return;
+        }
         self.header(b'*', 2);
         self.id(id);
         let Some(pairs) = pairs else { return self.null(b"*-1\r\n") };
@@ -217,6 +237,10 @@ impl Encoder<'_> {
         self.out.extend_from_slice(bytes);
     }
 
+    fn is_over(&self) -> bool {
+        self.end_max < self.out.len()
+    }
+
     fn is_resp3(&self) -> bool {
         self.version == Version::Resp3
     }
@@ -239,7 +263,7 @@ mod tests {
         let check = |reply: Reply, resp2: &str, resp3: &str| {
             for (version, expected) in [(Version::Resp2, resp2), (Version::Resp3, resp3)] {
                 let mut out = b"before".to_vec();
-                encode(&reply, version, &mut out);
+                encode(&reply, version, usize::MAX, &mut out);
                 let text = String::from_utf8_lossy(&out[6..]).replace("\r\n", "|");
                 assert_eq!(text, expected, "{reply:?} {version:?}");
             }
@@ -279,8 +303,27 @@ mod tests {
     #[test]
     fn an_array_of_replies_is_as_long_as_it_says() {
         let mut out = Vec::new();
-        encode_array([Reply::Ok, Reply::Nil].iter(), Version::Resp2, &mut out);
+        encode_array([Reply::Ok, Reply::Nil].iter(), Version::Resp2, usize::MAX, &mut out);
         assert_eq!(out, b"*2\r\n+OK\r\n$-1\r\n");
+    }
+
+    #[test]
+    fn a_reply_that_is_too_long_breaks_off() {
+        let line = || Reply::bulk(&[b'x'; 100]);
+        let check = |reply: Reply, is_transaction: bool| {
+            let mut out = b"before".to_vec();
+            match &reply {
+                Reply::Array(items) if is_transaction => {
+                    encode_array(items.iter(), Version::Resp2, 250, &mut out);
+                }
+                _ => encode(&reply, Version::Resp2, 250, &mut out),
+            }
+            assert!((251..500).contains(&(out.len() - 6)), "{} bytes", out.len());
+        };
+        let flat = || Reply::Array((0..1000).map(|_| line()).collect());
+        check(flat(), false);
+        check(flat(), true);
+        check(Reply::Array(vec![flat(), flat()]), false);
     }
 
     #[test]

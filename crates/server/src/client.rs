@@ -16,6 +16,9 @@ use crate::output::Output;
 use crate::stats::Stats;
 use crate::worker::Worker;
 
+/// A client with so many unsent bytes of replies is not read from until it has taken some.
+pub(crate) const UNSENT_BYTES_PAUSE: usize = 1024 * 1024;
+
 /// A connected socket of either family.
 #[derive(Debug)]
 pub(crate) enum Socket {
@@ -95,6 +98,13 @@ pub(crate) struct Client {
     pub(crate) held_in_round: AtomicU64,
     /// The kernel took less than was ready; the task waits for the socket.
     pub(crate) stalled: AtomicBool,
+    /// The task neither reads nor executes until replies have left: the flush that makes room wakes
+    /// it.
+    paused: AtomicBool,
+    /// The answer that the client waits for is not to be sent (CLIENT REPLY).
+    pub(crate) muted: AtomicBool,
+    /// When the soft limit on unsent replies was first seen exceeded; 0 if it is not.
+    pub(crate) over_soft_limit_since: AtomicU64,
     killed: AtomicBool,
     /// A key that it watches was changed.
     pub(crate) watch_broken: AtomicBool,
@@ -167,6 +177,9 @@ impl Client {
             queued: AtomicBool::new(false),
             held_in_round: AtomicU64::new(0),
             stalled: AtomicBool::new(false),
+            paused: AtomicBool::new(false),
+            muted: AtomicBool::new(false),
+            over_soft_limit_since: AtomicU64::new(0),
             killed: AtomicBool::new(false),
             watch_broken: AtomicBool::new(false),
             facts,
@@ -182,6 +195,16 @@ impl Client {
     /// Bytes of replies that have not left.
     pub(crate) fn output_len(&self) -> usize {
         self.output.lock().len()
+    }
+
+    /// Whether so many replies wait that the client has to take some before it is given more. If so,
+    /// the task is woken once it has.
+    pub(crate) fn must_pause(&self) -> bool {
+        // Both under the output's lock, so that the flush cannot make room in between unseen.
+        let output = self.output.lock();
+        let must_pause = UNSENT_BYTES_PAUSE <= output.len();
+        self.paused.store(must_pause, Ordering::Relaxed);
+        must_pause
     }
 
     /// Memory behind those replies.
@@ -206,6 +229,11 @@ impl Client {
                     self.worker.counters.net_output_bytes.add(count as u64);
                     self.worker.counters.writes_processed.add(1);
                     output.advance(count);
+                    if output.len() < UNSENT_BYTES_PAUSE
+                        && self.paused.swap(false, Ordering::Relaxed)
+                    {
+                        self.wake.notify_one();
+                    }
                 }
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
                     self.stalled.store(true, Ordering::Release);

@@ -13,21 +13,19 @@ use engine::Reply;
 use protocol::{Decoder, Limits, ProtocolError, ReplyMode, Version};
 use tokio::time::{Instant, sleep_until};
 
-use crate::client::{Client, Flushed};
+use crate::client::{Client, Flushed, UNSENT_BYTES_PAUSE};
 use crate::config::{Reader, Settings};
 use crate::core::{Shared, Stopping};
 use crate::execute::{Answer, Executor, Outcome, Parsed, encode};
 use crate::serve::deliver;
 use crate::session::{Session, leave};
+use crate::transaction::Transaction;
 
 /// Requests run under one hold of the lock, at most: others wait no longer than this takes.
 const BATCH_REQUESTS_MAX: usize = 512;
 
 /// Bytes read at once. A pipelining client's share of a sweep; also what one thread keeps for it.
 const READ_BYTES: usize = 64 * 1024;
-
-/// A client with so many unsent bytes of replies is not read from until it has taken some.
-const UNSENT_BYTES_PAUSE: usize = 1024 * 1024;
 
 /// Bytes kept from a client that waits in a blocking command.
 const BLOCKED_BYTES_MAX: usize = 1024 * 1024;
@@ -96,7 +94,7 @@ impl Connection {
     /// Waits for one event and does what it asks for.
     async fn step(&mut self) -> Result<(), Over> {
         let may_read = match self.wait {
-            Wait::Nothing => self.client.output_len() < UNSENT_BYTES_PAUSE,
+            Wait::Nothing => !self.client.must_pause(),
             _ => self.buffer.len() < BLOCKED_BYTES_MAX,
         };
         let stalled = self.client.stalled.load(Ordering::Acquire);
@@ -129,7 +127,8 @@ impl Connection {
         {
             self.wait = Wait::Nothing;
         }
-        if matches!(self.wait, Wait::Nothing) && !self.buffer.is_empty() {
+        let is_idle = matches!(self.wait, Wait::Nothing);
+        if is_idle && !self.buffer.is_empty() && !self.client.must_pause() {
             self.execute_buffer();
         }
         if self.session.closing { Err(Over) } else { Ok(()) }
@@ -156,8 +155,13 @@ impl Connection {
         }
         let held = self.buffer.len();
         self.client.facts.query_bytes.store(held as u64, Ordering::Relaxed);
-        if self.config.settings().query_buffer_bytes_max < held as u64 {
-            tracing::warn!(client = self.client.id, bytes = held, "query buffer limit: closing");
+        let queued = self.session.transaction.as_ref().map_or(0, Transaction::bytes);
+        if self.config.settings().query_buffer_bytes_max < (held + queued) as u64 {
+            tracing::warn!(
+                client = self.client.id,
+                bytes = held + queued,
+                "query buffer limit: closing"
+            );
             return Err(Over);
         }
         Ok(())
@@ -203,7 +207,7 @@ impl Connection {
         while done < bytes.len() && matches!(self.wait, Wait::Nothing) && !self.session.closing {
             let (batch_len, complete) = self.execute_batch(&mut bytes[done..]);
             done += batch_len;
-            if complete || UNSENT_BYTES_PAUSE < self.client.output_len() {
+            if complete || self.client.must_pause() {
                 break;
             }
         }
@@ -221,7 +225,9 @@ impl Connection {
         self.positions = positions;
         self.positions.clear();
         if let Some(stopped_at) = run {
-            return (stopped_at, true);
+            // What was decoded behind is decoded again in its turn.
+            self.decoder.rewind();
+            return (stopped_at, false);
         }
         if let Some(error) = error {
             self.refuse(error);
@@ -234,8 +240,16 @@ impl Connection {
     fn decode(&mut self, bytes: &mut [u8]) -> Decoded {
         let mut decoded = Decoded { ends: Vec::new(), end: 0, error: None, complete: true };
         self.positions.clear();
+        // What AUTH lets in is judged by other limits, so it is decoded after AUTH has run.
+        let most = if self.session.authenticated { BATCH_REQUESTS_MAX } else { 1 };
         while decoded.end < bytes.len() {
             let start = decoded.end;
+            // An inline request is unquoted in place, which cannot be done twice: it is decoded only
+            // when nothing before it can stop the batch.
+            if !decoded.ends.is_empty() && bytes[start] != b'*' {
+                decoded.complete = false;
+                return decoded;
+            }
             match self.decoder.decode(&mut bytes[start..]) {
                 Ok(None) => return decoded,
                 Ok(Some(len)) => {
@@ -247,7 +261,7 @@ impl Connection {
                     let moved = arguments.iter().map(|at| at.start + start..at.end + start);
                     self.positions.extend(moved);
                     decoded.ends.push((self.positions.len(), decoded.end));
-                    if decoded.ends.len() == BATCH_REQUESTS_MAX {
+                    if decoded.ends.len() == most {
                         decoded.complete = false;
                         return decoded;
                     }
@@ -279,6 +293,7 @@ impl Connection {
             .collect();
         let mut answers = Vec::with_capacity(parsed.len());
         let mut stopped_at = None;
+        let mut answer_bytes = 0;
         let shared = self.shared.clone();
         let was_authenticated = self.session.authenticated;
         let mut core = shared.core.lock();
@@ -296,11 +311,14 @@ impl Connection {
             match outcome {
                 Outcome::Answer(answer) => {
                     if executor.session.takes_reply() {
+                        answer_bytes += answer.bytes_about();
                         // HELLO answers in the protocol that it has chosen.
                         answers.push((answer, executor.session.version));
                     }
                 }
                 Outcome::Blocked { timeout_ms } => {
+                    let is_muted = !executor.session.takes_reply();
+                    executor.client.muted.store(is_muted, Ordering::Release);
                     let timeout = (timeout_ms != 0).then(|| Duration::from_millis(timeout_ms));
                     // A time too far to express is as good as none.
                     let deadline = timeout.and_then(|time| Instant::now().checked_add(time));
@@ -313,7 +331,10 @@ impl Connection {
                 }
                 Outcome::Silent => {}
             }
-            if stopped_at.is_some() || executor.session.closing {
+            // Answers are encoded after the batch: a client that asks for a lot gets it piece by
+            // piece, as it takes it.
+            let is_enough = UNSENT_BYTES_PAUSE <= answer_bytes;
+            if stopped_at.is_some() || is_enough || executor.session.closing {
                 stopped_at = Some(*end);
                 break;
             }
@@ -338,14 +359,17 @@ impl Connection {
         if answers.is_empty() {
             return;
         }
-        let limit = self.config.settings().output_limits.normal.hard_bytes;
+        let limit = self.config.settings().output_limits.normal.hard_limit();
         self.client.send(|output| {
             for (answer, version) in answers {
-                output.push(answer.depends, |out| encode(answer, *version, out));
+                output.push(answer.depends, |out| encode(answer, *version, limit, out));
+                if limit < output.len() {
+                    break;
+                }
             }
         });
-        let unsent = self.client.output_len() as u64;
-        if limit != 0 && limit < unsent {
+        let unsent = self.client.output_len();
+        if limit < unsent {
             tracing::warn!(client = self.client.id, bytes = unsent, "output buffer limit: closing");
             self.shared.stats.output_limit_disconnections.fetch_add(1, Ordering::Relaxed);
             self.client.kill();
@@ -363,20 +387,23 @@ impl Connection {
 
     /// The wait is over by itself: the time ran out, or the answer came.
     fn waited(&mut self, answer: Option<Answer>) {
-        self.wait = Wait::Nothing;
-        let answer = match answer {
-            Some(answer) => answer,
+        let (answer, is_muted) = match answer {
+            Some(answer) => (answer, !self.session.takes_reply()),
             None => {
                 let mut core = self.shared.core.lock();
                 if core.blocking.remove_client(self.client.id).is_none() {
-                    // Served in the same moment: the answer is on its way.
+                    // Served in the same moment: the answer is on its way, and nothing that stands
+                    // behind may overtake it.
+                    self.wait = Wait::Blocked { deadline: None };
                     return;
                 }
-                Answer::new(Ok(Reply::NilArray), 0)
+                let is_muted = self.client.muted.load(Ordering::Acquire);
+                (Answer::new(Ok(Reply::NilArray), 0), is_muted)
             }
         };
+        self.wait = Wait::Nothing;
         self.client.set_blocked(false, &self.shared.stats);
-        if self.session.takes_reply() {
+        if !is_muted {
             self.send(&[(answer, self.session.version)]);
         }
     }

@@ -43,6 +43,11 @@ impl Answer {
     pub(crate) fn new(reply: Result<Reply, CommandError>, depends: u64) -> Self {
         Self { reply, depends, is_transaction: false }
     }
+
+    /// Roughly how many bytes it will be.
+    pub(crate) fn bytes_about(&self) -> usize {
+        self.reply.as_ref().map_or(0, Reply::bytes_about)
+    }
 }
 
 /// What running a request came to.
@@ -250,13 +255,13 @@ impl Executor<'_> {
     }
 }
 
-/// An answer as bytes.
-pub(crate) fn encode(answer: &Answer, version: Version, out: &mut Vec<u8>) {
+/// An answer as bytes. Breaks off once it is longer than `bytes_max`: the client is cut off then.
+pub(crate) fn encode(answer: &Answer, version: Version, bytes_max: usize, out: &mut Vec<u8>) {
     match &answer.reply {
         Ok(Reply::Array(replies)) if answer.is_transaction => {
-            protocol::encode_array(replies.iter(), version, out);
+            protocol::encode_array(replies.iter(), version, bytes_max, out);
         }
-        Ok(reply) => protocol::encode(reply, version, out),
+        Ok(reply) => protocol::encode(reply, version, bytes_max, out),
         Err(error) => protocol::encode_error(error, out),
     }
 }

@@ -11,6 +11,7 @@ use storage::StorageError;
 use storage::checkpoint::{CheckpointReport, Checkpointer, due};
 
 use crate::checkpoints::CheckpointDone;
+use crate::client_limits;
 use crate::clock::ClockStep;
 use crate::config::FsyncPolicy;
 use crate::core::Shared;
@@ -96,6 +97,7 @@ fn main_loop(shared: &Shared, manager: Manager) {
 
 fn every_second(shared: &Shared, checkpoint_asked_at: &mut u64, last_at_rest: &mut u64) {
     shared.note_memory(ProcessMemory::now().anonymous);
+    client_limits::enforce(shared, shared.clock.now());
     match shared.clock.step() {
         Some(ClockStep::Forward(by)) => tracing::warn!(
             seconds = by.as_secs(),

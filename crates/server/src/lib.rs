@@ -12,6 +12,7 @@ mod checkpoints;
 pub mod cli;
 mod client;
 mod client_commands;
+mod client_limits;
 pub mod clock;
 pub mod config;
 mod connection;

@@ -80,7 +80,11 @@ pub(crate) fn deliver(deliveries: Vec<Delivery>, stats: &Stats) {
             3 => Version::Resp3,
             _ => Version::Resp2,
         };
-        client.send(|output| output.push(answer.depends, |out| encode(&answer, version, out)));
+        if !client.muted.load(Ordering::Acquire) {
+            client.send(|output| {
+                output.push(answer.depends, |out| encode(&answer, version, usize::MAX, out));
+            });
+        }
         client.set_blocked(false, stats);
         // It goes on with what it has pipelined behind the blocking command.
         client.wake.notify_one();

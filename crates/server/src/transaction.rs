@@ -14,6 +14,15 @@ pub(crate) struct Transaction {
     commands: Vec<Queued>,
     /// A command was refused while queueing: EXEC will refuse the whole.
     aborted: bool,
+    /// Memory that the commands take.
+    bytes: usize,
+}
+
+impl Transaction {
+    /// Memory that the gathered commands take: as good as bytes of requests that wait.
+    pub(crate) fn bytes(&self) -> usize {
+        self.bytes
+    }
 }
 
 /// A queued command, owned: the read buffer moves on.
@@ -51,7 +60,10 @@ impl Executor<'_> {
     /// Queues a command for EXEC.
     pub(crate) fn queue(&mut self, spec: &'static CommandSpec, args: &[&[u8]]) -> Reply {
         if let Some(transaction) = &mut self.session.transaction {
-            transaction.commands.push(Queued::new(spec, args));
+            let queued = Queued::new(spec, args);
+            transaction.bytes +=
+                queued.bytes.len() + size_of_val(&*queued.ends) + size_of::<Queued>();
+            transaction.commands.push(queued);
             let count = transaction.commands.len() as i64;
             self.client.facts.multi.store(count, Ordering::Relaxed);
         }

@@ -150,8 +150,10 @@ async fn flush_loop(worker: Arc<Worker>, shared: Arc<Shared>) {
                 Flushed::All => {}
                 Flushed::Gated if client.held_in_round.swap(round, Ordering::Relaxed) == round => {}
                 Flushed::Gated => held.push(client),
-                // The connection's task finds out why, and closes or waits.
-                Flushed::Stalled | Flushed::Broken => client.wake.notify_one(),
+                // The connection's task waits for room.
+                Flushed::Stalled => client.wake.notify_one(),
+                // The task may not be reading, and so not see the end by itself.
+                Flushed::Broken => client.kill(),
             }
         }
         worker.holds.store(!held.is_empty(), Ordering::SeqCst);

@@ -192,6 +192,11 @@ impl EntryRange {
         self.count_max
     }
 
+    /// About how many bytes the entries take; field names that repeat are counted once.
+    pub(crate) fn bytes_about(&self) -> usize {
+        self.runs.iter().map(|run| run.bytes.len()).sum()
+    }
+
     /// Hands each entry to `visit`, in order: its ID and its field/value pairs, `None` for a picked
     /// entry that is gone. Returns how many were visited.
     ///

@@ -182,6 +182,16 @@ impl Default for OutputLimits {
     }
 }
 
+impl OutputLimit {
+    /// [`OutputLimit::hard_bytes`] as a limit that always holds.
+    pub(crate) fn hard_limit(self) -> usize {
+        match self.hard_bytes {
+            0 => usize::MAX,
+            bytes => usize::try_from(bytes).unwrap_or(usize::MAX),
+        }
+    }
+}
+
 impl OutputLimits {
     /// The limits after a directive that names some of the classes.
     ///

@@ -1,0 +1,52 @@
+//! What ends a connection from outside: idleness, and replies that it leaves unread for too long.
+
+use std::sync::atomic::Ordering;
+
+use engine::UnixMillis;
+
+use crate::client::Client;
+use crate::config::{OutputLimit, Settings};
+use crate::core::Shared;
+
+/// Looks at every client; housekeeping calls it once a second.
+pub(crate) fn enforce(shared: &Shared, now: UnixMillis) {
+    let settings = shared.config.settings();
+    let limit = settings.output_limits.normal;
+    if settings.idle_timeout.is_none() && limit.soft_bytes == 0 && limit.hard_bytes == 0 {
+        return;
+    }
+    for client in shared.clients.all() {
+        if is_idle(&client, &settings, now) {
+            tracing::debug!(client = client.id, "idle for too long: closing");
+            client.kill();
+        } else if leaves_too_much(&client, limit, now) {
+            tracing::warn!(client = client.id, "output buffer limit: closing");
+            shared.stats.output_limit_disconnections.fetch_add(1, Ordering::Relaxed);
+            client.kill();
+        }
+    }
+}
+
+/// Who waits in a blocking command is not idle.
+fn is_idle(client: &Client, settings: &Settings, now: UnixMillis) -> bool {
+    let Some(timeout) = settings.idle_timeout else { return false };
+    let idle_ms = now.saturating_sub(client.facts.last_active_ms.load(Ordering::Relaxed));
+    timeout.as_millis() < u128::from(idle_ms) && !client.facts.blocked.load(Ordering::Acquire)
+}
+
+fn leaves_too_much(client: &Client, limit: OutputLimit, now: UnixMillis) -> bool {
+    let unsent = client.output_len() as u64;
+    if limit.hard_bytes != 0 && limit.hard_bytes < unsent {
+        return true;
+    }
+    if limit.soft_bytes == 0 || unsent <= limit.soft_bytes {
+        client.over_soft_limit_since.store(0, Ordering::Relaxed);
+        return false;
+    }
+    let since = client.over_soft_limit_since.load(Ordering::Relaxed);
+    if since == 0 {
+        client.over_soft_limit_since.store(now, Ordering::Relaxed);
+        return false;
+    }
+    limit.soft_seconds.saturating_mul(1000) < now.saturating_sub(since)
+}
