@@ -25,7 +25,7 @@ use crate::dir;
 use crate::error::StorageError;
 use crate::fs::Fs;
 use crate::recovery;
-use crate::snapshot::{Keep, Loaded, SnapshotWriter, load_newest, remove_temporaries};
+use crate::snapshot::{Keep, Loaded, SnapshotWriter, load_newest, remove_leftovers};
 
 /// Log bytes since the last checkpoint that call for another one.
 pub const LOG_BYTES_DEFAULT: u64 = 128 << 20;
@@ -106,8 +106,8 @@ impl Checkpointer {
     ///
     /// # Errors
     ///
-    /// What went wrong. Nothing is lost by it: the snapshots before still count, and the next
-    /// attempt removes what this one left.
+    /// What went wrong. Nothing is lost by it: the snapshots before still count, and what
+    /// the attempt wrote is removed again.
     pub fn run(&mut self, upto: u64) -> Result<CheckpointReport, StorageError> {
         let log_first = recovery::log_first(&*self.fs, &self.dir)?;
         let mut base = load_newest(&*self.fs, &self.dir, self.hash_seed, log_first)?;
@@ -122,9 +122,21 @@ impl Checkpointer {
     /// Writes `base.engine`, which is the state after record `lsn`, and removes what is then of no
     /// use. The rest of `base` is the snapshot that the replay began with.
     pub(crate) fn write(&self, base: Loaded, lsn: u64) -> Result<CheckpointReport, StorageError> {
+        let result = self.write_files(base, lsn);
+        if result.is_err() {
+            // Now, not with the next attempt: on a full disk this is room that the log needs.
+            if let Err(error) = remove_leftovers(&*self.fs, &self.dir) {
+                tracing::warn!(%error, "could not remove what a failed checkpoint left");
+            }
+        }
+        result
+    }
+
+    fn write_files(&self, base: Loaded, lsn: u64) -> Result<CheckpointReport, StorageError> {
         let Loaded { mut engine, lsn: lsn_before, files: files_before, mut maps, .. } = base;
         let fs = &*self.fs;
-        remove_temporaries(fs, &self.dir)?;
+        // Otherwise each attempt on a full disk would leave it fuller.
+        remove_leftovers(fs, &self.dir)?;
 
         let sparse = referenced_files(&engine, &maps)
             .iter()

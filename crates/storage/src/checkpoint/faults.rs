@@ -181,3 +181,32 @@ fn a_call_that_fails_costs_a_checkpoint_and_nothing_else() {
         }
     }
 }
+
+#[test]
+fn a_checkpoint_that_fails_leaves_no_files() {
+    let (disk, _) = two_checkpoints();
+    let dir = Path::new(DIR);
+    let files = |fs: &SimFs| {
+        (dir::list_block_files(fs, dir).unwrap(), dir::list_temporaries(fs, dir).unwrap())
+    };
+    let mut failures = 0;
+    for fault in [Fault::NoSpace, Fault::Eio] {
+        for call in 1.. {
+            let fs = disk.fork();
+            let mut database = open(&fs);
+            let (calls, before) = (fs.calls(), files(&fs));
+            let snapshots = dir::list_snapshots(&fs, dir).unwrap();
+            fs.fail_call(call, fault);
+            let result = checkpoint(&fs, &mut database);
+            // A snapshot that has its name keeps its files, whatever failed afterwards.
+            if result.is_err() && dir::list_snapshots(&fs, dir).unwrap() == snapshots {
+                assert_eq!(files(&fs), before, "{fault:?} at call {call}");
+                failures += 1;
+            }
+            if fs.calls() < calls + call {
+                break;
+            }
+        }
+    }
+    assert!(10 < failures, "{failures} failures");
+}

@@ -52,7 +52,7 @@ impl Keep {
 }
 
 /// Removes snapshots that were never finished: they have no name that counts.
-pub(crate) fn remove_temporaries(fs: &dyn Fs, dir: &Path) -> Result<(), StorageError> {
+fn remove_temporaries(fs: &dyn Fs, dir: &Path) -> Result<(), StorageError> {
     for lsn in dir::list_temporaries(fs, dir)? {
         remove(fs, &dir::snapshot_temporary(dir, lsn))?;
     }

@@ -10,7 +10,7 @@ mod section;
 mod tests;
 mod writer;
 
-pub(crate) use keep::{Keep, remove_leftovers, remove_temporaries};
+pub(crate) use keep::{Keep, remove_leftovers};
 pub(crate) use load::block_files;
 pub use load::{Loaded, load_newest};
 pub(crate) use reader::SnapshotReader;
