@@ -5,6 +5,9 @@
 //! nothing on disk is changed before that either: the one step that changes the log, [`Scan::settle`],
 //! is the last. The rules: `docs/on-disk-format.md`, "Recovery: what a bad record means".
 
+#[cfg(test)]
+mod tests;
+
 use std::collections::VecDeque;
 use std::ops::Range;
 use std::path::{Path, PathBuf};

@@ -1,0 +1,104 @@
+//! Records that a later one made void. Nothing writes such a record yet, so it is appended by hand.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use engine::{Command, Context, Reply};
+
+use super::*;
+use crate::checkpoint::Checkpointer;
+use crate::database::Database;
+use crate::fs::sim::SimFs;
+use crate::log::Urgency;
+use crate::options::Options;
+
+const DIR: &str = "/data";
+const CONTEXT: Context = Context { db: 0, now: 1 };
+
+fn open(fs: &SimFs) -> Result<Database, StorageError> {
+    let options = Options {
+        segment_bytes: 8 << 10,
+        first_segment_bytes: 8 << 10,
+        reserve_bytes: 512,
+        ..Options::default()
+    };
+    let opened = Database::open(Arc::new(fs.clone()), Path::new(DIR), options, 1, &mut |_| {});
+    opened.map(|(database, _)| database)
+}
+
+/// One record that appends to the key.
+fn append(database: &mut Database, value: &[u8]) {
+    database.execute(&Command::Append { key: b"key", value }, CONTEXT).unwrap();
+    database.log().commit().unwrap();
+}
+
+/// The record that makes those from `from` on void.
+fn supersede(database: &Database, from: u64) {
+    let fill = |out: &mut Vec<u8>| out.extend_from_slice(&from.to_le_bytes());
+    database.log().append(Kind::Supersede, 1, Urgency::Ordinary, fill).unwrap();
+    database.log().commit().unwrap();
+}
+
+fn checkpoint(fs: &SimFs, database: &Database) {
+    let mut checkpointer = Checkpointer::new(Arc::new(fs.clone()), DIR.into(), 0);
+    checkpointer.run(database.log().durable()).unwrap();
+}
+
+fn value(database: &mut Database) -> Reply {
+    database.execute(&Command::Get { key: b"key" }, CONTEXT).unwrap().reply
+}
+
+/// Records 1 to 3 append `a`, `b`, `c`; record 4 makes those from `from` on void.
+fn superseded(from: u64, snapshot_after: Option<u64>) -> SimFs {
+    let fs = SimFs::new(1);
+    let mut database = open(&fs).unwrap();
+    for (lsn, value) in [(1, b"a"), (2, b"b"), (3, b"c")] {
+        append(&mut database, value);
+        if snapshot_after == Some(lsn) {
+            checkpoint(&fs, &database);
+        }
+    }
+    supersede(&database, from);
+    drop(database);
+    fs.kill();
+    fs
+}
+
+#[test]
+fn superseded_records_are_not_applied() {
+    let check = |from: u64, snapshot_after: Option<u64>, expected: &str| {
+        let fs = superseded(from, snapshot_after);
+        let mut database = open(&fs).unwrap();
+        assert_eq!(database.log().last(), 4, "the numbers go on");
+        assert_eq!(value(&mut database), Reply::bulk(expected.as_bytes()), "void from {from}");
+        append(&mut database, b"d");
+        // A checkpoint replays as a start does.
+        checkpoint(&fs, &database);
+        drop(database);
+        fs.kill();
+        let expected = format!("{expected}d");
+        assert_eq!(
+            value(&mut open(&fs).unwrap()),
+            Reply::bulk(expected.as_bytes()),
+            "after a snapshot"
+        );
+    };
+    check(2, None, "a");
+    check(3, None, "ab");
+    check(4, None, "abc");
+    check(3, Some(1), "ab");
+    check(3, Some(2), "ab");
+}
+
+#[test]
+fn a_snapshot_of_superseded_records_is_refused() {
+    let check = |from: u64, snapshot: u64| {
+        let fs = superseded(from, Some(snapshot));
+        let error = open(&fs).unwrap_err();
+        let StorageError::Corrupt { file, .. } = &error else { panic!("{error}") };
+        assert_eq!(*file, dir::snapshot(Path::new(DIR), snapshot), "{error}");
+    };
+    check(2, 2);
+    check(2, 3);
+    check(3, 3);
+}
