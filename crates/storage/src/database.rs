@@ -56,6 +56,8 @@ struct Transaction {
     /// Number that the record will have.
     lsn: u64,
     now: UnixMillis,
+    /// Room was made sure of beforehand: the rest of it may use the reserve.
+    has_room: bool,
 }
 
 impl Database {
@@ -174,7 +176,30 @@ impl Database {
     pub fn begin_transaction(&mut self, now: UnixMillis) {
         assert!(self.transaction.is_none(), "transactions do not nest");
         let lsn = self.log.hold();
-        self.transaction = Some(Transaction { payload: Vec::new(), lsn, now });
+        self.transaction = Some(Transaction { payload: Vec::new(), lsn, now, has_room: false });
+    }
+
+    /// As [`Database::begin_transaction`], for one that will record about `payload` bytes: refused
+    /// as a whole if the log has no room for them, rather than in the middle.
+    ///
+    /// # Errors
+    ///
+    /// The refusal to send. No transaction has begun then.
+    ///
+    /// # Panics
+    ///
+    /// If one has begun already: transactions do not nest.
+    pub fn begin_transaction_with_room(
+        &mut self,
+        now: UnixMillis,
+        payload: usize,
+    ) -> Result<(), CommandError> {
+        self.log.reserve(payload, Urgency::Ordinary).map_err(|error| refusal(&error))?;
+        self.begin_transaction(now);
+        if let Some(transaction) = &mut self.transaction {
+            transaction.has_room = true;
+        }
+        Ok(())
     }
 
     /// Ends the transaction and returns the LSN of its record, 0 if it changed nothing.
@@ -189,7 +214,7 @@ impl Database {
     /// If none has begun.
     pub fn end_transaction(&mut self) -> Result<u64, StorageError> {
         let transaction = self.transaction.take().expect("end_transaction after begin_transaction");
-        let Transaction { payload, lsn, now } = transaction;
+        let Transaction { payload, lsn, now, .. } = transaction;
         if payload.is_empty() {
             self.log.release();
             return Ok(0);
@@ -220,6 +245,8 @@ impl Database {
         } else if let Some(transaction) = &mut self.transaction {
             let before = transaction.payload.len();
             encode(ops, &mut transaction.payload);
+            // The estimate may have been a little low; what has begun shall end.
+            let urgency = if transaction.has_room { Urgency::FreesSpace } else { urgency };
             if let Err(error) = self.log.reserve(transaction.payload.len(), urgency) {
                 transaction.payload.truncate(before);
                 return Err(error);

@@ -261,3 +261,58 @@ fn a_directory_is_refused_by_name() {
     let error = open(&fs, SEGMENT).unwrap_err();
     assert!(matches!(&error, StorageError::NotOurs { name, .. } if name == "dump.rdb"), "{error}");
 }
+
+#[test]
+fn a_spare_that_was_not_laid_out_does_not_count_as_one() {
+    let fs = SimFs::new(1);
+    drop(open(&fs, SEGMENT).unwrap());
+    // A process that was killed between making the file and giving it its length.
+    let stub = Path::new(DIR).join("log/00000000000000000007.spare");
+    fs.create(&stub).unwrap();
+    fs.kill();
+    let (database, _) = open(&fs, SEGMENT).unwrap();
+    assert_eq!(database.log().stats().spares, 0);
+    assert!(database.log().wants_segment());
+    assert!(!fs.exists(&stub).unwrap());
+}
+
+#[test]
+fn a_transaction_without_room_is_refused_before_its_first_command() {
+    let fs = SimFs::new(1);
+    let (mut database, _) = open(&fs, SEGMENT).unwrap();
+    fs.set_capacity(Some(fs.used()));
+    while set(&mut database, "key", &[7; 100]).is_ok() {}
+    let before = state(&database);
+    let refusal = database.begin_transaction_with_room(5, 100).unwrap_err();
+    assert!(refusal.to_string().starts_with("MISCONF "), "{refusal}");
+    assert_eq!(database.log().stats().spares, 0);
+    assert!(state(&database) == before);
+    // None has begun, so that the next one can.
+    fs.set_capacity(None);
+    assert!(database.log().prepare_segment().unwrap());
+    database.begin_transaction_with_room(5, 100).unwrap();
+    set(&mut database, "a", b"1").unwrap();
+    assert!(0 < database.end_transaction().unwrap());
+}
+
+#[test]
+fn a_transaction_that_was_let_in_may_use_the_reserve_to_its_end() {
+    let fs = SimFs::new(1);
+    let (mut database, _) = open(&fs, SEGMENT).unwrap();
+    fs.set_capacity(Some(fs.used()));
+    let context = Context { db: 0, now: 1 };
+    let pairs = [&b"key"[..], &[7; 40]];
+    let write = Command::MSet { pairs: &pairs, only_if_free: false };
+    // The smallest transaction that is let in, and one whose estimate was too low by a command.
+    while database.begin_transaction_with_room(5, 100).is_ok() {
+        for _ in 0..2 {
+            database.execute(&write, context).expect("let in as a whole");
+        }
+        database.end_transaction().unwrap();
+    }
+    database.log().commit().unwrap();
+    let expected = state(&database);
+    drop(database);
+    fs.power_cut(1);
+    assert!(state(&open(&fs, SEGMENT).unwrap().0) == expected);
+}

@@ -96,9 +96,12 @@ impl Fs for RealFs {
             Ok(()) => {
                 // Only the holder writes, and only after it has the lock: a reader who is refused
                 // reads the present holder, or at worst an empty file.
-                file.set_len(0)?;
-                file.rewind()?;
-                file.write_all(owner.as_bytes())?;
+                // Overwritten and not emptied first, and no error if there is no room: a server
+                // must be able to start, and serve reads, on a full disk.
+                let written = file.rewind().and_then(|()| file.write_all(owner.as_bytes()));
+                if let Err(error) = written.and_then(|()| file.set_len(owner.len() as u64)) {
+                    tracing::warn!(%error, "cannot leave our pid in {}", path.display());
+                }
                 Ok(LockAnswer::Held(Box::new(file)))
             }
             Err(fs::TryLockError::WouldBlock) => {

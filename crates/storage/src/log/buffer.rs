@@ -188,6 +188,10 @@ impl Buffer {
         std::mem::replace(&mut self.batch, next)
     }
 
+    pub(super) fn pending_bytes(&self) -> usize {
+        self.batch.bytes.len()
+    }
+
     pub(super) fn is_marked(&self) -> bool {
         self.is_marked
     }

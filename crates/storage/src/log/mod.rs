@@ -122,7 +122,7 @@ impl Log {
         let active = end.segments.last().expect("a log has a segment");
         let path = dir::segment(dir, active.first);
         let file = fs.open_write(&path).map_err(StorageError::io("open", &path))?;
-        let spares = segment::adopt_spares(&*fs, dir)?;
+        let spares = segment::adopt_spares(&*fs, dir, options.segment_bytes)?;
         let used = end.offset - SEGMENT_HEADER_BYTES;
         let rest = segment::capacity(active.bytes).saturating_sub(used);
         let place = (end.last, rest, end.salt);
@@ -390,6 +390,12 @@ impl Log {
         }
         let path = dir::segment(&self.dir, segment.first);
         self.fs.remove(&path).map_err(StorageError::io("remove", &path))
+    }
+
+    /// Bytes of records that have not been handed to the operating system.
+    #[must_use]
+    pub fn pending_bytes(&self) -> usize {
+        self.buffer.lock().pending_bytes()
     }
 
     /// Figures for INFO.

@@ -149,13 +149,23 @@ pub(super) fn recycle(
     Ok(Spare { path, file, bytes, recycled: true })
 }
 
-/// Takes over the spares that an earlier process left.
-pub(super) fn adopt_spares(fs: &dyn Fs, dir: &Path) -> Result<Vec<(u64, Spare)>, StorageError> {
+/// Takes over the spares that an earlier process left. What it did not get to lay out goes: a stub
+/// would count as ready, and keep the background from preparing any other.
+pub(super) fn adopt_spares(
+    fs: &dyn Fs,
+    dir: &Path,
+    segment_bytes: u64,
+) -> Result<Vec<(u64, Spare)>, StorageError> {
     let mut spares = Vec::new();
     for number in dir::list_spares(fs, dir)? {
         let path = dir::spare(dir, number);
         let file = fs.open_write(&path).map_err(StorageError::io("open", &path))?;
         let bytes = file.size().map_err(StorageError::io("measure", &path))?;
+        if bytes < SEGMENT_BYTES_MIN.min(segment_bytes) {
+            drop(file);
+            fs.remove(&path).map_err(StorageError::io("remove", &path))?;
+            continue;
+        }
         // Whether it was laid out to its end, and what it holds, is not known.
         spares.push((number, Spare { path, file, bytes, recycled: true }));
     }
