@@ -357,6 +357,10 @@ impl Connection {
 
     fn send(&mut self, answers: &[(Answer, Version)]) {
         if answers.is_empty() {
+            // Nobody waits for what was recorded (CLIENT REPLY OFF), and it must not pile up.
+            if self.shared.log.written() < self.shared.log.last() {
+                self.client.worker.wake();
+            }
             return;
         }
         let limit = self.config.settings().output_limits.normal.hard_limit();
@@ -397,8 +401,9 @@ impl Connection {
                     self.wait = Wait::Blocked { deadline: None };
                     return;
                 }
+                // That nothing came may be because another consumer was given it.
                 let is_muted = self.client.muted.load(Ordering::Acquire);
-                (Answer::new(Ok(Reply::NilArray), 0), is_muted)
+                (Answer::new(Ok(Reply::NilArray), self.shared.log.last()), is_muted)
             }
         };
         self.wait = Wait::Nothing;

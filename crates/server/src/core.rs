@@ -2,7 +2,7 @@
 //! to make its records safe.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering, fence};
 use std::time::Duration;
 
 use parking_lot::Mutex;
@@ -24,6 +24,10 @@ use crate::worker::{LogThread, Worker};
 /// Below this many clients with new replies, a worker syncs the log itself: handing the sync to the
 /// log thread costs two wake-ups, which is more than a lone client waits for anything else.
 const SYNC_INLINE_CLIENTS_MAX: usize = 64;
+
+/// With so many bytes of records in memory, a worker waits for the disk instead of reading on: a disk
+/// that is slower than the network must slow the clients down.
+const PENDING_BYTES_MAX: usize = 64 << 20;
 
 /// The database and the registries that must change together with it.
 #[derive(Debug)]
@@ -99,7 +103,9 @@ impl Shared {
         match self.config.settings().fsync {
             FsyncPolicy::Always => {
                 if self.log.durable() < self.log.last() {
-                    if clients <= SYNC_INLINE_CLIENTS_MAX {
+                    if clients <= SYNC_INLINE_CLIENTS_MAX
+                        || PENDING_BYTES_MAX < self.log.pending_bytes()
+                    {
                         self.commit();
                         self.wake_others(caller);
                     } else {
@@ -123,6 +129,17 @@ impl Shared {
         match self.config.settings().fsync {
             FsyncPolicy::Always => self.log.durable(),
             FsyncPolicy::EverySec | FsyncPolicy::No => self.log.written(),
+        }
+    }
+
+    /// Makes all records as safe as the policy asks, whether anybody waits for that or not. Does not
+    /// return if the disk refuses.
+    pub(crate) fn settle(&self) {
+        match self.config.settings().fsync {
+            FsyncPolicy::Always => self.commit(),
+            FsyncPolicy::EverySec | FsyncPolicy::No => {
+                self.check(self.log.write());
+            }
         }
     }
 
@@ -202,6 +219,8 @@ impl Shared {
     }
 
     fn wake_others(&self, caller: &Arc<Worker>) {
+        // What is safe was published before; pairs with the fence of the flush task.
+        fence(Ordering::SeqCst);
         for worker in self.workers.iter().filter(|worker| !Arc::ptr_eq(worker, caller)) {
             worker.wake_if_holding();
         }

@@ -156,10 +156,7 @@ impl Executor<'_> {
             return self.refused(error);
         }
         self.end_transaction_state();
-        let text = error.text();
-        let reason = text.strip_prefix(b"ERR ").unwrap_or(&text);
-        let text = [b"EXECABORT Transaction discarded because of: ", reason].concat();
-        self.refused(CommandError::Text(text.into_boxed_slice()))
+        self.refused(exec_refusal(&error))
     }
 
     fn refused(&self, error: CommandError) -> Outcome {
@@ -253,6 +250,14 @@ impl Executor<'_> {
     pub(crate) fn draw(&self) -> u64 {
         self.shared.draw()
     }
+}
+
+/// What EXEC answers when it is refused for a reason of its own.
+pub(crate) fn exec_refusal(error: &CommandError) -> CommandError {
+    let text = error.text();
+    let reason = text.strip_prefix(b"ERR ").unwrap_or(&text);
+    let text = [b"EXECABORT Transaction discarded because of: ", reason].concat();
+    CommandError::Text(text.into_boxed_slice())
 }
 
 /// An answer as bytes. Breaks off once it is longer than `bytes_max`: the client is cut off then.

@@ -80,6 +80,7 @@ fn main_loop(shared: &Shared, manager: Manager) {
     let mut watchdog = Watchdog::new(shared, manager);
     let mut checkpoint_asked_at = 0;
     let mut last_at_rest = 0;
+    let mut last_a_tick_ago = 0;
     for tick in 0u64.. {
         if shared.is_stopping() {
             return;
@@ -87,6 +88,11 @@ fn main_loop(shared: &Shared, manager: Manager) {
         let now = shared.clock.now();
         shared.stats.sample(now);
         remove_expired(shared, now);
+        // What no client waits for (expiry, CLIENT REPLY OFF) gets to the disk all the same.
+        if shared.safe() < last_a_tick_ago {
+            shared.settle();
+        }
+        last_a_tick_ago = shared.log.last();
         if tick % 10 == 0 {
             every_second(shared, &mut checkpoint_asked_at, &mut last_at_rest);
             watchdog.look(shared);

@@ -3,10 +3,10 @@
 use std::sync::atomic::Ordering;
 
 use engine::{Command, CommandError, Context, Reply};
-use protocol::CommandSpec;
+use protocol::{CommandSpec, Flags};
 use smallvec::SmallVec;
 
-use crate::execute::{Answer, Executor, Outcome};
+use crate::execute::{Answer, Executor, Outcome, exec_refusal};
 
 /// Commands between MULTI and EXEC.
 #[derive(Debug, Default)]
@@ -22,6 +22,23 @@ impl Transaction {
     /// Memory that the gathered commands take: as good as bytes of requests that wait.
     pub(crate) fn bytes(&self) -> usize {
         self.bytes
+    }
+}
+
+/// What an operation takes beside the strings of its command, about: kind, numbers, one ID.
+const OP_BYTES: usize = 64;
+
+/// Longest length that stands before a string.
+const LENGTH_BYTES: usize = 9;
+
+impl Transaction {
+    /// Bytes that its commands will record, about; 0 if none of them needs new room. Those that give
+    /// room, or end work, are left to the reserve of the log.
+    fn bytes_to_record(&self) -> usize {
+        let fills = |queued: &&Queued| queued.spec.flags.contains(Flags::DENYOOM);
+        let bytes =
+            |queued: &Queued| OP_BYTES + queued.bytes.len() + LENGTH_BYTES * queued.ends.len();
+        self.commands.iter().filter(fills).map(bytes).sum()
     }
 }
 
@@ -122,7 +139,13 @@ impl Executor<'_> {
     /// Runs all commands on one instant; what they change is one record, and nobody is served in
     /// between.
     fn run_transaction(&mut self, transaction: &Transaction) -> Outcome {
-        self.core.database.begin_transaction(self.now);
+        // Before the first command: a transaction is refused whole, never cut short by a full disk.
+        let bytes = transaction.bytes_to_record();
+        if bytes == 0 {
+            self.core.database.begin_transaction(self.now);
+        } else if let Err(error) = self.core.database.begin_transaction_with_room(self.now, bytes) {
+            return Outcome::from(exec_refusal(&error));
+        }
         self.in_exec = true;
         let mut depends = 0;
         let mut replies = Vec::with_capacity(transaction.commands.len());

@@ -7,7 +7,7 @@
 
 use std::io;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering, fence};
 use std::thread;
 
 use parking_lot::{Condvar, Mutex};
@@ -157,6 +157,8 @@ async fn flush_loop(worker: Arc<Worker>, shared: Arc<Shared>) {
             }
         }
         worker.holds.store(!held.is_empty(), Ordering::SeqCst);
+        // Between the store and the look: either we see what became safe, or they see that we hold.
+        fence(Ordering::SeqCst);
         // Whoever made more records safe since `safe` was read may have seen no need to wake us.
         if !held.is_empty() && safe < shared.safe() {
             worker.flush.notify_one();
