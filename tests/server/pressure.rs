@@ -74,6 +74,16 @@ fn a_reply_above_the_limit_ends_the_connection() {
     assert!(greedy.try_command(&["XRANGE", "s", "-", "+"]).is_err(), "20 MB got through");
     assert_eq!(client.info("client_output_buffer_limit_disconnections"), "1");
     assert_eq!(client.words("XLEN s"), Value::Int(20));
+
+    // In a transaction, the replies are not even gathered; its writes stand.
+    let mut greedy = connect(&server);
+    set(&mut client, "k", 1_000_000);
+    greedy.ok(&["MULTI"]);
+    (0..20).for_each(|_| drop(greedy.ok(&["GET", "k"])));
+    greedy.ok(&["SET", "done", "1"]);
+    assert!(greedy.try_command(&["EXEC"]).is_err(), "20 MB got through");
+    assert_eq!(client.words("GET done").text(), "1");
+    assert_eq!(client.info("client_output_buffer_limit_disconnections"), "2");
 }
 
 #[test]

@@ -73,15 +73,28 @@ impl Reply {
     /// without encoding it.
     #[must_use]
     pub fn bytes_about(&self) -> usize {
+        self.sum(&EntryRange::bytes_about)
+    }
+
+    /// Memory that the reply holds by itself, without the blocks that it shares with the stream. The
+    /// encoded reply is hardly ever shorter.
+    #[must_use]
+    pub fn bytes_owned(&self) -> usize {
+        self.sum(&EntryRange::bytes_copied)
+    }
+
+    fn sum(&self, of_range: &dyn Fn(&EntryRange) -> usize) -> usize {
         let of_pairs = |pairs: &[(Self, Self)]| {
-            pairs.iter().map(|(first, second)| first.bytes_about() + second.bytes_about()).sum()
+            pairs.iter().map(|(one, two)| one.sum(of_range) + two.sum(of_range)).sum()
         };
         match self {
             Self::Bulk(bytes) | Self::Verbatim(bytes) => bytes.len(),
-            Self::Array(items) | Self::Set(items) => items.iter().map(Self::bytes_about).sum(),
+            Self::Array(items) | Self::Set(items) => {
+                items.iter().map(|item| item.sum(of_range)).sum()
+            }
             Self::Map(pairs) | Self::Pairs(pairs) => of_pairs(pairs),
-            Self::Streams(streams) => streams.iter().map(|(_, reply)| reply.bytes_about()).sum(),
-            Self::Entries(range) | Self::EntryOrNil(range) => range.bytes_about(),
+            Self::Streams(streams) => streams.iter().map(|(_, reply)| reply.sum(of_range)).sum(),
+            Self::Entries(range) | Self::EntryOrNil(range) => of_range(range),
             _ => SMALL_BYTES,
         }
     }

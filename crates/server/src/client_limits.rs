@@ -7,6 +7,7 @@ use engine::UnixMillis;
 use crate::client::Client;
 use crate::config::{OutputLimit, Settings};
 use crate::core::Shared;
+use crate::stats::Stats;
 
 /// Looks at every client; housekeeping calls it once a second.
 pub(crate) fn enforce(shared: &Shared, now: UnixMillis) {
@@ -20,11 +21,16 @@ pub(crate) fn enforce(shared: &Shared, now: UnixMillis) {
             tracing::debug!(client = client.id, "idle for too long: closing");
             client.kill();
         } else if leaves_too_much(&client, limit, now) {
-            tracing::warn!(client = client.id, "output buffer limit: closing");
-            shared.stats.output_limit_disconnections.fetch_add(1, Ordering::Relaxed);
-            client.kill();
+            cut_off(&client, client.output_len(), &shared.stats);
         }
     }
+}
+
+/// Ends the connection of a client whose replies take too much memory.
+pub(crate) fn cut_off(client: &Client, bytes: usize, stats: &Stats) {
+    tracing::warn!(client = client.id, bytes, "output buffer limit: closing");
+    stats.output_limit_disconnections.fetch_add(1, Ordering::Relaxed);
+    client.kill();
 }
 
 /// Who waits in a blocking command is not idle.

@@ -14,6 +14,7 @@ use protocol::{Decoder, Limits, ProtocolError, ReplyMode, Version};
 use tokio::time::{Instant, sleep_until};
 
 use crate::client::{Client, Flushed, UNSENT_BYTES_PAUSE};
+use crate::client_limits::cut_off;
 use crate::config::{Reader, Settings};
 use crate::core::{Shared, Stopping};
 use crate::execute::{Answer, Executor, Outcome, Parsed, encode};
@@ -374,9 +375,7 @@ impl Connection {
         });
         let unsent = self.client.output_len();
         if limit < unsent {
-            tracing::warn!(client = self.client.id, bytes = unsent, "output buffer limit: closing");
-            self.shared.stats.output_limit_disconnections.fetch_add(1, Ordering::Relaxed);
-            self.client.kill();
+            cut_off(&self.client, unsent, &self.shared.stats);
         }
     }
 

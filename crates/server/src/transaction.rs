@@ -6,6 +6,7 @@ use engine::{Command, CommandError, Context, Reply};
 use protocol::{CommandSpec, Flags};
 use smallvec::SmallVec;
 
+use crate::client_limits::cut_off;
 use crate::execute::{Answer, Executor, Outcome, exec_refusal};
 
 /// Commands between MULTI and EXEC.
@@ -147,6 +148,8 @@ impl Executor<'_> {
             return Outcome::from(exec_refusal(&error));
         }
         self.in_exec = true;
+        let limit = self.shared.config.settings().output_limits.normal.hard_limit();
+        let mut owned: usize = 0;
         let mut depends = 0;
         let mut replies = Vec::with_capacity(transaction.commands.len());
         for queued in &transaction.commands {
@@ -154,12 +157,18 @@ impl Executor<'_> {
             let outcome = self.run_resolved(queued.spec, &args);
             let answer = outcome.into_answer();
             depends = depends.max(answer.depends);
-            replies.push(answer.reply.unwrap_or_else(Reply::Error));
+            let reply = answer.reply.unwrap_or_else(Reply::Error);
+            owned += reply.bytes_owned();
+            // All commands run, but a client that will be cut off need not cost all the memory.
+            replies.push(if owned <= limit { reply } else { Reply::Nil });
         }
         self.in_exec = false;
         let recorded = self.core.database.end_transaction();
         depends = depends.max(self.shared.check(recorded));
         self.serve_blocked();
+        if limit < owned {
+            cut_off(self.client, owned, &self.shared.stats);
+        }
         let reply = Ok(Reply::Array(replies));
         Outcome::Answer(Answer { reply, depends, is_transaction: true })
     }

@@ -197,6 +197,12 @@ impl EntryRange {
         self.runs.iter().map(|run| run.bytes.len()).sum()
     }
 
+    /// Bytes copied from an open block.
+    pub(crate) fn bytes_copied(&self) -> usize {
+        let copied = |run: &&Run| matches!(run.source, Source::Copied { .. });
+        self.runs.iter().filter(copied).map(|run| run.bytes.len()).sum()
+    }
+
     /// Hands each entry to `visit`, in order: its ID and its field/value pairs, `None` for a picked
     /// entry that is gone. Returns how many were visited.
     ///
