@@ -64,6 +64,9 @@ pub(super) fn many_streams(run: &Run<'_>) -> Result<Vec<Row>> {
     Ok(rows)
 }
 
+/// Looks in a row that find no less memory: three seconds.
+const SETTLED_LOOKS: u32 = 150;
+
 fn millions(entries: u64) -> String {
     match entries {
         1_000_000.. => format!("{} M", entries / 1_000_000),
@@ -99,7 +102,7 @@ fn footprint(
     entries: u64,
     label: &str,
 ) -> Result<Vec<Row>> {
-    let anonymous = support::anonymous_bytes(target.pid())?;
+    let anonymous = settled_memory(target)?;
     let disk = support::disk_bytes(dir)?;
     #[expect(clippy::cast_precision_loss, reason = "bytes of a few gigabytes")]
     let row = |name: &str, bytes: u64, per: u64, unit| {
@@ -110,6 +113,20 @@ fn footprint(
         row("memory per entry", anonymous.saturating_sub(empty), entries, "bytes"),
         row("disk per entry", disk, entries, "bytes"),
     ])
+}
+
+/// Anonymous memory once it has stopped falling: allocators give pages back some time after they are
+/// free.
+fn settled_memory(target: &Target) -> Result<u64> {
+    let mut lowest = u64::MAX;
+    let mut looks_without_change = 0;
+    while looks_without_change < SETTLED_LOOKS {
+        let now = support::anonymous_bytes(target.pid())?;
+        looks_without_change = if now < lowest { 0 } else { looks_without_change + 1 };
+        lowest = lowest.min(now);
+        thread::sleep(LOOK);
+    }
+    Ok(lowest)
 }
 
 /// p99.9 at a fixed rate, quiet and while checkpoints run one after another.
