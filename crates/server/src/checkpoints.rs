@@ -1,6 +1,6 @@
 //! Asking for checkpoints and waiting for them: BGSAVE, SAVE, BGREWRITEAOF, and the log's size.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use parking_lot::{Condvar, Mutex};
 use tokio::sync::watch;
@@ -36,6 +36,8 @@ pub(crate) struct CheckpointState {
     pub(crate) log_bytes_written: u64,
     /// How long the last good one took.
     pub(crate) last_time: Option<Duration>,
+    /// When the last one failed; `None` if it was good.
+    failed_at: Option<Instant>,
 }
 
 /// A good checkpoint. See the fields of [`CheckpointState`].
@@ -76,6 +78,12 @@ impl Checkpoints {
         self.ask.notify_one();
     }
 
+    /// Whether the last checkpoint failed at least so long ago, and no other one runs.
+    pub(crate) fn retry_is_due(&self, after: Duration) -> bool {
+        let state = self.state();
+        !state.is_running() && state.failed_at.is_some_and(|at| after <= at.elapsed())
+    }
+
     /// For the thread: waits for a request and marks the checkpoint as running. False: stop.
     pub(crate) fn next(&self) -> bool {
         let mut asked = self.asked.lock();
@@ -95,6 +103,7 @@ impl Checkpoints {
         self.state.send_modify(|state| {
             state.ended += 1;
             state.failed = true;
+            state.failed_at = Some(Instant::now());
         });
     }
 
@@ -103,6 +112,7 @@ impl Checkpoints {
         self.state.send_modify(|state| {
             state.ended += 1;
             state.failed = false;
+            state.failed_at = None;
             state.lsn = done.lsn;
             state.log_bytes_written = done.log_bytes_written;
             state.last_at = done.at;

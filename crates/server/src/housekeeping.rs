@@ -25,6 +25,8 @@ const TICK: Duration = Duration::from_millis(100);
 const SEGMENT_TICK: Duration = Duration::from_millis(20);
 /// How long to wait for space before laying out a segment is tried again.
 const NO_SPACE_PAUSE: Duration = Duration::from_millis(500);
+/// How long after a failed checkpoint another one is tried.
+const CHECKPOINT_RETRY: Duration = Duration::from_secs(30);
 /// Expired keys removed under one lock.
 const EXPIRED_SLICE: usize = 200;
 /// Slices of expired keys in one round.
@@ -119,7 +121,9 @@ fn every_second(shared: &Shared, checkpoint_asked_at: &mut u64, last_at_rest: &m
     // would never get around to a checkpoint, and each start would take longer.
     let written = shared.recovery.report.bytes + shared.log.stats().bytes_written;
     let limit = shared.config.settings().checkpoint_log_bytes;
-    if due(written.saturating_sub(*checkpoint_asked_at), limit) {
+    // A failed checkpoint is tried again: the disk that was full may have room by now.
+    let is_retry = shared.checkpoints.retry_is_due(CHECKPOINT_RETRY);
+    if is_retry || due(written.saturating_sub(*checkpoint_asked_at), limit) {
         *checkpoint_asked_at = written;
         shared.checkpoints.request();
     }
