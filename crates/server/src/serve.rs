@@ -3,10 +3,10 @@
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
-use engine::{BlockedReadKind, CommandError, Context, Op, UnixMillis};
+use engine::{BlockedRead, BlockedReadKind, CommandError, Context, Op, UnixMillis};
 use protocol::Version;
 
-use crate::blocking::Arrival;
+use crate::blocking::{Arrival, Key};
 use crate::client::Client;
 use crate::core::Core;
 use crate::execute::{Answer, encode};
@@ -35,13 +35,13 @@ impl Core {
     pub(crate) fn serve_blocked(&mut self, now: UnixMillis, deliveries: &mut Vec<Delivery>) {
         while let Some(key) = self.blocking.take_touched() {
             for arrival in self.blocking.plain(&key) {
-                deliveries.extend(self.try_serve(arrival, now));
+                deliveries.extend(self.try_serve(arrival, &key, now));
             }
             for group in self.blocking.groups(&key) {
                 let mut after = 0;
                 // Whoever goes empty-handed shows that those behind would, too.
                 while let Some(arrival) = self.blocking.next_in_line(&key, &group, after) {
-                    let Some(delivery) = self.try_serve(arrival, now) else { break };
+                    let Some(delivery) = self.try_serve(arrival, &key, now) else { break };
                     deliveries.push(delivery);
                     after = arrival;
                 }
@@ -49,27 +49,43 @@ impl Core {
         }
     }
 
-    /// Runs a waiting read again.
-    fn try_serve(&mut self, arrival: Arrival, now: UnixMillis) -> Option<Delivery> {
+    /// Runs a waiting read again, because `key` has changed.
+    fn try_serve(&mut self, arrival: Arrival, key: &Key, now: UnixMillis) -> Option<Delivery> {
         let waiter = self.blocking.take(arrival)?;
-        let command = waiter.read.command();
-        let answer = match self.database.execute(&command, Context { db: waiter.db, now }) {
-            Ok(executed) => {
-                self.note(&executed.ops);
-                let answer = Answer::new(Ok(executed.reply), executed.depends);
-                executed.wait.is_none().then_some(answer)
-            }
+        let context = Context { db: waiter.db, now };
+        let is_plain = waiter.read.kind == BlockedReadKind::Plain;
+        let mut answer = self.run_again(&waiter.read, context);
+        if is_plain && matches!(answer, Err(CommandError::WrongType)) {
+            // One of its keys has become something else. The one that changed may still serve it.
+            let mut read = waiter.read.clone();
+            read.streams.retain(|(name, _)| *name == key.1);
+            answer = self.run_again(&read, context);
+        }
+        let answer = match answer {
+            Ok(answer) => answer,
             // A key that has become something else leaves XREAD waiting (specification, 9.9).
-            Err(CommandError::WrongType) if waiter.read.kind == BlockedReadKind::Plain => None,
+            Err(CommandError::WrongType) if is_plain => None,
             Err(error) => Some(Answer::new(Err(error), self.database.log().last())),
         };
-        drop(command);
         let Some(answer) = answer else {
             self.blocking.put_back(arrival, waiter);
             return None;
         };
         self.blocking.forget(arrival, &waiter);
         Some(Delivery { client: waiter.client, answer })
+    }
+
+    /// The answer to a waiting read, or `None` if there still is nothing to read.
+    fn run_again(
+        &mut self,
+        read: &BlockedRead,
+        context: Context,
+    ) -> Result<Option<Answer>, CommandError> {
+        let command = read.command();
+        let executed = self.database.execute(&command, context)?;
+        self.note(&executed.ops);
+        let answer = Answer::new(Ok(executed.reply), executed.depends);
+        Ok(executed.wait.is_none().then_some(answer))
     }
 }
 
