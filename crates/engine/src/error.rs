@@ -51,7 +51,7 @@ pub enum CommandError {
 
 impl CommandError {
     /// The refusal as it goes onto the wire, without `-` and CRLF. Names are raw bytes up to their
-    /// first zero byte; CR and LF have become blanks, so that no text splits into two lines.
+    /// first zero byte; CR and LF inside have become blanks, so that no text splits into two lines.
     #[must_use]
     pub fn text(&self) -> Vec<u8> {
         let mut text = match self {
@@ -79,6 +79,12 @@ impl CommandError {
             CommandError::Text(text) => text.to_vec(),
             other => other.to_string().into_bytes(),
         };
+        // As the reference does it: line ends at either side go, those inside become blanks.
+        let is_end = |byte: &u8| matches!(byte, b'\r' | b'\n');
+        let kept = text.iter().rposition(|byte| !is_end(byte)).map_or(0, |last| last + 1);
+        text.truncate(kept);
+        let leading = text.iter().take_while(|byte| is_end(byte)).count();
+        text.drain(..leading);
         for byte in &mut text {
             if matches!(byte, b'\r' | b'\n') {
                 *byte = b' ';

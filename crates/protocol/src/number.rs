@@ -12,8 +12,9 @@ pub(crate) fn parse_i64(text: &[u8]) -> Option<i64> {
 }
 
 /// A cursor: an unsigned integer as C's `strtoul` takes it, which also means an empty one is 0 and
-/// leading zeros and a sign do not matter.
+/// leading zeros, a sign and what follows a zero byte do not matter.
 pub(crate) fn parse_cursor(text: &[u8]) -> Option<u64> {
+    let text = text.split(|&byte| byte == 0).next().unwrap_or_default();
     let (negative, digits) = match text {
         [b'-', digits @ ..] => (true, digits),
         [b'+', digits @ ..] => (false, digits),
