@@ -4,7 +4,7 @@ use crate::generate::line;
 use crate::play::Player;
 use crate::script::{Script, Step};
 
-/// Each row is a script of its own; `|` parts its commands.
+/// Each row is a script of its own; `|` parts its commands, `@` marks those of another connection.
 const FOUND: &[&str] = &[
     // Options are read after the key was found.
     "HSCAN missing 0 MATCH|HSCAN missing 0 FOO BAR|SET k v|HSCAN k 0 MATCH|HSCAN k abc",
@@ -18,6 +18,10 @@ const FOUND: &[&str] = &[
     "EXEC a|MULTI|SET k v|EXEC a|EXEC|MULTI|NOSUCH|exec a b|DISCARD",
     // A deleted entry at the end of a block keeps it from MINID ~.
     "XADD s 1-0 f v|XADD s 3-0 f v|XDEL s 3-0|XTRIM s MINID ~ 3-0|XTRIM s MINID ~ 3-1|XLEN s",
+    // A key that became something else leaves XREAD waiting for the others.
+    "@XREAD BLOCK 0 STREAMS a b $ $|SET b v|XADD a 1-0 f v|@PING",
+    "@XREAD BLOCK 0 STREAMS a b $ $|MULTI|XADD b 1-0 f v|SET a v|EXEC|@PING",
+    "EXPIRE k 1 a\r\n|EXPIRE k 1 \ra\nb|SCAN \0|SCAN 0\0x|SCAN",
     // A client's word is echoed up to its first zero byte.
     "SET k v|EXPIRE k 10 a\0b|XGROUP CREATE s g 0 MKSTREAM|XCLAIM s g c 0 1-1 a\0b",
 ];
@@ -25,8 +29,12 @@ const FOUND: &[&str] = &[
 /// Plays them.
 pub(crate) fn check(player: &mut Player) {
     for text in FOUND {
-        let steps = text.split('|').map(|text| Step::Commands(0, vec![line(text)]));
-        let script = Script { block_entries_max: 100, connections: 1, steps: steps.collect() };
+        let step = |text: &str| match text.strip_prefix('@') {
+            Some(text) => Step::Commands(1, vec![line(text)]),
+            None => Step::Commands(0, vec![line(text)]),
+        };
+        let steps = text.split('|').map(step).collect();
+        let script = Script { block_entries_max: 100, connections: 2, steps };
         if let Err(difference) = player.play(&script) {
             panic!("{script}{difference}");
         }

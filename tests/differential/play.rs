@@ -36,6 +36,8 @@ struct Link {
     outstanding: Vec<Words>,
     /// Commands queued since MULTI.
     queued: Option<Vec<Words>>,
+    /// Whether XGROUP CREATECONSUMER was sent before the outstanding commands.
+    has_consumers: bool,
     /// What SELECT chose last.
     database: Vec<u8>,
 }
@@ -140,33 +142,38 @@ impl Player {
             }
             return Ok(());
         }
+        let is_queueing = self.links[connection].queued.is_some();
         if let [words] = commands
             && may_block(words)
+            && !is_queueing
         {
             return self.blocking(connection, words);
         }
         let is_hello = |words: &Words| name(words) == "HELLO";
-        if self.links[connection].queued.is_some() && commands.iter().any(is_hello) {
+        if is_queueing && commands.iter().any(is_hello) {
             // Redis encodes the replies before a HELLO in one EXEC the old way, those after it
             // the new way. Headwater encodes an EXEC as a whole. No client does this.
             return Ok(());
         }
-        if commands.iter().any(|words| may_block(words)) {
+        if commands.len() > 1 && commands.iter().any(|words| may_block(words)) {
             return commands
                 .iter()
                 .try_for_each(|words| self.commands(connection, std::slice::from_ref(words)));
         }
-        if commands.len() > 1 || self.links[connection].queued.is_some() {
+        if commands.len() > 1 || is_queueing {
             // `create_consumers` would come too late.
             let with_consumers = |words: &Words| {
                 streams::consumers_of(words).into_iter().chain([words.clone()]).collect::<Vec<_>>()
             };
             let commands: Vec<_> = commands.iter().flat_map(with_consumers).collect();
             self.send(connection, &commands);
+            self.links[connection].has_consumers = true;
         } else {
             self.send(connection, commands);
         }
-        self.receive(connection, None)
+        let received = self.receive(connection, None);
+        self.links[connection].has_consumers = false;
+        received
     }
 
     fn inline(&mut self, connection: usize, words: &Words) -> Result<(), Stop> {
@@ -221,7 +228,8 @@ impl Player {
         redis: Node,
         headwater: Node,
     ) -> Result<(), Stop> {
-        if cause.is_none() && !matches!(redis, Node::Text(b'-' | b'+', _)) {
+        let is_late = cause.is_some() || self.links[connection].has_consumers;
+        if !is_late && !matches!(redis, Node::Text(b'-' | b'+', _)) {
             self.create_consumers(connection, words);
         }
         let queued = self.follow(connection, words, &redis);
@@ -251,9 +259,6 @@ impl Player {
                 if matches!(reply, Node::List(..)) {
                     for (words, reply) in queued.iter().zip(reply.items()) {
                         self.follow(connection, words, reply);
-                        if !reply.is_error("") {
-                            self.create_consumers(connection, words);
-                        }
                     }
                     return queued;
                 }

@@ -159,7 +159,11 @@ fn xadd(g: &mut Generator) -> Words {
 fn trimming(g: &mut Generator, command: &mut Words) {
     let strategy = *g.pick(&["MAXLEN", "MINID", "maxlen"]);
     command.push(bytes(strategy));
-    let sign = *g.pick(&["", "", "=", "~", "~"]);
+    let sign = match (g.approximate, strategy) {
+        (true, "MINID") => "~",
+        (true, _) => *g.pick(&["", "", "=", "~", "~"]),
+        (false, _) => *g.pick(&["", "="]),
+    };
     if !sign.is_empty() {
         command.push(bytes(sign));
     }
