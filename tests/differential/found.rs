@@ -22,8 +22,9 @@ const FOUND: &[&str] = &[
     "@XREAD BLOCK 0 STREAMS a b $ $|SET b v|XADD a 1-0 f v|@PING",
     "@XREAD BLOCK 0 STREAMS a b $ $|MULTI|XADD b 1-0 f v|SET a v|EXEC|@PING",
     "EXPIRE k 1 a\r\n|EXPIRE k 1 \ra\nb|SCAN \0|SCAN 0\0x|SCAN",
+    "COMMAND GETKEYS XREADGROUP GROUP g c STREAMS a|COMMAND GETKEYS XREAD STREAMS a b c",
     // A client's word is echoed up to its first zero byte.
-    "SET k v|EXPIRE k 10 a\0b|XGROUP CREATE s g 0 MKSTREAM|XCLAIM s g c 0 1-1 a\0b",
+    "SET k v|HELLO 2 a\0b|EXPIRE k 10 a\0b|XGROUP CREATE s g 0 MKSTREAM|XCLAIM s g c 0 1-1 a\0b",
 ];
 
 /// Plays them.

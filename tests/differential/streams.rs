@@ -4,8 +4,10 @@ use crate::generate::{Generator, NUMBERS, STREAMS, bytes, line, words};
 use crate::play::upper;
 use crate::script::{Argument, Words};
 
+type Draw = fn(&mut Generator) -> Words;
+
 /// How often each command is drawn.
-const WEIGHTS: &[(u64, fn(&mut Generator) -> Words)] = &[
+const WEIGHTS: &[(u64, Draw)] = &[
     (30, xadd),
     (3, xlen),
     (5, xrange),
@@ -133,7 +135,8 @@ fn xadd(g: &mut Generator) -> Words {
     let ms = top + g.rng.below(0..3);
     command.push(match g.rng.below(0..60) {
         0 => bytes(*g.pick(ODD_IDS)),
-        1 => bytes("*"),
+        // In one stream only: two could draw the same ID, and no name would tell them apart.
+        1 if key == "s1" => bytes("*"),
         2..=6 => bytes(format!("{ms}-*")),
         7..=9 => id(g),
         10..=12 => bytes((ms + 1).to_string()),
@@ -344,7 +347,10 @@ fn xpending(g: &mut Generator) -> Words {
 /// Milliseconds: nothing, hours, or an edge; never about as long as a script lasts.
 fn idle(g: &mut Generator) -> String {
     match g.rng.below(0..12) {
-        0 => (*g.pick(NUMBERS)).into(),
+        0 => match *g.pick(NUMBERS) {
+            "1" => "0".into(),
+            edge => edge.into(),
+        },
         1..=2 => "3600000".into(),
         3 => "7200000".into(),
         _ => "0".into(),

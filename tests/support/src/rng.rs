@@ -24,11 +24,6 @@ impl Rng {
         Self::new(seed)
     }
 
-    /// The number that gives the same numbers again from here on.
-    pub const fn seed(&self) -> u64 {
-        self.0
-    }
-
     /// The next 64 bits.
     pub const fn next(&mut self) -> u64 {
         self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);

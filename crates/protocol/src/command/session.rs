@@ -72,6 +72,7 @@ pub(crate) fn hello(args: Arguments<'_>) -> Parsed<'_> {
         } else if is(word, "setname") && 1 <= left {
             hello.name = Some(check_name(options.value()?)?);
         } else {
+            let word = super::echo(word, word.len());
             return Err(text(&[b"ERR Syntax error in HELLO option '", word, b"'"]));
         }
     }

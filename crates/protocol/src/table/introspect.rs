@@ -120,14 +120,13 @@ fn keys_of<'a>(request: &'a [&'a [u8]]) -> Result<Keys<'a>, CommandError> {
     if spec.keys.is_empty() {
         return Err(CommandError::Fixed("ERR The command has no key arguments"));
     }
+    let invalid = CommandError::Fixed("ERR Invalid arguments specified for command");
     let mut keys = Vec::new();
     for key_spec in spec.keys {
-        let positions = key_spec
-            .positions(request)
-            .ok_or(CommandError::Fixed("ERR Invalid arguments specified for command"))?;
+        let Some(positions) = key_spec.positions(request) else { return Err(invalid) };
         keys.extend(positions.map(|position| (request[position], key_spec)));
     }
-    Ok(keys)
+    if keys.is_empty() { Err(invalid) } else { Ok(keys) }
 }
 
 /// The ten elements of COMMAND INFO.
