@@ -233,6 +233,27 @@ const DIFFERENCES: &[ByDesign] = &[
         },
     },
     ByDesign {
+        why: "XGROUP SETID to an earlier ID serves waiting readers at once; in the reference they \
+              wait for the next entry",
+        rule: |case, redis, headwater| {
+            let is_early = *redis == Node::Waiting && matches!(headwater, Node::List(..));
+            if case.is("XREADGROUP") && is_early && case.happened(&["SETID"]) {
+                return Verdict::Parted;
+            }
+            Verdict::Normalised
+        },
+    },
+    ByDesign {
+        why: "the greatest ID written out asks XREADGROUP for history; the reference takes it for >",
+        rule: |case, _, _| {
+            let greatest = "18446744073709551615-18446744073709551615";
+            if case.is("XREADGROUP") && case.has(greatest) {
+                return Verdict::Parted;
+            }
+            Verdict::Normalised
+        },
+    },
+    ByDesign {
         why: "a blocked read that names a key twice waits for both IDs; 7.0 for the first only",
         rule: |case, redis, headwater| {
             let is_early = *redis == Node::Waiting && matches!(headwater, Node::List(..));
