@@ -205,11 +205,6 @@ fn sync_loop(shared: &Shared) {
 }
 
 fn checkpoint_loop(shared: &Shared, hash_seed: u64) {
-    // A checkpoint takes what the workers leave. On two cores it costs them scheduler slices of 4 ms
-    // otherwise, which is where the p99.9 of a steady load would come from.
-    if let Err(error) = rustix::process::setpriority_process(None, NICEST) {
-        tracing::debug!(%error, "checkpoints run at normal priority");
-    }
     let (fs, dir) = {
         let core = shared.core.lock();
         (Arc::clone(core.database.fs()), core.database.dir().to_owned())
@@ -219,7 +214,7 @@ fn checkpoint_loop(shared: &Shared, hash_seed: u64) {
         let started = Instant::now();
         shared.commit();
         let log_bytes_written = shared.log.stats().bytes_written;
-        match checkpointer.run(shared.log.durable()) {
+        match run_behind_others(&mut checkpointer, shared.log.durable()) {
             Ok(report) => {
                 finish_checkpoint(shared, &report, started.elapsed());
                 shared.checkpoints.succeeded(CheckpointDone {
@@ -235,6 +230,23 @@ fn checkpoint_loop(shared: &Shared, hash_seed: u64) {
             }
         }
     }
+}
+
+/// Makes a checkpoint in a thread of the lowest priority: it takes what the workers leave. On two cores
+/// it costs them scheduler slices of 4 ms otherwise. What follows it takes the engine's lock, and
+/// whoever holds that must not have to wait for a processor, so it is left to the caller's thread.
+fn run_behind_others(
+    checkpointer: &mut Checkpointer,
+    durable: u64,
+) -> Result<CheckpointReport, StorageError> {
+    let run = || {
+        if let Err(error) = rustix::process::setpriority_process(None, NICEST) {
+            tracing::debug!(%error, "the checkpoint runs at normal priority");
+        }
+        checkpointer.run(durable)
+    };
+    let run = thread::scope(|scope| scope.spawn(run).join());
+    run.unwrap_or_else(|panic| std::panic::resume_unwind(panic))
 }
 
 fn finish_checkpoint(shared: &Shared, report: &CheckpointReport, time: Duration) {
