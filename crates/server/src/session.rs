@@ -7,6 +7,7 @@ use engine::{CommandError, Reply};
 use protocol::{Hello, ReplyMode, SessionCommand, Version};
 use subtle::ConstantTimeEq;
 
+use crate::blocking::Key;
 use crate::client::Client;
 use crate::config::Settings;
 use crate::execute::{Executor, Outcome};
@@ -20,9 +21,8 @@ pub(crate) struct Session {
     pub(crate) version: Version,
     pub(crate) authenticated: bool,
     pub(crate) transaction: Option<Transaction>,
-    pub(crate) watched: Vec<(u8, Box<[u8]>)>,
-    /// For each watched key, whether it was there at WATCH.
-    pub(crate) watched_existing: Vec<bool>,
+    /// Watched keys, each with whether it was there at WATCH.
+    pub(crate) watched: Vec<(Key, bool)>,
     pub(crate) reply_mode: ReplyMode,
     /// `CLIENT REPLY SKIP` was the last command.
     pub(crate) skip_next: bool,
@@ -38,7 +38,6 @@ impl Session {
             authenticated,
             transaction: None,
             watched: Vec::new(),
-            watched_existing: Vec::new(),
             reply_mode: ReplyMode::On,
             skip_next: false,
             closing: false,
@@ -171,6 +170,6 @@ fn password_matches(settings: &Settings, given: &[u8]) -> bool {
 /// Ends what a connection has left with others: watches and its place in queues.
 pub(crate) fn leave(core: &mut crate::core::Core, client: &Arc<Client>, session: &mut Session) {
     core.blocking.remove_client(client.id);
-    core.watches.remove(client, session.watched.iter());
+    core.watches.remove(client, session.watched.iter().map(|(key, _)| key));
     session.watched.clear();
 }

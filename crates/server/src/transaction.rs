@@ -180,24 +180,22 @@ impl Executor<'_> {
         for key in keys {
             let existed = self.exists(self.session.db, key);
             self.core.watches.add(self.client, self.session.db, key, existed);
-            self.session.watched.push((self.session.db, (*key).into()));
-            self.session.watched_existing.push(existed);
+            self.session.watched.push(((self.session.db, (*key).into()), existed));
         }
         Ok(Reply::Ok)
     }
 
     pub(crate) fn unwatch(&mut self) {
-        self.core.watches.remove(self.client, self.session.watched.iter());
+        self.core.watches.remove(self.client, self.session.watched.iter().map(|(key, _)| key));
         self.session.watched.clear();
-        self.session.watched_existing.clear();
         self.client.watch_broken.store(false, Ordering::Relaxed);
     }
 
     /// A watched key was changed, or its time has passed since (which nobody may have noticed yet).
     fn is_watch_broken(&self) -> bool {
-        let watched = self.session.watched.iter().zip(&self.session.watched_existing);
+        let mut watched = self.session.watched.iter();
         self.client.watch_broken.load(Ordering::Relaxed)
-            || watched.into_iter().any(|((db, key), existed)| *existed && !self.exists(*db, key))
+            || watched.any(|((db, key), existed)| *existed && !self.exists(*db, key))
     }
 
     fn exists(&self, db: u8, key: &[u8]) -> bool {
