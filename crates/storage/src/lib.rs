@@ -29,6 +29,7 @@ mod log;
 mod options;
 mod recovery;
 pub mod snapshot;
+mod sync;
 #[cfg(test)]
 mod testing;
 

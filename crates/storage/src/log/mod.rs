@@ -18,16 +18,14 @@ mod writer;
 use std::collections::VecDeque;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
-
-use parking_lot::Mutex;
 
 use crate::dir;
 use crate::error::StorageError;
 use crate::format::record::Kind;
 use crate::fs::{File, Fs};
 use crate::options::Options;
+use crate::sync::{AtomicBool, AtomicU64, Mutex, Ordering};
 
 use buffer::Buffer;
 pub use buffer::Urgency;

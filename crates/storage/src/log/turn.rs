@@ -1,6 +1,6 @@
 //! Who may write: one leader at a time; the others wait for what they need, not for their turn.
 
-use parking_lot::{Condvar, Mutex};
+use crate::sync::{Condvar, Mutex};
 
 /// Grants the right to lead.
 #[derive(Debug, Default)]
