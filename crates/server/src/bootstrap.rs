@@ -140,10 +140,9 @@ fn recover(
         }
         told = Instant::now();
         let Progress { phase, records, bytes, bytes_total } = progress;
-        let percent = (bytes * 100).checked_div(bytes_total).unwrap_or(100).min(100);
-        let text = format!("Recovering ({phase:?}): {percent} %, {records} records");
+        let percent = progress.percent();
         tracing::info!(?phase, records, bytes, bytes_total, percent, "recovering");
-        manager.still_starting(&text, PROGRESS_PATIENCE);
+        manager.still_starting(&progress.to_string(), PROGRESS_PATIENCE);
     };
     manager.still_starting("Recovering", PROGRESS_PATIENCE);
     let options = Options { settings: settings.engine, hash_seed, ..Options::default() };

@@ -14,7 +14,7 @@ mod faults;
 mod tests;
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -23,8 +23,9 @@ use engine::{Adopt, AdoptCursor, BlockHeader, BlockLocation, Engine};
 use crate::blocks::{BlockFile, BlockMaps, BlockWriter, Written};
 use crate::dir;
 use crate::error::StorageError;
+use crate::format::record::Record;
 use crate::fs::Fs;
-use crate::recovery;
+use crate::recovery::{self, Replay};
 use crate::snapshot::{Keep, Loaded, SnapshotWriter, load_newest, remove_leftovers};
 
 /// Log bytes since the last checkpoint that call for another one.
@@ -110,13 +111,21 @@ impl Checkpointer {
     /// the attempt wrote is removed again.
     pub fn run(&mut self, upto: u64) -> Result<CheckpointReport, StorageError> {
         let log_first = recovery::log_first(&*self.fs, &self.dir)?;
-        let mut base = load_newest(&*self.fs, &self.dir, self.hash_seed, log_first)?;
-        let lsn_before = base.lsn;
-        if upto <= lsn_before {
-            return Ok(nothing_to_do(base));
+        let mut voided = Vec::new();
+        loop {
+            let mut base = load_newest(&*self.fs, &self.dir, self.hash_seed, log_first)?;
+            let lsn_before = base.lsn;
+            if upto <= lsn_before {
+                return Ok(nothing_to_do(base));
+            }
+            let mut replay = Replay::new(&mut base.engine, &voided);
+            let mut each = |record: &Record<'_>, path: &Path, at| replay.record(record, path, at);
+            recovery::each_record(&*self.fs, &self.dir, (lsn_before, upto), &mut each)?;
+            match replay.end()? {
+                None => return self.write(base, upto),
+                Some(found) => voided = found,
+            }
         }
-        recovery::replay(&*self.fs, &self.dir, &mut base.engine, (lsn_before, upto), &mut |_| {})?;
-        self.write(base, upto)
     }
 
     /// Writes `base.engine`, which is the state after record `lsn`, and removes what is then of no

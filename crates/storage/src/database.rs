@@ -13,12 +13,12 @@ use crate::checkpoint::Adoption;
 use crate::dir;
 use crate::error::{Damage, StorageError};
 use crate::format::codec;
-use crate::format::record::Kind;
+use crate::format::record::{Kind, Record};
 use crate::fs::Fs;
 use crate::log::{Log, Urgency};
 use crate::options::Options;
-use crate::recovery::{self, OnProgress, RecoveryReport};
-use crate::snapshot;
+use crate::recovery::{self, OnProgress, RecoveryReport, Replay, Scan};
+use crate::snapshot::{self, Loaded};
 
 /// An engine whose changes are recorded.
 ///
@@ -315,7 +315,7 @@ fn initialize(fs: &dyn Fs, dir: &Path, options: &Options) -> Result<(), StorageE
         || !dir::list_snapshots(fs, dir)?.is_empty()
         || !dir::list_block_files(fs, dir)?.is_empty()
         || (is_begun && segments != [1])
-        || (is_begun && recovery::scan(fs, dir, 0, &mut |_| {})?.end.last != 0);
+        || (is_begun && recovery::scan(fs, dir, 0, &mut |_, _, _| {}, &mut |_| {})?.end.last != 0);
     if is_used {
         return Err(StorageError::corrupt(&dir::format(dir), 0, Damage::Missing));
     }
@@ -333,6 +333,42 @@ fn initialize(fs: &dyn Fs, dir: &Path, options: &Options) -> Result<(), StorageE
     dir::put_mark(fs, dir)
 }
 
+/// What is on disk, in memory.
+struct Replayed {
+    engine: Engine,
+    snapshot_lsn: u64,
+    lsn_promised: u64,
+    snapshots_damaged: Vec<StorageError>,
+    scan: Scan,
+    /// Bytes of the records since the snapshot.
+    bytes: u64,
+}
+
+/// Loads the snapshot and replays the log onto it. Changes nothing on disk.
+fn replay(
+    fs: &dyn Fs,
+    dir: &Path,
+    hash_seed: u64,
+    progress: OnProgress<'_>,
+) -> Result<Replayed, StorageError> {
+    let log_first = recovery::log_first(fs, dir)?;
+    let mut voided = Vec::new();
+    loop {
+        let mut loaded = snapshot::load_newest_telling(fs, dir, hash_seed, log_first, progress)?;
+        let mut replay = Replay::new(&mut loaded.engine, &voided);
+        let mut each = |record: &Record<'_>, path: &Path, at| replay.record(record, path, at);
+        let scan = recovery::scan(fs, dir, loaded.lsn, &mut each, progress)?;
+        let bytes = replay.bytes;
+        if let Some(found) = replay.end()? {
+            voided = found;
+            continue;
+        }
+        let Loaded { engine, lsn: snapshot_lsn, lsn_promised, damaged, .. } = loaded;
+        let snapshots_damaged = damaged;
+        return Ok(Replayed { engine, snapshot_lsn, lsn_promised, snapshots_damaged, scan, bytes });
+    }
+}
+
 /// From what is on disk to an engine and a log that goes on where the last one ended.
 fn recover(
     fs: Arc<dyn Fs>,
@@ -340,13 +376,9 @@ fn recover(
     options: &Options,
     progress: OnProgress<'_>,
 ) -> Result<(Engine, Log, RecoveryReport), StorageError> {
-    let log_first = recovery::log_first(&*fs, dir)?;
-    let loaded = snapshot::load_newest(&*fs, dir, options.hash_seed, log_first)?;
-    let mut engine = loaded.engine;
-    let scan = recovery::scan(&*fs, dir, loaded.lsn, progress)?;
-    let was_clean = scan.check_promises(&*fs, dir, loaded.lsn.max(loaded.lsn_promised))?;
-    let range = (loaded.lsn, scan.end.last);
-    let bytes = recovery::replay_without(&*fs, dir, &mut engine, range, &scan.voided, progress)?;
+    let replayed = replay(&*fs, dir, options.hash_seed, progress)?;
+    let Replayed { engine, snapshot_lsn, lsn_promised, snapshots_damaged, scan, bytes } = replayed;
+    let was_clean = scan.check_promises(&*fs, dir, snapshot_lsn.max(lsn_promised))?;
     // A process that was killed may have left names that only the page cache knows: what was read
     // under them is about to be built upon.
     for part in [&dir::log(dir), &dir::blocks(dir), &dir::snapshots(dir), &dir.to_path_buf()] {
@@ -360,13 +392,13 @@ fn recover(
         tracing::warn!(%error, "could not remove what an interrupted checkpoint left");
     }
     let report = RecoveryReport {
-        snapshot_lsn: loaded.lsn,
+        snapshot_lsn,
         last_lsn: scan.end.last,
-        records: scan.end.last - loaded.lsn,
+        records: scan.end.last - snapshot_lsn,
         bytes,
         was_clean,
         torn_tail: scan.torn,
-        snapshots_damaged: loaded.damaged,
+        snapshots_damaged,
     };
     let log = Log::open(fs.clone(), dir, options.clone(), scan.end)?;
     if was_clean {

@@ -1,14 +1,17 @@
 //! Recovery: what the log holds, what a bad record means, and the way back to an engine.
 //!
-//! Pass 1 ([`scan`]) walks and verifies every record since the snapshot and decides where the log
-//! ends. Pass 2 ([`replay`]) applies. Nothing is applied before everything is known to be sound, and
-//! nothing on disk is changed before that either: the one step that changes the log, [`Scan::settle`],
-//! is the last. The rules: `docs/on-disk-format.md`, "Recovery: what a bad record means".
+//! [`scan`] walks and verifies every record since the snapshot, hands each on as soon as its checksum
+//! is known to be right, and decides where the log ends. [`Replay`] applies what it is handed: the
+//! log is read once. An engine that was filled from a log which then turns out to be damaged is thrown
+//! away, and nothing on disk is changed before all is known: the one step that changes the log,
+//! [`Scan::settle`], is the last. The rules: `docs/on-disk-format.md`, "Recovery: what a bad record
+//! means".
 
 #[cfg(test)]
 mod tests;
 
 use std::collections::VecDeque;
+use std::fmt;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 
@@ -27,24 +30,46 @@ use crate::log::{CleanStop, Found, LogEnd, SEGMENT_HEADER_BYTES, Segment, Segmen
 pub struct Progress {
     /// What it is doing.
     pub phase: Phase,
-    /// Records so far in this phase.
+    /// Records replayed so far; 0 while the snapshot is read.
     pub records: u64,
-    /// Bytes of the log so far in this phase.
+    /// Bytes read so far in this phase.
     pub bytes: u64,
-    /// Bytes of the log files that are to be read: an upper bound.
+    /// Bytes to read in this phase. For the log an upper bound: its last segment is seldom full.
     pub bytes_total: u64,
 }
 
-/// The passes of recovery.
+/// The phases of recovery, in order.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Phase {
-    /// Reading every record and its checksum.
-    Verify,
-    /// Applying.
-    Apply,
+    /// Loading the newest snapshot.
+    Snapshot,
+    /// Verifying and applying the records of the log since then.
+    Log,
 }
 
-/// Told about progress now and then.
+impl Progress {
+    /// How much of the phase is done, 0 to 100.
+    #[must_use]
+    pub fn percent(&self) -> u64 {
+        let of_total = u128::from(self.bytes) * 100 / u128::from(self.bytes_total.max(1));
+        if self.bytes_total == 0 { 100 } else { u64::try_from(of_total.min(100)).unwrap_or(100) }
+    }
+}
+
+impl fmt::Display for Progress {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        const MIB: u64 = 1 << 20;
+        let Self { phase, records, bytes, bytes_total } = *self;
+        let (percent, mib, mib_total) = (self.percent(), bytes / MIB, bytes_total / MIB);
+        match phase {
+            Phase::Snapshot => write!(f, "Loading the snapshot: {percent} %"),
+            Phase::Log => write!(f, "Replaying the log: {percent} %, {records} records"),
+        }?;
+        write!(f, ", {mib} of {mib_total} MiB")
+    }
+}
+
+/// Told about progress, at least once in every few MiB, and at the end of each phase.
 pub type OnProgress<'a> = &'a mut dyn FnMut(Progress);
 
 /// What recovery found and did.
@@ -88,25 +113,28 @@ pub(crate) struct Scan {
     unproven_from: u64,
 }
 
-/// Tells progress about so often.
-const PROGRESS_RECORDS: u64 = 1 << 16;
+/// Progress is told once in so many bytes: some ten times a second.
+const PROGRESS_BYTES: u64 = 16 << 20;
 
 /// LSN of the first record in the log, or of its next one if it is empty.
 pub(crate) fn log_first(fs: &dyn Fs, dir: &Path) -> Result<u64, StorageError> {
     Ok(dir::list_segments(fs, dir)?.first().copied().unwrap_or(1))
 }
 
-/// Pass 1: verifies the records after `after` and finds the end of the log.
+/// Given each record, with the file and the offset of it.
+pub(crate) type OnRecord<'a> = &'a mut dyn FnMut(&Record<'_>, &Path, u64);
+
+/// Verifies the records after `after`, hands each to `each`, and finds the end of the log.
 pub(crate) fn scan(
     fs: &dyn Fs,
     dir: &Path,
     after: u64,
+    each: OnRecord<'_>,
     progress: OnProgress<'_>,
 ) -> Result<Scan, StorageError> {
     let firsts = dir::list_segments(fs, dir)?;
     let start = starting_segment(dir, &firsts, after)?;
-    let bytes_total = bytes_from(fs, dir, &firsts[start..])?;
-    let mut told = Progress { phase: Phase::Verify, records: 0, bytes: 0, bytes_total };
+    let mut teller = Teller::new(bytes_from(fs, dir, &firsts[start..])?, progress);
 
     let mut segments: Vec<Segment> = Vec::new();
     for &first in &firsts[..start] {
@@ -117,6 +145,7 @@ pub(crate) fn scan(
     let mut next = firsts[start];
     for (index, &first) in firsts.iter().enumerate().skip(start) {
         let mut reader = SegmentReader::open(fs, dir, first)?;
+        let path = reader.path().to_path_buf();
         segments.push(Segment { first, bytes: reader.file_bytes() });
         let mut proven = Proven::begin(first - 1);
         let is_sealed = loop {
@@ -126,12 +155,11 @@ pub(crate) fn scan(
                     note_void(&record, &mut voided);
                     check_payload_format(&record, dir, first, offset)?;
                     proven.record(&record, offset);
-                    told.records += 1;
-                    told.bytes += record.size() as u64;
-                    next += 1;
-                    if told.records.is_multiple_of(PROGRESS_RECORDS) {
-                        progress(told);
+                    if after < next {
+                        each(&record, &path, offset);
                     }
+                    teller.record(&record, after < next);
+                    next += 1;
                 }
                 Found::Sealed => break true,
                 Found::Nothing => break false,
@@ -151,7 +179,7 @@ pub(crate) fn scan(
                 return Err(StorageError::corrupt(&missing, 0, Damage::Missing));
             }
             None => {
-                progress(told);
+                teller.end();
                 let torn = judge_tail(&reader, next)?;
                 let unproven_from = proven.from(reader.offset());
                 let (last, offset, salt) = (next - 1, reader.offset(), reader.salt());
@@ -163,52 +191,77 @@ pub(crate) fn scan(
     unreachable!("the last segment returns")
 }
 
-/// Pass 2: applies the records `after + 1 ..= upto`, all of which are known to be there. Returns how
-/// many bytes they had.
-pub(crate) fn replay(
-    fs: &dyn Fs,
-    dir: &Path,
-    engine: &mut Engine,
-    range: (u64, u64),
-    progress: OnProgress<'_>,
-) -> Result<u64, StorageError> {
-    let (after, upto) = range;
-    let voided = voided_before(fs, dir, after, upto)?;
-    replay_without(fs, dir, engine, range, &voided, progress)
+/// Passes progress on now and then.
+struct Teller<'a> {
+    told: Progress,
+    next_at: u64,
+    progress: OnProgress<'a>,
 }
 
-/// As [`replay`], with the void records known.
-pub(crate) fn replay_without(
-    fs: &dyn Fs,
-    dir: &Path,
-    engine: &mut Engine,
-    (after, upto): (u64, u64),
-    voided: &[Range<u64>],
-    progress: OnProgress<'_>,
-) -> Result<u64, StorageError> {
-    let bytes_total = bytes_from(fs, dir, &dir::list_segments(fs, dir)?)?;
-    let mut told = Progress { phase: Phase::Apply, records: 0, bytes: 0, bytes_total };
-    each_record(fs, dir, (after, upto), &mut |record, path, offset| {
-        told.records += 1;
-        told.bytes += record.size() as u64;
-        if told.records.is_multiple_of(PROGRESS_RECORDS) {
-            progress(told);
+impl<'a> Teller<'a> {
+    fn new(bytes_total: u64, progress: OnProgress<'a>) -> Self {
+        let told = Progress { phase: Phase::Log, records: 0, bytes: 0, bytes_total };
+        progress(told);
+        Self { told, next_at: PROGRESS_BYTES, progress }
+    }
+
+    fn record(&mut self, record: &Record<'_>, is_replayed: bool) {
+        self.told.records += u64::from(is_replayed);
+        self.told.bytes += record.size() as u64;
+        if self.next_at <= self.told.bytes {
+            self.next_at = self.told.bytes + PROGRESS_BYTES;
+            (self.progress)(self.told);
         }
+    }
+
+    fn end(&mut self) {
+        (self.progress)(self.told);
+    }
+}
+
+/// Applies records to an engine, in the order in which they are read.
+///
+/// A record may make earlier ones void (kind 4), which is known only once they have been applied. So
+/// whoever replays begins with no such ranges, and if [`Replay::end`] finds some, does it again from
+/// the snapshot with the ranges known. Nothing writes such records yet, so once is enough.
+pub(crate) struct Replay<'a> {
+    engine: &'a mut Engine,
+    voided: &'a [Range<u64>],
+    found: Vec<Range<u64>>,
+    failed: Option<StorageError>,
+    /// Bytes of the records so far.
+    pub(crate) bytes: u64,
+}
+
+impl<'a> Replay<'a> {
+    /// Onto `engine`, but for the records that are known to be void.
+    pub(crate) fn new(engine: &'a mut Engine, voided: &'a [Range<u64>]) -> Self {
+        Self { engine, voided, found: Vec::new(), failed: None, bytes: 0 }
+    }
+
+    /// Applies the next record, unless what came before it makes that pointless.
+    pub(crate) fn record(&mut self, record: &Record<'_>, path: &Path, offset: u64) {
+        self.bytes += record.size() as u64;
+        note_void(record, &mut self.found);
         let lsn = record.stamp.lsn;
-        let is_void = voided.iter().any(|range| range.contains(&lsn));
-        if record.stamp.kind != Kind::Ops || is_void {
-            return Ok(());
+        let is_known = self.found.len() <= self.voided.len();
+        let is_void = self.voided.iter().any(|range| range.contains(&lsn));
+        if record.stamp.kind != Kind::Ops || is_void || !is_known || self.failed.is_some() {
+            return;
         }
-        apply(engine, record).map_err(|what| {
-            StorageError::corrupt(
-                path,
-                offset,
-                Damage::Undecodable(format!("record {lsn}: {what}")),
-            )
-        })
-    })?;
-    progress(told);
-    Ok(told.bytes)
+        if let Err(what) = apply(self.engine, record) {
+            let reason = Damage::Undecodable(format!("record {lsn}: {what}"));
+            self.failed = Some(StorageError::corrupt(path, offset, reason));
+        }
+    }
+
+    /// After the last record: `Some` ranges that are void although their records were applied.
+    pub(crate) fn end(self) -> Result<Option<Vec<Range<u64>>>, StorageError> {
+        if self.voided.len() < self.found.len() {
+            return Ok(Some(self.found));
+        }
+        self.failed.map_or(Ok(None), Err)
+    }
 }
 
 /// Applies the operations of a record.
@@ -222,12 +275,12 @@ fn apply(engine: &mut Engine, record: &Record<'_>) -> Result<(), String> {
     Ok(())
 }
 
-/// Calls `each` for the records `after + 1 ..= upto`, with the file and the offset of each.
-fn each_record(
+/// Calls `each` for the records `after + 1 ..= upto`, all of which are known to be there.
+pub(crate) fn each_record(
     fs: &dyn Fs,
     dir: &Path,
     (after, upto): (u64, u64),
-    each: &mut dyn FnMut(&Record<'_>, &Path, u64) -> Result<(), StorageError>,
+    each: OnRecord<'_>,
 ) -> Result<(), StorageError> {
     if upto <= after {
         return Ok(());
@@ -245,7 +298,7 @@ fn each_record(
             let offset = reader.offset();
             let Found::Record(record) = reader.next(next)? else { break };
             if after < next {
-                each(&record, &path, offset)?;
+                each(&record, &path, offset);
             }
             next += 1;
         }
@@ -255,21 +308,6 @@ fn each_record(
     }
     let last = dir::segment(dir, firsts[firsts.len() - 1]);
     Err(StorageError::corrupt(&last, 0, Damage::Short { found: next - 1, expected: upto }))
-}
-
-/// Ranges made void by the records up to `upto`.
-fn voided_before(
-    fs: &dyn Fs,
-    dir: &Path,
-    after: u64,
-    upto: u64,
-) -> Result<Vec<Range<u64>>, StorageError> {
-    let mut voided = Vec::new();
-    each_record(fs, dir, (after, upto), &mut |record, _, _| {
-        note_void(record, &mut voided);
-        Ok(())
-    })?;
-    Ok(voided)
 }
 
 /// Index of the segment that holds record `after + 1`, or would.

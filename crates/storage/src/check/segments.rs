@@ -10,7 +10,7 @@ use engine::Op;
 use super::{Check, Content, FileReport, Problem, TornTail, bytes_if_there, file_bytes};
 use crate::error::{Damage, StorageError};
 use crate::format::codec;
-use crate::format::record::Kind;
+use crate::format::record::{Kind, Record};
 use crate::log::{Found, SegmentReader};
 use crate::{dir, recovery};
 
@@ -99,7 +99,8 @@ impl Check<'_> {
             [] | [_] => log_first.saturating_sub(1),
             [.., before, _] => before,
         };
-        let scan = recovery::scan(self.fs, self.dir, after, &mut |_| {}).and_then(|scan| {
+        let ignore = &mut |_: &Record<'_>, _: &Path, _| {};
+        let scan = recovery::scan(self.fs, self.dir, after, ignore, &mut |_| {}).and_then(|scan| {
             scan.check_promises(self.fs, self.dir, self.lsn_promised)?;
             Ok(scan)
         });

@@ -102,3 +102,34 @@ fn a_snapshot_of_superseded_records_is_refused() {
     check(2, 3);
     check(3, 3);
 }
+
+#[test]
+fn progress_rises_to_the_end_of_each_phase() {
+    let fs = superseded(3, Some(2));
+    let mut told: Vec<Progress> = Vec::new();
+    let options = Options { segment_bytes: 8 << 10, ..Options::default() };
+    let arc = Arc::new(fs.clone());
+    let (_database, report) =
+        Database::open(arc, Path::new(DIR), options, 1, &mut |progress| told.push(progress))
+            .unwrap();
+    let (snapshot, log): (Vec<Progress>, Vec<Progress>) =
+        told.iter().copied().partition(|progress| progress.phase == Phase::Snapshot);
+    for phase in [&snapshot, &log] {
+        assert!(phase.is_sorted_by_key(|progress| progress.bytes), "{phase:?}");
+        assert!(phase.iter().all(|progress| progress.bytes <= progress.bytes_total), "{phase:?}");
+        assert!(phase.iter().all(|progress| progress.percent() <= 100), "{phase:?}");
+    }
+    let last = log.last().unwrap();
+    assert_eq!(last.records, report.records);
+    assert!(report.bytes <= last.bytes, "{last:?}");
+    assert!(snapshot.last().is_some_and(|last| 0 < last.bytes), "{snapshot:?}");
+    assert_eq!(told.last().unwrap().phase, Phase::Log);
+}
+
+#[test]
+fn progress_is_told_in_words() {
+    let progress = Progress { phase: Phase::Log, records: 7, bytes: 5 << 20, bytes_total: 8 << 20 };
+    assert_eq!(progress.to_string(), "Replaying the log: 62 %, 7 records, 5 of 8 MiB");
+    let progress = Progress { phase: Phase::Snapshot, bytes: 0, bytes_total: 0, ..progress };
+    assert_eq!(progress.to_string(), "Loading the snapshot: 100 %, 0 of 0 MiB");
+}

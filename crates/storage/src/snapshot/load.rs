@@ -9,6 +9,7 @@ use crate::blocks::{BlockFile, BlockMaps};
 use crate::dir;
 use crate::error::StorageError;
 use crate::fs::Fs;
+use crate::recovery::{OnProgress, Phase, Progress};
 
 /// A state from disk, before the log is replayed on top of it.
 #[derive(Debug)]
@@ -54,6 +55,17 @@ pub fn load_newest(
     hash_seed: u64,
     log_first: u64,
 ) -> Result<Loaded, StorageError> {
+    load_newest_telling(fs, dir, hash_seed, log_first, &mut |_| {})
+}
+
+/// As [`load_newest`], telling how far it is.
+pub(crate) fn load_newest_telling(
+    fs: &dyn Fs,
+    dir: &Path,
+    hash_seed: u64,
+    log_first: u64,
+    progress: OnProgress<'_>,
+) -> Result<Loaded, StorageError> {
     let mut lsns = dir::list_snapshots(fs, dir)?;
     lsns.sort_unstable();
     let lsn_promised = lsns.last().copied().unwrap_or(0);
@@ -64,7 +76,7 @@ pub fn load_newest(
             return Err(damaged.swap_remove(0));
         }
         let loaded = match lsn {
-            Some(lsn) => load(fs, dir, hash_seed, lsn),
+            Some(lsn) => load(fs, dir, hash_seed, lsn, progress),
             None => Ok(Loaded::empty(hash_seed)),
         };
         match loaded {
@@ -88,6 +100,7 @@ pub(crate) fn load(
     dir: &Path,
     hash_seed: u64,
     lsn: u64,
+    progress: OnProgress<'_>,
 ) -> Result<Loaded, StorageError> {
     let mut reader = SnapshotReader::open(fs, dir, lsn)?;
     let mut loader = ImageLoader::new(hash_seed, lsn);
@@ -107,6 +120,9 @@ pub(crate) fn load(
             })?,
             SectionKind::Trailer => unreachable!("the reader keeps it"),
         }
+        // A section is about 1 MiB.
+        let (bytes, bytes_total) = (reader.position(), reader.file_bytes());
+        progress(Progress { phase: Phase::Snapshot, records: 0, bytes, bytes_total });
     }
     let engine = loader
         .finish()

@@ -12,6 +12,7 @@ mod writer;
 
 pub(crate) use keep::{Keep, remove_leftovers};
 pub(crate) use load::block_files;
+pub(crate) use load::load_newest_telling;
 pub use load::{Loaded, load_newest};
 pub(crate) use reader::SnapshotReader;
 pub(crate) use section::SectionKind;

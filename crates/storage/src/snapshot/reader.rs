@@ -64,6 +64,11 @@ impl SnapshotReader {
         &self.path
     }
 
+    /// Its length.
+    pub(crate) fn file_bytes(&self) -> u64 {
+        self.file_bytes
+    }
+
     /// How far the file has been read.
     pub(crate) fn position(&self) -> u64 {
         self.offset

@@ -15,7 +15,7 @@ fn write(dir: &std::path::Path, lsn: u64, engine: &engine::Engine) {
 }
 
 fn load_at(dir: &std::path::Path, lsn: u64) -> Result<Loaded, StorageError> {
-    load(&RealFs, dir, 2, lsn)
+    load(&RealFs, dir, 2, lsn, &mut |_| {})
 }
 
 #[test]
