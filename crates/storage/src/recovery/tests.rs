@@ -105,7 +105,13 @@ fn a_snapshot_of_superseded_records_is_refused() {
 
 #[test]
 fn progress_rises_to_the_end_of_each_phase() {
-    let fs = superseded(3, Some(2));
+    let fs = SimFs::new(1);
+    let mut database = open(&fs).unwrap();
+    append(&mut database, b"a");
+    checkpoint(&fs, &database);
+    append(&mut database, b"b");
+    drop(database);
+    fs.kill();
     let mut told: Vec<Progress> = Vec::new();
     let options = Options { segment_bytes: 8 << 10, ..Options::default() };
     let arc = Arc::new(fs.clone());
