@@ -15,7 +15,7 @@ use crate::error::{Damage, StorageError};
 use crate::format::codec;
 use crate::format::record::{Kind, Record};
 use crate::fs::Fs;
-use crate::log::{Log, Urgency};
+use crate::log::{Log, SegmentReader, Urgency};
 use crate::options::Options;
 use crate::recovery::{self, OnProgress, RecoveryReport, Replay, Scan};
 use crate::snapshot::{self, Loaded};
@@ -323,14 +323,18 @@ fn initialize(fs: &dyn Fs, dir: &Path, options: &Options) -> Result<(), StorageE
         let path = dir::spare(dir, number);
         fs.remove(&path).map_err(StorageError::io("remove", &path))?;
     }
+    let history = match is_begun {
+        true => SegmentReader::open(fs, dir, 1)?.header().history,
+        false => fs.random().max(1),
+    };
     if !is_begun {
-        Log::create(fs, dir, options)?;
+        Log::create(fs, dir, options, (1, history))?;
     }
     // An interrupted attempt may have given the segment its name without making it durable.
     let log = dir::log(dir);
     fs.sync_dir(&log).map_err(StorageError::io("sync", &log))?;
     // Last: from here on, a missing part is a lost one.
-    dir::put_mark(fs, dir)
+    dir::put_mark(fs, dir, dir::Mark { history, ..dir::Mark::default() })
 }
 
 /// What is on disk, in memory.

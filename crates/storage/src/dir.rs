@@ -3,7 +3,7 @@
 use std::any::Any;
 use std::path::{Path, PathBuf};
 
-use crate::error::StorageError;
+use crate::error::{Damage, StorageError};
 use crate::format::header::{FileHeader, FileKind, HEADER_BYTES};
 use crate::fs::{Fs, LockAnswer};
 
@@ -143,19 +143,59 @@ pub(crate) fn of_file(file: &Path) -> &Path {
     }
 }
 
-/// Whether the directory bears our mark; a damaged or newer mark is an error.
-pub(crate) fn is_marked(fs: &dyn Fs, dir: &Path) -> Result<bool, StorageError> {
+/// What the mark of a directory says: whose past this is.
+///
+/// Two directories that share a past up to some record (one was restored from the other) go on with
+/// the same numbers for different records. Their histories differ, so that no file of the one passes
+/// for a file of the other.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct Mark {
+    /// A number that nobody else has; 0 in directories made before there was one.
+    pub(crate) history: u64,
+    /// Of a restored directory: where it was taken from.
+    pub(crate) parent: u64,
+    /// Of a restored directory: the last record that it shares with its parent; else 0.
+    pub(crate) restored_lsn: u64,
+}
+
+impl Mark {
+    /// Refuses a segment that belongs to another history than this directory's.
+    pub(crate) fn expect_ours(
+        &self,
+        first: u64,
+        header: &FileHeader,
+        path: &Path,
+    ) -> Result<(), StorageError> {
+        let is_shared = first <= self.restored_lsn;
+        if is_shared || self.history == 0 || header.history == self.history {
+            return Ok(());
+        }
+        Err(StorageError::corrupt(path, 32, Damage::Foreign { found: header.history }))
+    }
+}
+
+/// The mark of the directory, if it has one; a damaged or newer mark is an error.
+pub(crate) fn mark(fs: &dyn Fs, dir: &Path) -> Result<Option<Mark>, StorageError> {
     let path = format(dir);
     if !exists(fs, &path)? {
-        return Ok(false);
+        return Ok(None);
     }
     let bytes = read_small(fs, &path)?;
-    FileHeader::decode(&bytes, FileKind::Directory, &path).map(|_| true)
+    let FileHeader { number, history, parent, .. } =
+        FileHeader::decode(&bytes, FileKind::Directory, &path)?;
+    Ok(Some(Mark { history, parent, restored_lsn: number }))
+}
+
+/// Whether the directory bears our mark; a damaged or newer mark is an error.
+pub(crate) fn is_marked(fs: &dyn Fs, dir: &Path) -> Result<bool, StorageError> {
+    mark(fs, dir).map(|mark| mark.is_some())
 }
 
 /// Puts our mark into a directory that is complete otherwise.
-pub(crate) fn put_mark(fs: &dyn Fs, dir: &Path) -> Result<(), StorageError> {
-    let header = FileHeader { kind: FileKind::Directory, number: 0, salt: 0, recycled: false };
+pub(crate) fn put_mark(fs: &dyn Fs, dir: &Path, mark: Mark) -> Result<(), StorageError> {
+    let Mark { history, parent, restored_lsn } = mark;
+    let header =
+        FileHeader { history, parent, ..FileHeader::new(FileKind::Directory, restored_lsn) };
     write_small(fs, &format(dir), &header.encode())
 }
 

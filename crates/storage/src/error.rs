@@ -102,6 +102,8 @@ pub enum Damage {
     Magic,
     /// The header says another number than the file's name.
     Name { found: u64 },
+    /// The segment belongs to another history: that of a restored copy, or of what was restored.
+    Foreign { found: u64 },
     /// A checksum differs, or a length leads out of the file.
     Checksum,
     /// Record `lsn` is not readable, yet record `durable_says` proves that it was durable.
@@ -123,6 +125,10 @@ impl fmt::Display for Damage {
             Damage::Name { found } => {
                 write!(f, "the file header says {found}, which is not the file's name")
             }
+            Damage::Foreign { found } => write!(
+                f,
+                "the file belongs to another history of the database ({found:016x}), whose records have the same numbers as this one's"
+            ),
             Damage::Checksum => f.write_str("the bytes do not match their checksum"),
             Damage::Record { lsn, durable_says } => write!(
                 f,

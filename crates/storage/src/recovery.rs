@@ -141,10 +141,13 @@ pub(crate) fn scan(
         // Kept for an older snapshot; only their lengths are of interest now.
         segments.push(Segment { first, bytes: bytes_from(fs, dir, &[first])? });
     }
+    // A directory that is still being made has no mark, and nothing foreign in it.
+    let mark = dir::mark(fs, dir)?.unwrap_or_default();
     let mut voided = Vec::new();
     let mut next = firsts[start];
     for (index, &first) in firsts.iter().enumerate().skip(start) {
         let mut reader = SegmentReader::open(fs, dir, first)?;
+        mark.expect_ours(first, reader.header(), reader.path())?;
         let path = reader.path().to_path_buf();
         segments.push(Segment { first, bytes: reader.file_bytes() });
         let mut proven = Proven::begin(first - 1);
@@ -183,7 +186,7 @@ pub(crate) fn scan(
                 let torn = judge_tail(&reader, next)?;
                 let unproven_from = proven.from(reader.offset());
                 let (last, offset, salt) = (next - 1, reader.offset(), reader.salt());
-                let end = LogEnd { segments, last, offset, salt };
+                let end = LogEnd { segments, last, offset, salt, history: mark.history };
                 return Ok(Scan { end, torn, voided, unproven_from });
             }
         }

@@ -32,7 +32,7 @@ pub(crate) fn data_dir() -> tempfile::TempDir {
     RealFs.create_dir(&dir::log(temporary.path())).unwrap();
     RealFs.create_dir(&dir::blocks(temporary.path())).unwrap();
     RealFs.create_dir(&dir::snapshots(temporary.path())).unwrap();
-    dir::put_mark(&RealFs, temporary.path()).unwrap();
+    dir::put_mark(&RealFs, temporary.path(), dir::Mark::default()).unwrap();
     temporary
 }
 

@@ -101,9 +101,7 @@ impl<'a> BlockWriter<'a> {
         let number = self.number_next;
         self.number_next += 1;
         let mut file = PacedFile::create(self.fs, &dir::block_file(self.dir, number))?;
-        file.write(
-            &FileHeader { kind: FileKind::Blocks, number, salt: 0, recycled: false }.encode(),
-        )?;
+        file.write(&FileHeader::new(FileKind::Blocks, number).encode())?;
         Ok(Current { number, file, blocks: 0, crc: crc32fast::Hasher::new() })
     }
 

@@ -50,9 +50,19 @@ pub struct FileHeader {
     pub salt: u32,
     /// A segment's file had another life: bytes after the last record need not be zero.
     pub recycled: bool,
+    /// In a segment and in the mark of a directory: whose past it is; 0 where nobody noted it.
+    pub history: u64,
+    /// In the mark of a restored directory: the history that it was taken from; else 0.
+    pub parent: u64,
 }
 
 impl FileHeader {
+    /// The header of a file that needs no more than its number.
+    #[must_use]
+    pub fn new(kind: FileKind, number: u64) -> Self {
+        Self { kind, number, salt: 0, recycled: false, history: 0, parent: 0 }
+    }
+
     /// The header as it stands on disk.
     #[must_use]
     pub fn encode(&self) -> [u8; HEADER_BYTES] {
@@ -62,6 +72,8 @@ impl FileHeader {
         bytes[16..24].copy_from_slice(&self.number.to_le_bytes());
         bytes[24..28].copy_from_slice(&self.salt.to_le_bytes());
         bytes[28..32].copy_from_slice(&u32::from(self.recycled).to_le_bytes());
+        bytes[32..40].copy_from_slice(&self.history.to_le_bytes());
+        bytes[40..48].copy_from_slice(&self.parent.to_le_bytes());
         let checksum = checksum(&bytes);
         bytes[12..16].copy_from_slice(&checksum.to_le_bytes());
         bytes
@@ -93,8 +105,14 @@ impl FileHeader {
                 supported: FORMAT_VERSION,
             });
         }
-        let recycled = u32_at(bytes, 28) & 1 != 0;
-        Ok(Self { kind, number: u64_at(bytes, 16), salt: u32_at(bytes, 24), recycled })
+        Ok(Self {
+            kind,
+            number: u64_at(bytes, 16),
+            salt: u32_at(bytes, 24),
+            recycled: u32_at(bytes, 28) & 1 != 0,
+            history: u64_at(bytes, 32),
+            parent: u64_at(bytes, 40),
+        })
     }
 }
 
@@ -144,8 +162,11 @@ mod tests {
     #[test]
     fn the_example_of_the_page_is_this_header() {
         let bytes = hex_example("segment-header");
-        let header =
-            FileHeader { kind: FileKind::Log, number: 5, salt: 0x5a17_c0de, recycled: false };
+        let header = FileHeader {
+            salt: 0x5a17_c0de,
+            history: 0x1157_0b1e_5eed_cafe,
+            ..FileHeader::new(FileKind::Log, 5)
+        };
         assert_eq!(FileHeader::decode(&bytes, FileKind::Log, Path::new("f")).unwrap(), header);
         assert_eq!(header.encode().to_vec(), bytes);
     }
@@ -153,7 +174,7 @@ mod tests {
     #[test]
     fn a_newer_version_is_told_from_damage() {
         let mut bytes =
-            FileHeader { kind: FileKind::Log, number: 1, salt: 2, recycled: true }.encode();
+            FileHeader { salt: 2, recycled: true, ..FileHeader::new(FileKind::Log, 1) }.encode();
         bytes[8] = 9;
         let decode = |bytes: &[u8]| FileHeader::decode(bytes, FileKind::Log, Path::new("f"));
         assert!(matches!(

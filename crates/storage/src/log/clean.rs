@@ -21,8 +21,7 @@ impl CleanStop {
     const BYTES: usize = HEADER_BYTES + 20;
 
     pub(crate) fn encode(&self) -> Vec<u8> {
-        let header =
-            FileHeader { kind: FileKind::Clean, number: self.last, salt: 0, recycled: false };
+        let header = FileHeader::new(FileKind::Clean, self.last);
         let mut bytes = header.encode().to_vec();
         bytes.extend_from_slice(&self.segment.to_le_bytes());
         bytes.extend_from_slice(&self.offset.to_le_bytes());

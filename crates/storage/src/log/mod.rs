@@ -99,15 +99,23 @@ pub(crate) struct LogEnd {
     pub(crate) last: u64,
     pub(crate) offset: u64,
     pub(crate) salt: u32,
+    /// Of the directory, for the segments to come.
+    pub(crate) history: u64,
 }
 
 impl Log {
-    /// Makes the first segment of a new directory.
-    pub(crate) fn create(fs: &dyn Fs, dir: &Path, options: &Options) -> Result<(), StorageError> {
+    /// Makes the first segment of a new directory, or of a restored one: that of record `first`.
+    pub(crate) fn create(
+        fs: &dyn Fs,
+        dir: &Path,
+        options: &Options,
+        (first, history): (u64, u64),
+    ) -> Result<(), StorageError> {
         let wanted = options.first_segment_bytes.min(options.segment_bytes);
         let bytes = segment::bytes_affordable(fs, dir, wanted);
         let spare = segment::create_spare(fs, dir, 0, bytes, Layout::Written)?;
-        segment::put_in_use(fs, dir, &spare, 1, buffer::salt(fs)).map(|_| ())
+        let salt = buffer::salt(fs);
+        segment::put_in_use(fs, dir, &spare, (first, salt), history).map(|_| ())
     }
 
     /// Opens the log where recovery found its end; every record up to there is durable.
@@ -125,19 +133,21 @@ impl Log {
         let rest = segment::capacity(active.bytes).saturating_sub(used);
         let place = (end.last, rest, end.salt);
         let buffer = Buffer::new(fs.clone(), dir.to_path_buf(), options.clone(), place, spares);
+        let LogEnd { segments, last, offset, salt, history } = end;
+        let writer = Writer { file, path, offset, salt, history, bytes: 0 };
         Ok(Self {
             fs,
             dir: dir.to_path_buf(),
             options,
             buffer: Mutex::new(buffer),
             turns: Turns::default(),
-            writer: Mutex::new(Writer { file, path, offset: end.offset, salt: end.salt, bytes: 0 }),
+            writer: Mutex::new(writer),
             syncing: Mutex::new(()),
             used: Mutex::new(Vec::new()),
-            segments: Mutex::new(end.segments.into()),
-            last: AtomicU64::new(end.last),
-            written: AtomicU64::new(end.last),
-            durable: AtomicU64::new(end.last),
+            segments: Mutex::new(segments.into()),
+            last: AtomicU64::new(last),
+            written: AtomicU64::new(last),
+            durable: AtomicU64::new(last),
             is_poisoned: AtomicBool::new(false),
             poison: Mutex::new(None),
             bytes_written: AtomicU64::new(0),

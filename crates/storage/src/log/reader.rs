@@ -78,6 +78,10 @@ impl SegmentReader {
         &self.path
     }
 
+    pub(crate) fn header(&self) -> &FileHeader {
+        &self.header
+    }
+
     pub(crate) fn salt(&self) -> u32 {
         self.header.salt
     }

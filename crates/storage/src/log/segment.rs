@@ -113,10 +113,11 @@ pub(super) fn put_in_use(
     fs: &dyn Fs,
     dir: &Path,
     spare: &Spare,
-    first: u64,
-    salt: u32,
+    (first, salt): (u64, u32),
+    history: u64,
 ) -> Result<PathBuf, StorageError> {
-    let header = FileHeader { kind: FileKind::Log, number: first, salt, recycled: spare.recycled };
+    let recycled = spare.recycled;
+    let header = FileHeader { salt, recycled, history, ..FileHeader::new(FileKind::Log, first) };
     let mut page = [0; PAGE_BYTES];
     let encoded = header.encode();
     page[..encoded.len()].copy_from_slice(&encoded);

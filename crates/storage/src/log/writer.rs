@@ -16,6 +16,8 @@ pub(super) struct Writer {
     pub(super) path: PathBuf,
     pub(super) offset: u64,
     pub(super) salt: u32,
+    /// For the headers of the segments to come.
+    pub(super) history: u64,
     /// Bytes written since the start.
     pub(super) bytes: u64,
 }
@@ -69,7 +71,7 @@ impl Writer {
         let Roll { first, spare, salt, .. } = roll;
         rolling.sync_file(&*self.file, &self.path)?;
         rolling.became_durable(first - 1);
-        let path = segment::put_in_use(fs, dir, &spare, first, salt)?;
+        let path = segment::put_in_use(fs, dir, &spare, (first, salt), self.history)?;
         let mut seal = Vec::new();
         record::begin(&mut seal);
         let stamp = Stamp { lsn: first, time_ms: 0, durable: first - 1, kind: Kind::Sealed };
@@ -78,7 +80,8 @@ impl Writer {
         rolling.sync_file(&*self.file, &self.path)?;
         rolling.rolled(first, spare.bytes);
         let offset = segment::SEGMENT_HEADER_BYTES;
-        *self = Writer { file: spare.file, path, offset, salt, bytes: self.bytes };
+        let Writer { history, bytes, .. } = *self;
+        *self = Writer { file: spare.file, path, offset, salt, history, bytes };
         Ok(())
     }
 }

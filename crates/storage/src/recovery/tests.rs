@@ -8,6 +8,7 @@ use engine::{Command, Context, Reply};
 use super::*;
 use crate::checkpoint::Checkpointer;
 use crate::database::Database;
+use crate::fs::RealFs;
 use crate::fs::sim::SimFs;
 use crate::log::Urgency;
 use crate::options::Options;
@@ -138,4 +139,38 @@ fn progress_is_told_in_words() {
     assert_eq!(progress.to_string(), "Replaying the log: 62 %, 7 records, 5 of 8 MiB");
     let progress = Progress { phase: Phase::Snapshot, bytes: 0, bytes_total: 0, ..progress };
     assert_eq!(progress.to_string(), "Loading the snapshot: 100 %, 0 of 0 MiB");
+}
+
+/// Two directories with the same past have the same file names and record numbers: only the history
+/// tells a segment of the one from a segment of the other.
+#[test]
+fn a_segment_of_another_history_is_refused_by_name() {
+    let fs = RealFs;
+    let open = |dir: &Path| {
+        let small = 8 << 10;
+        let options =
+            Options { segment_bytes: small, first_segment_bytes: small, ..Options::default() };
+        Database::open(Arc::new(fs), dir, options, 1, &mut |_| {})
+    };
+    let [ours, other] = [(); 2].map(|()| {
+        let dir = tempfile::tempdir().unwrap();
+        let (mut database, _) = open(dir.path()).unwrap();
+        for _ in 0..200 {
+            append(&mut database, &[b'x'; 100]);
+        }
+        dir
+    });
+    let firsts = dir::list_segments(&fs, ours.path()).unwrap();
+    assert_eq!(firsts, dir::list_segments(&fs, other.path()).unwrap());
+    let foreign = dir::segment(ours.path(), firsts[1]);
+    let whole = std::fs::read(&foreign).unwrap();
+    std::fs::copy(dir::segment(other.path(), firsts[1]), &foreign).unwrap();
+    let error = open(ours.path()).unwrap_err();
+    let is_foreign = matches!(
+        &error,
+        StorageError::Corrupt { file, reason: Damage::Foreign { .. }, .. } if *file == foreign
+    );
+    assert!(is_foreign, "{error}");
+    std::fs::write(&foreign, whole).unwrap();
+    open(ours.path()).unwrap();
 }

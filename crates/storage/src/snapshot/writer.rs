@@ -48,10 +48,7 @@ impl<'a> SnapshotWriter<'a> {
             sections: 0,
             items: Vec::new(),
         };
-        writer.write(
-            &FileHeader { kind: FileKind::Snapshot, number: lsn, salt: 0, recycled: false }
-                .encode(),
-        )?;
+        writer.write(&FileHeader::new(FileKind::Snapshot, lsn).encode())?;
         let mut payload = Vec::new();
         for file in files {
             codec::encode_into(file, &mut payload);
