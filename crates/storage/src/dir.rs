@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use crate::error::{Damage, StorageError};
 use crate::format::header::{FileHeader, FileKind, HEADER_BYTES};
-use crate::fs::{Fs, LockAnswer};
+use crate::fs::{Fs, LockAnswer, Pin, Pinned};
 
 /// Names that may stand in the directory. `lost+found` is there when it is a mount point.
 const KNOWN: &[&str] = &[
@@ -121,6 +121,13 @@ pub(crate) fn claim(fs: &dyn Fs, dir: &Path) -> Result<Box<dyn Any + Send + Sync
             pid: owner.chars().filter(char::is_ascii_digit).collect(),
         }),
     }
+}
+
+/// Keeps the files of the database in `dir`, or makes sure that nobody else counts on them (see
+/// [`Fs::pin`]): snapshots, blocks and segments together.
+pub(crate) fn pin(fs: &dyn Fs, dir: &Path, pin: Pin) -> Result<Option<Pinned>, StorageError> {
+    let log = log(dir);
+    fs.pin(&log, pin).map_err(StorageError::io("lock", &log))
 }
 
 /// Refuses a directory in which something stands that is not ours.

@@ -10,7 +10,7 @@ use std::sync::Arc;
 use common::{DIR, open, options, segment, set, state};
 use engine::{Command, Context};
 use storage::fs::sim::{Fault, SimFs};
-use storage::fs::{Fs, RealFs};
+use storage::fs::{Fs, Pin, RealFs};
 use storage::{Damage, Database, StorageError};
 
 const SEGMENT: u64 = 12 << 10;
@@ -215,6 +215,44 @@ fn stale_bytes_of_a_recycled_segment_do_not_pass() {
     let (database, report) = open(&fs, SEGMENT).unwrap();
     assert_eq!((report.last_lsn, report.torn_tail), (last, None));
     assert!(state(&database) == expected);
+}
+
+/// A backup links closed segments. Were such a file used again, the backup would hold other records.
+#[test]
+fn a_linked_segment_is_deleted_and_never_used_again() {
+    let dir = tempfile::tempdir().unwrap();
+    let db = dir.path().join("db");
+    let fs: Arc<dyn Fs> = Arc::new(RealFs);
+    let (mut database, _) =
+        Database::open(fs.clone(), &db, options(SEGMENT), 1, &mut |_| {}).unwrap();
+    let write = |database: &mut Database, segments_more: usize| {
+        let until = database.log().stats().segments + segments_more;
+        while database.log().stats().segments < until {
+            set(database, "key", &[9; 100]).unwrap();
+            database.log().commit().unwrap();
+        }
+    };
+    write(&mut database, 3);
+    let names: Vec<_> = fs.list(&db.join("log")).unwrap();
+    let closed: Vec<_> = names.iter().filter(|name| name.ends_with(".log")).take(2).collect();
+    let linked = |name: &str| dir.path().join(name);
+    let before: Vec<_> = closed
+        .iter()
+        .map(|name| {
+            std::fs::hard_link(db.join("log").join(name), linked(name)).unwrap();
+            std::fs::read(linked(name)).unwrap()
+        })
+        .collect();
+
+    let pin = fs.pin(&db.join("log"), Pin::Keep).unwrap().unwrap();
+    let last = database.log().last();
+    assert_eq!(database.log().remove_before(last).unwrap(), 0, "a backup is being made");
+    drop(pin);
+    assert_eq!(database.log().remove_before(last).unwrap(), 3);
+    write(&mut database, 4);
+    for (name, before) in closed.iter().zip(before) {
+        assert!(std::fs::read(linked(name)).unwrap() == before, "{name} was overwritten");
+    }
 }
 
 #[test]

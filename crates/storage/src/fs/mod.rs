@@ -109,6 +109,20 @@ pub trait Fs: Debug + Send + Sync {
     /// Those of `open(2)` and `flock(2)`; being refused is an answer.
     fn lock(&self, path: &Path, owner: &str) -> io::Result<LockAnswer>;
 
+    /// Tries to keep the files in a directory from being removed or used again by other processes
+    /// (many may hold such a pin), or to make sure that nobody does while we remove some (only one
+    /// can, and it pins out all others). `None`: somebody is in the way just now.
+    ///
+    /// A disk that only one process sees has nobody to agree with.
+    ///
+    /// # Errors
+    ///
+    /// Those of `open(2)` and `flock(2)`.
+    fn pin(&self, dir: &Path, pin: Pin) -> io::Result<Option<Pinned>> {
+        let _ = (dir, pin);
+        Ok(Some(Box::new(())))
+    }
+
     /// A number that nobody can guess, to tell the records of one segment from those of another.
     fn random(&self) -> u64;
 }
@@ -158,6 +172,16 @@ pub trait File: Debug + Send + Sync {
     /// Those of `posix_fallocate(3)`.
     fn allocate(&self, len: u64) -> io::Result<()>;
 
+    /// How many names the file has. With more than one, somebody else counts on its bytes: they must
+    /// not be overwritten.
+    ///
+    /// # Errors
+    ///
+    /// Those of `fstat(2)`.
+    fn links(&self) -> io::Result<u64> {
+        Ok(1)
+    }
+
     /// Fills `buffer`.
     ///
     /// # Errors
@@ -198,6 +222,18 @@ pub trait File: Debug + Send + Sync {
         Ok(())
     }
 }
+
+/// What a process wants with the files of a directory that others may want as well.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Pin {
+    /// They shall stay: a backup links or copies them.
+    Keep,
+    /// Some of them shall go.
+    Remove,
+}
+
+/// Held until it is dropped, or its process ends.
+pub type Pinned = Box<dyn Any + Send + Sync>;
 
 /// What [`Fs::lock`] answers.
 #[derive(Debug)]

@@ -2,14 +2,14 @@
 
 use std::fs;
 use std::io::{self, Read, Seek, Write};
-use std::os::unix::fs::{DirBuilderExt, FileExt, OpenOptionsExt};
+use std::os::unix::fs::{DirBuilderExt, FileExt, MetadataExt, OpenOptionsExt};
 use std::path::Path;
 use std::sync::Arc;
 
 use bytes::Bytes;
 use rustix::fs::FallocateFlags;
 
-use super::{File, Fs, LockAnswer};
+use super::{File, Fs, LockAnswer, Pin, Pinned};
 
 /// Files of the machine, through system calls that block.
 #[derive(Debug, Clone, Copy, Default)]
@@ -113,6 +113,21 @@ impl Fs for RealFs {
         }
     }
 
+    fn pin(&self, dir: &Path, pin: Pin) -> io::Result<Option<Pinned>> {
+        // The directory itself is locked: there is nothing to create, so those may pin who can only
+        // read, and the lock of a process that is killed goes with it.
+        let file = fs::File::open(dir)?;
+        let locked = match pin {
+            Pin::Keep => file.try_lock_shared(),
+            Pin::Remove => file.try_lock(),
+        };
+        match locked {
+            Ok(()) => Ok(Some(Box::new(file))),
+            Err(fs::TryLockError::WouldBlock) => Ok(None),
+            Err(fs::TryLockError::Error(error)) => Err(error),
+        }
+    }
+
     fn random(&self) -> u64 {
         // The standard library seeds its hash maps from the operating system.
         use std::hash::{BuildHasher, RandomState};
@@ -138,6 +153,10 @@ impl File for RealFile {
 
     fn size(&self) -> io::Result<u64> {
         Ok(self.0.metadata()?.len())
+    }
+
+    fn links(&self) -> io::Result<u64> {
+        Ok(self.0.metadata()?.nlink())
     }
 
     fn set_len(&self, len: u64) -> io::Result<()> {
@@ -169,6 +188,21 @@ mod tests {
         assert!(matches!(&refused, LockAnswer::Taken { owner } if owner == "17"), "{refused:?}");
         drop(held);
         assert!(matches!(RealFs.lock(&path, "18").unwrap(), LockAnswer::Held(_)));
+    }
+
+    #[test]
+    fn many_keep_and_one_removes() {
+        let dir = tempfile::tempdir().unwrap();
+        let pin = |how| RealFs.pin(dir.path(), how).unwrap();
+        let first = pin(Pin::Keep).unwrap();
+        let second = pin(Pin::Keep).unwrap();
+        assert!(pin(Pin::Remove).is_none());
+        drop((first, second));
+        let removing = pin(Pin::Remove).unwrap();
+        assert!(pin(Pin::Keep).is_none());
+        assert!(pin(Pin::Remove).is_none());
+        drop(removing);
+        assert!(pin(Pin::Keep).is_some());
     }
 
     #[test]

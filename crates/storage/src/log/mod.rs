@@ -23,7 +23,7 @@ use std::time::{Duration, Instant};
 use crate::dir;
 use crate::error::StorageError;
 use crate::format::record::Kind;
-use crate::fs::{File, Fs};
+use crate::fs::{File, Fs, Pin};
 use crate::options::Options;
 use crate::sync::{AtomicBool, AtomicU64, Mutex, Ordering};
 
@@ -368,6 +368,10 @@ impl Log {
     ///
     /// `Io`: what was not given up yet is given up by the next call.
     pub fn remove_before(&self, lsn: u64) -> Result<usize, StorageError> {
+        let Some(_pin) = dir::pin(&*self.fs, &self.dir, Pin::Remove)? else {
+            tracing::debug!("a backup is being made: segments stay until the next time");
+            return Ok(0);
+        };
         let mut count = 0;
         loop {
             let oldest = {
@@ -391,8 +395,9 @@ impl Log {
             let mut buffer = self.buffer.lock();
             buffer.accepts_spare(segment.bytes).then(|| buffer.take_spare_number())
         };
-        if let Some(number) = number {
-            let spare = segment::recycle(&*self.fs, &self.dir, segment.first, number)?;
+        if let Some(number) = number
+            && let Some(spare) = segment::recycle(&*self.fs, &self.dir, segment.first, number)?
+        {
             self.buffer.lock().add_spare(spare);
             return Ok(());
         }

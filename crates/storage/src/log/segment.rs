@@ -132,22 +132,26 @@ pub(super) fn put_in_use(
     Ok(path)
 }
 
-/// Makes a spare of a segment that nobody needs any more.
+/// Makes a spare of a segment that nobody needs any more. `None` if a backup has linked it: its
+/// bytes must stay as they are, so it can only be deleted.
 pub(super) fn recycle(
     fs: &dyn Fs,
     dir: &Path,
     first: u64,
     number: u64,
-) -> Result<Spare, StorageError> {
+) -> Result<Option<Spare>, StorageError> {
     let (from, path) = (dir::segment(dir, first), dir::spare(dir, number));
     let file = fs.open_write(&from).map_err(StorageError::io("open", &from))?;
     let bytes = file.size().map_err(StorageError::io("measure", &from))?;
+    if 1 < file.links().map_err(StorageError::io("examine", &from))? {
+        return Ok(None);
+    }
     fs.rename(&from, &path).map_err(StorageError::io("rename", &from))?;
     // Before its header is overwritten, the old name must be gone for good: a power cut that brought
     // it back would show a segment with a foreign header, which is damage.
     let log = dir::log(dir);
     fs.sync_dir(&log).map_err(StorageError::io("sync", &log))?;
-    Ok(Spare { path, file, bytes, recycled: true })
+    Ok(Some(Spare { path, file, bytes, recycled: true }))
 }
 
 /// Takes over the spares that an earlier process left. What it did not get to lay out goes: a stub

@@ -7,7 +7,7 @@ use super::block_files;
 use crate::blocks::BlockFile;
 use crate::dir;
 use crate::error::StorageError;
-use crate::fs::Fs;
+use crate::fs::{Fs, Pin};
 
 /// The snapshots that are kept, and the block files that they refer to.
 #[derive(Debug)]
@@ -30,6 +30,10 @@ impl Keep {
 
     /// Removes the other snapshots, then the other block files.
     pub(crate) fn remove_others(&self, fs: &dyn Fs, dir: &Path) -> Result<(), StorageError> {
+        let Some(_pin) = dir::pin(fs, dir, Pin::Remove)? else {
+            tracing::debug!("a backup is being made: what it may need stays until the next time");
+            return Ok(());
+        };
         let mut removed = false;
         for lsn in dir::list_snapshots(fs, dir)? {
             if !self.lsns.contains(&lsn) {
