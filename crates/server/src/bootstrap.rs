@@ -25,6 +25,7 @@ use crate::shutdown::{Request, Signals};
 use crate::sockets::Sockets;
 use crate::stats::Stats;
 use crate::systemd::{Inherited, Manager};
+use crate::tls::TlsAcceptor;
 
 /// How often recovery says how far it is.
 const PROGRESS_INTERVAL: Duration = Duration::from_secs(1);
@@ -56,6 +57,7 @@ pub(crate) fn run(config: Config) -> Result<ExitCode, StartError> {
     let hash_seed = u64::from_le_bytes(random_bytes());
     let (database, recovery) = recover(&settings, &clock, hash_seed, manager)?;
     make_private(&settings.dir);
+    let tls = settings.tls.as_ref().map(TlsAcceptor::new).transpose()?;
     let sockets = Sockets::open(&settings, inherited)?;
     let (port, addresses) = (sockets.port(), sockets.describe());
 
@@ -77,6 +79,7 @@ pub(crate) fn run(config: Config) -> Result<ExitCode, StartError> {
         config: Arc::clone(&config),
         stats: Arc::new(Stats::new(settings.worker_threads, names)),
         clock,
+        tls,
         listening: listening(sockets),
         random_seed: u64::from_le_bytes(random_bytes()),
     };
@@ -184,7 +187,8 @@ fn make_private(dir: &Path) {
 
 fn listening(sockets: Sockets) -> Vec<Listening> {
     let tcp = sockets.tcp.into_iter().map(Listening::Tcp);
-    tcp.chain(sockets.unix.into_iter().map(Listening::Unix)).collect()
+    let tls = sockets.tls.into_iter().map(Listening::Tls);
+    tcp.chain(tls).chain(sockets.unix.into_iter().map(Listening::Unix)).collect()
 }
 
 /// Waits for what signals and clients ask for, then stops.
@@ -255,7 +259,13 @@ fn reload(shared: &Shared, manager: Manager) {
         }
         Err(error) => tracing::error!(%error, "the configuration stays as it was"),
     }
-    let settings = shared.config.settings().engine;
+    let settings = shared.config.settings();
+    if let (Some(acceptor), Some(tls)) = (&shared.tls, &settings.tls)
+        && let Err(error) = acceptor.reload(tls)
+    {
+        tracing::error!(%error, "the certificates stay as they were");
+    }
+    let settings = settings.engine;
     if let Err(error) = shared.core.lock().database.configure(settings, shared.clock.now()) {
         tracing::error!(%error, "the limits of blocks stay as they were");
     }

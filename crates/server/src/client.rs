@@ -14,15 +14,17 @@ use tokio::sync::Notify;
 
 use crate::output::Output;
 use crate::stats::Stats;
+use crate::tls::TlsStream;
 use crate::worker::Worker;
 
 /// A client with so many unsent bytes of replies is not read from until it has taken some.
 pub(crate) const UNSENT_BYTES_PAUSE: usize = 1024 * 1024;
 
-/// A connected socket of either family.
+/// A connected socket.
 #[derive(Debug)]
 pub(crate) enum Socket {
     Tcp(TcpStream),
+    Tls(Box<TlsStream>),
     Unix(UnixStream),
 }
 
@@ -40,6 +42,7 @@ impl Socket {
                 }
                 Ok(count)
             }
+            Socket::Tls(stream) => stream.try_read(buffer),
             Socket::Unix(stream) => {
                 let count = stream.try_read(buffer)?;
                 if 0 < count && count < buffer.len() {
@@ -53,13 +56,38 @@ impl Socket {
     fn try_write(&self, bytes: &[u8]) -> io::Result<usize> {
         match self {
             Socket::Tcp(stream) => stream.try_write(bytes),
+            Socket::Tls(stream) => stream.try_write(bytes),
             Socket::Unix(stream) => stream.try_write(bytes),
+        }
+    }
+
+    /// Sends what [`Socket::try_write`] took and still holds.
+    fn finish(&self) -> io::Result<()> {
+        match self {
+            Socket::Tls(stream) => stream.finish(),
+            Socket::Tcp(_) | Socket::Unix(_) => Ok(()),
+        }
+    }
+
+    /// What comes before the first request: the handshake, where there is one.
+    pub(crate) async fn handshake(&self) -> io::Result<()> {
+        match self {
+            Socket::Tls(stream) => stream.handshake().await,
+            Socket::Tcp(_) | Socket::Unix(_) => Ok(()),
+        }
+    }
+
+    /// Says that the connection ends, where there is a word for it.
+    pub(crate) fn say_goodbye(&self) {
+        if let Socket::Tls(stream) = self {
+            stream.say_goodbye();
         }
     }
 
     pub(crate) fn fd(&self) -> i32 {
         match self {
             Socket::Tcp(stream) => stream.as_raw_fd(),
+            Socket::Tls(stream) => stream.stream.as_raw_fd(),
             Socket::Unix(stream) => stream.as_raw_fd(),
         }
     }
@@ -67,6 +95,7 @@ impl Socket {
     pub(crate) async fn readable(&self) -> io::Result<()> {
         match self {
             Socket::Tcp(stream) => stream.readable().await,
+            Socket::Tls(stream) => stream.stream.readable().await,
             Socket::Unix(stream) => stream.readable().await,
         }
     }
@@ -74,6 +103,7 @@ impl Socket {
     pub(crate) async fn writable(&self) -> io::Result<()> {
         match self {
             Socket::Tcp(stream) => stream.writable().await,
+            Socket::Tls(stream) => stream.stream.writable().await,
             Socket::Unix(stream) => stream.writable().await,
         }
     }
@@ -220,11 +250,14 @@ impl Client {
         let mut output = self.output.lock();
         loop {
             let ready = output.ready(safe);
-            if ready.is_empty() {
-                return if output.is_empty() { Flushed::All } else { Flushed::Gated };
-            }
-            match self.socket.try_write(ready) {
-                Ok(0) => return Flushed::Broken,
+            let written = match ready {
+                [] => self.socket.finish().map(|()| 0),
+                ready => self.socket.try_write(ready),
+            };
+            match written {
+                Ok(0) if !ready.is_empty() => return Flushed::Broken,
+                Ok(0) if output.is_empty() => return Flushed::All,
+                Ok(0) => return Flushed::Gated,
                 Ok(count) => {
                     self.worker.counters.net_output_bytes.add(count as u64);
                     self.worker.counters.writes_processed.add(1);

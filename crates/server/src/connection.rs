@@ -79,7 +79,9 @@ pub(crate) async fn serve(shared: Arc<Shared>, client: Arc<Client>) {
         positions: Vec::new(),
         config,
     };
-    while connection.step().await.is_ok() {}
+    if connection.open().await.is_ok() {
+        while connection.step().await.is_ok() {}
+    }
     connection.close().await;
 }
 
@@ -92,6 +94,24 @@ fn limits(settings: &Settings, authenticated: bool) -> Limits {
 }
 
 impl Connection {
+    /// Agrees with the client on how to speak, for as long as a client may take that says nothing.
+    async fn open(&mut self) -> Result<(), Over> {
+        let client = self.client.clone();
+        tokio::select! {
+            agreed = tokio::time::timeout(HANDSHAKE_PATIENCE, client.socket.handshake()) => {
+                let agreed = agreed.unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into()));
+                agreed.map_err(|error| {
+                    tracing::debug!(client = client.id, addr = client.addr, %error, "no TLS handshake: closing");
+                    client.kill();
+                    Over
+                })
+            }
+            () = self.stopping.wait() => Err(Over),
+            // Nothing but a kill wakes a client that has not asked for anything.
+            () = client.wake.notified() => Err(Over),
+        }
+    }
+
     /// Waits for one event and does what it asks for.
     async fn step(&mut self) -> Result<(), Over> {
         let may_read = match self.wait {
@@ -419,6 +439,7 @@ impl Connection {
         if !self.client.is_killed() {
             // A peer that does not read gets no more than a moment.
             let _ = tokio::time::timeout(CLOSE_PATIENCE, self.drain()).await;
+            self.client.socket.say_goodbye();
         }
         self.client.kill();
         self.shared.clients.remove(self.client.id);
@@ -444,6 +465,9 @@ impl Connection {
         }
     }
 }
+
+/// How long a client may take for its TLS handshake.
+const HANDSHAKE_PATIENCE: Duration = Duration::from_secs(10);
 
 /// How long a closing connection may take to read its last replies.
 const CLOSE_PATIENCE: Duration = Duration::from_secs(2);

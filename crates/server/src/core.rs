@@ -18,6 +18,7 @@ use crate::introspect::info::StorageFacts;
 use crate::introspect::process::{ProcessFacts, ProcessMemory};
 use crate::running::{Parts, Recovered};
 use crate::stats::Stats;
+use crate::tls::TlsAcceptor;
 use crate::watch::Watches;
 use crate::worker::{LogThread, Worker};
 
@@ -50,6 +51,7 @@ pub(crate) struct Shared {
     pub(crate) workers: Vec<Arc<Worker>>,
     /// The TCP port that is listened on; 0 without one.
     pub(crate) port: u16,
+    pub(crate) tls: Option<TlsAcceptor>,
     pub(crate) process: ProcessFacts,
     pub(crate) checkpoints: Checkpoints,
     /// A client has sent SHUTDOWN.
@@ -84,6 +86,7 @@ impl Shared {
             clients: Clients::default(),
             workers,
             port: parts.port,
+            tls: parts.tls,
             process: parts.process,
             checkpoints: Checkpoints::new(started_at),
             shutdown: Notify::new(),

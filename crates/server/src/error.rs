@@ -8,6 +8,7 @@ use storage::StorageError;
 use thiserror::Error;
 
 use crate::config::ConfigError;
+use crate::tls::TlsError;
 
 /// A reason not to start, or not to go on.
 #[derive(Debug, Error)]
@@ -39,6 +40,9 @@ pub enum StartError {
         "nothing to listen on: none of the addresses of 'bind' exists here, and there is no 'unixsocket'"
     )]
     NoAddress,
+    /// The certificates.
+    #[error(transparent)]
+    Tls(#[from] TlsError),
     /// A file or directory that belongs to the start.
     #[error("cannot {action} {}: {cause}", .path.display())]
     File {
@@ -63,7 +67,7 @@ impl StartError {
     #[must_use]
     pub fn exit_code(&self) -> u8 {
         match self {
-            StartError::Config(_) => EX_CONFIG,
+            StartError::Config(_) | StartError::Tls(_) => EX_CONFIG,
             StartError::Storage(error) => storage_exit_code(error),
             StartError::File { .. } => EX_IOERR,
             StartError::AddressInUse { .. }

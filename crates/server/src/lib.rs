@@ -33,6 +33,7 @@ pub mod shutdown;
 pub mod sockets;
 pub mod stats;
 pub mod systemd;
+pub mod tls;
 pub mod tools;
 mod transaction;
 mod watch;

@@ -19,6 +19,7 @@ use crate::worker::Worker;
 #[derive(Debug)]
 pub(crate) enum Listening {
     Tcp(std::net::TcpListener),
+    Tls(std::net::TcpListener),
     Unix(std::os::unix::net::UnixListener),
 }
 
@@ -33,6 +34,7 @@ pub(crate) struct Arrival {
 #[derive(Debug)]
 enum Accepted {
     Tcp(std::net::TcpStream),
+    Tls(std::net::TcpStream),
     Unix(std::os::unix::net::UnixStream),
 }
 
@@ -53,13 +55,14 @@ const ACCEPT_WARNING_INTERVAL: Duration = Duration::from_secs(10);
 /// Accepts until the server stops.
 pub(crate) async fn accept_loop(listening: Listening, shared: Arc<Shared>) -> io::Result<()> {
     let mut stopping = shared.stopping();
+    let speaks_tls = matches!(listening, Listening::Tls(_));
     match listening {
-        Listening::Tcp(listener) => {
+        Listening::Tcp(listener) | Listening::Tls(listener) => {
             let listener = TcpListener::from_std(listener)?;
             loop {
                 tokio::select! {
                     accepted = listener.accept() => match accepted {
-                        Ok((stream, peer)) => arrive_tcp(stream, peer, &shared),
+                        Ok((stream, peer)) => arrive_tcp(stream, peer, speaks_tls, &shared),
                         Err(error) => rest(&error).await,
                     },
                     () = stopping.wait() => return Ok(()),
@@ -93,7 +96,7 @@ async fn rest(error: &io::Error) {
     tokio::time::sleep(ACCEPT_PAUSE).await;
 }
 
-fn arrive_tcp(stream: TcpStream, peer: SocketAddr, shared: &Arc<Shared>) {
+fn arrive_tcp(stream: TcpStream, peer: SocketAddr, speaks_tls: bool, shared: &Arc<Shared>) {
     let refusal = if is_full(shared) {
         Some(TOO_MANY)
     } else if is_protected(shared) && !peer.ip().to_canonical().is_loopback() {
@@ -103,8 +106,10 @@ fn arrive_tcp(stream: TcpStream, peer: SocketAddr, shared: &Arc<Shared>) {
     };
     if let Some(refusal) = refusal {
         shared.stats.rejected_connections.fetch_add(1, Ordering::Relaxed);
-        // A fresh socket has room for one line; whoever cannot take it gets a closed connection.
-        let _ = stream.try_write(refusal);
+        if !speaks_tls {
+            // A fresh socket has room for one line; whoever cannot take it gets a closed connection.
+            let _ = stream.try_write(refusal);
+        }
         return;
     }
     let settings = shared.config.settings();
@@ -118,8 +123,8 @@ fn arrive_tcp(stream: TcpStream, peer: SocketAddr, shared: &Arc<Shared>) {
     }
     let local_addr = stream.local_addr().map(|addr| addr.to_string()).unwrap_or_default();
     if let Ok(stream) = stream.into_std() {
-        let arrival = Arrival { socket: Accepted::Tcp(stream), addr: peer.to_string(), local_addr };
-        dispatch(arrival, shared);
+        let socket = if speaks_tls { Accepted::Tls(stream) } else { Accepted::Tcp(stream) };
+        dispatch(Arrival { socket, addr: peer.to_string(), local_addr }, shared);
     }
 }
 
@@ -162,6 +167,10 @@ impl Arrival {
     ) -> Option<impl Future<Output = ()> + Send + use<>> {
         let socket = match self.socket {
             Accepted::Tcp(stream) => Socket::Tcp(TcpStream::from_std(stream).ok()?),
+            Accepted::Tls(stream) => {
+                let stream = TcpStream::from_std(stream).ok()?;
+                Socket::Tls(Box::new(shared.tls.as_ref()?.accept(stream).ok()?))
+            }
             Accepted::Unix(stream) => Socket::Unix(UnixStream::from_std(stream).ok()?),
         };
         let id = shared.clients.next_id();

@@ -14,6 +14,7 @@ use crate::core::Shared;
 use crate::introspect::process::ProcessFacts;
 use crate::listener::{self, Listening};
 use crate::stats::Stats;
+use crate::tls::TlsAcceptor;
 use crate::worker;
 
 /// Threads that serve clients, and what they share.
@@ -43,6 +44,8 @@ pub(crate) struct Parts {
     /// With as many shards as there shall be workers.
     pub(crate) stats: Arc<Stats>,
     pub(crate) clock: Arc<Clock>,
+    /// Makes the connections of the TLS port; `None` if there is none.
+    pub(crate) tls: Option<TlsAcceptor>,
     pub(crate) listening: Vec<Listening>,
     /// Seeds the choice of RANDOMKEY and its like.
     pub(crate) random_seed: u64,

@@ -116,6 +116,7 @@ impl Executor<'_> {
     fn debug(&self, command: &DebugCommand<'_>) -> Result<Reply, CommandError> {
         let peer = match &self.client.socket {
             Socket::Tcp(stream) => stream.peer_addr().ok().map(|addr| addr.ip()),
+            Socket::Tls(stream) => stream.stream.peer_addr().ok().map(|addr| addr.ip()),
             Socket::Unix(_) => None::<IpAddr>,
         };
         introspect::debug_allowed(self.shared.config.settings().debug_command, peer)?;

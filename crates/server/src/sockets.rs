@@ -17,6 +17,8 @@ use crate::systemd::Inherited;
 pub struct Sockets {
     /// Over TCP.
     pub tcp: Vec<TcpListener>,
+    /// Over TCP, and TLS is spoken there.
+    pub tls: Vec<TcpListener>,
     /// In the file system.
     pub unix: Vec<UnixListener>,
 }
@@ -28,15 +30,24 @@ impl Sockets {
     ///
     /// If an address is in use or cannot be listened on, or if there is none at all.
     pub fn open(settings: &Settings, inherited: Inherited) -> Result<Self, StartError> {
+        let tls_port = settings.tls.as_ref().map(|tls| tls.port);
         let sockets = if inherited.is_empty() {
-            Self { tcp: listen_tcp(settings)?, unix: listen_unix(settings)? }
+            Self {
+                tcp: listen_plain(settings)?,
+                tls: tls_port.map_or(Ok(Vec::new()), |port| listen_tcp(settings, port))?,
+                unix: listen_unix(settings)?,
+            }
         } else {
-            Self { tcp: inherited.tcp, unix: inherited.unix }
+            let is_tls = |socket: &TcpListener| {
+                socket.local_addr().is_ok_and(|address| Some(address.port()) == tls_port)
+            };
+            let (tls, tcp) = inherited.tcp.into_iter().partition(is_tls);
+            Self { tcp, tls, unix: inherited.unix }
         };
-        if sockets.tcp.is_empty() && sockets.unix.is_empty() {
+        if sockets.tcp.is_empty() && sockets.tls.is_empty() && sockets.unix.is_empty() {
             return Err(StartError::NoAddress);
         }
-        for socket in &sockets.tcp {
+        for socket in sockets.tcp.iter().chain(&sockets.tls) {
             socket.set_nonblocking(true).map_err(|cause| refused("a TCP socket", cause))?;
         }
         for socket in &sockets.unix {
@@ -45,10 +56,11 @@ impl Sockets {
         Ok(sockets)
     }
 
-    /// The TCP port; 0 without one.
+    /// The TCP port, the one of TLS if there is no other; 0 without one.
     #[must_use]
     pub fn port(&self) -> u16 {
-        self.tcp.first().and_then(|socket| socket.local_addr().ok()).map_or(0, |addr| addr.port())
+        let first = self.tcp.first().or(self.tls.first());
+        first.and_then(|socket| socket.local_addr().ok()).map_or(0, |addr| addr.port())
     }
 
     /// The addresses, for the log.
@@ -56,10 +68,12 @@ impl Sockets {
     pub fn describe(&self) -> String {
         let tcp = self.tcp.iter().filter_map(|socket| socket.local_addr().ok());
         let tcp = tcp.map(|addr| addr.to_string());
+        let tls = self.tls.iter().filter_map(|socket| socket.local_addr().ok());
+        let tls = tls.map(|addr| format!("{addr} (TLS)"));
         let unix = self.unix.iter().filter_map(|socket| socket.local_addr().ok());
         let unix =
             unix.filter_map(|addr| addr.as_pathname().map(|path| path.display().to_string()));
-        tcp.chain(unix).collect::<Vec<_>>().join(" ")
+        tcp.chain(tls).chain(unix).collect::<Vec<_>>().join(" ")
     }
 }
 
@@ -67,11 +81,15 @@ fn refused(address: &str, cause: io::Error) -> StartError {
     StartError::Listen { address: address.to_owned(), cause }
 }
 
-fn listen_tcp(settings: &Settings) -> Result<Vec<TcpListener>, StartError> {
-    if settings.port == 0 && settings.unix_socket.is_some() {
+/// Port 0 is one that the system chooses, unless the server can be reached in another way.
+fn listen_plain(settings: &Settings) -> Result<Vec<TcpListener>, StartError> {
+    if settings.port == 0 && (settings.unix_socket.is_some() || settings.tls.is_some()) {
         return Ok(Vec::new());
     }
-    let mut port = settings.port;
+    listen_tcp(settings, settings.port)
+}
+
+fn listen_tcp(settings: &Settings, mut port: u16) -> Result<Vec<TcpListener>, StartError> {
     let mut sockets = Vec::new();
     for bind in &settings.bind {
         for address in resolve(bind, port)? {

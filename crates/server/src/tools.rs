@@ -85,6 +85,10 @@ fn ping(sources: Sources) -> Result<ExitCode, StartError> {
             stream.set_read_timeout(timeout)?;
             say_ping(&mut stream)
         }),
+        (None, _) if settings.port == 0 && settings.tls.is_some() => Err(io::Error::new(
+            io::ErrorKind::Unsupported,
+            "the server speaks TLS only; try redis-cli --tls PING, or set 'unixsocket' for checks",
+        )),
         (None, bind) => {
             let host = bind.map_or("127.0.0.1", |bind| match bind.host.as_str() {
                 "*" | "0.0.0.0" => "127.0.0.1",

@@ -1,9 +1,11 @@
-// What articles on Redis Streams show, with ioredis. Usage: node ioredis.mjs PORT
+// What articles on Redis Streams show, with ioredis. Usage: node ioredis.mjs PORT [CA-FILE]
 import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
 import Redis from "ioredis";
 
 const port = Number(process.argv[2]);
-const connect = () => new Redis({ host: "127.0.0.1", port, maxRetriesPerRequest: 1 });
+const tls = process.argv[3] && { ca: readFileSync(process.argv[3]) };
+const connect = () => new Redis({ host: "127.0.0.1", port, tls, maxRetriesPerRequest: 1 });
 const r = connect();
 
 // ioredis gives fields as a flat list, as they came.

@@ -1,4 +1,4 @@
-"""What articles on Redis Streams show, with redis-py. Usage: streams.py PORT PROTOCOL(2|3)
+"""What articles on Redis Streams show, with redis-py. Usage: streams.py PORT PROTOCOL(2|3) [CA-FILE]
 
 Every scenario works on keys of its own and asserts what a reader of the article would expect.
 """
@@ -13,7 +13,8 @@ HOST = "127.0.0.1"
 
 
 def connect(port, protocol):
-    return redis.Redis(host=HOST, port=port, protocol=protocol, decode_responses=True)
+    tls = {"ssl": True, "ssl_ca_certs": sys.argv[3]} if len(sys.argv) > 3 else {}
+    return redis.Redis(host=HOST, port=port, protocol=protocol, decode_responses=True, **tls)
 
 
 def entries_of(reply):

@@ -14,6 +14,7 @@
 //! let server = launch.start(); // the same directory again
 //! ```
 
+mod certificates;
 mod client;
 mod dir;
 mod process;
@@ -21,6 +22,7 @@ mod resp;
 mod rng;
 mod server;
 
+pub use certificates::Certificates;
 pub use client::Client;
 pub use dir::{scratch_dir, temp_dir};
 pub use process::{anonymous_bytes, child_of, cpu_ticks, disk_bytes, ticks_per_second};

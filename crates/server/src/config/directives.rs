@@ -100,7 +100,7 @@ pub const HONOURED: &[Directive] = &[
         "port",
         "6379",
         integer(0, 65535),
-        "TCP port. 0 lets the system choose one, which the ready line names; with unixsocket set, 0 means no TCP at all.",
+        "TCP port. 0 lets the system choose one, which the ready line names; with unixsocket or tls-port set, 0 means that no plain TCP is spoken.",
     ),
     at_start(
         "bind",
@@ -157,6 +157,32 @@ pub const HONOURED: &[Directive] = &[
         "",
         Kind::Text,
         "Password that clients must give by AUTH or HELLO; empty for none.",
+    ),
+    at_start(
+        "tls-port",
+        "0",
+        integer(0, 65535),
+        "TCP port for TLS 1.2 and 1.3; 0 for none. With port = 0 beside it, TLS is all that is spoken.",
+    ),
+    path(
+        "tls-cert-file",
+        "",
+        "The server's certificate and the intermediate ones behind it, in PEM. SIGHUP reads the files of TLS again.",
+    ),
+    path("tls-key-file", "", "The certificate's private key, in PEM."),
+    path("tls-ca-cert-file", "", "Certificates that sign those of clients, in PEM."),
+    path("tls-ca-cert-dir", "", "Directory of more such certificates: its files *.pem and *.crt."),
+    at_start(
+        "tls-auth-clients",
+        "yes",
+        Kind::Choice(&["no", "yes", "optional"]),
+        "Whether clients must show a certificate: yes, no, or checked only if they show one.",
+    ),
+    at_start(
+        "tls-protocols",
+        "",
+        Kind::Text,
+        "TLSv1.2, TLSv1.3 or both, separated by a space; empty for both.",
     ),
     at_start(
         "enable-debug-command",
@@ -291,7 +317,12 @@ pub const FIXED: &[Directive] = &[
     only("cluster-enabled", "no", Kind::YesNo, "cluster mode is not supported"),
     only("replicaof", "", Kind::Text, "replication is not supported"),
     only("slaveof", "", Kind::Text, "replication is not supported"),
-    only("tls-port", "0", integer(0, 65535), "TLS is not supported: put a TLS proxy in front"),
+    only(
+        "tls-key-file-pass",
+        "",
+        Kind::Text,
+        "encrypted private keys are not supported: leave the key readable to the server's user only",
+    ),
     only("aclfile", "", Kind::Text, "access control lists are not supported: use requirepass"),
     only(
         "syslog-enabled",

@@ -24,7 +24,8 @@ pub use env::unknown as unknown_variables;
 pub use error::{ConfigError, ConfigSetError};
 pub use example::example;
 pub use settings::{
-    BindAddress, DebugAccess, FsyncPolicy, LogFormat, LogLevel, Settings, Supervision,
+    BindAddress, ClientCertificates, DebugAccess, FsyncPolicy, LogFormat, LogLevel, Settings,
+    Supervision, TlsSettings,
 };
 pub use value::{Kind, OutputLimit, OutputLimits};
 

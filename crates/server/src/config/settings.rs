@@ -31,6 +31,8 @@ pub struct Settings {
     pub worker_threads: usize,
     /// `requirepass`; `None` when clients need no password.
     pub password: Option<Box<str>>,
+    /// `tls-port` and what belongs to it; `None` when TLS is not spoken.
+    pub tls: Option<TlsSettings>,
     /// `enable-debug-command`
     pub debug_command: DebugAccess,
     /// `dir`
@@ -63,6 +65,38 @@ pub struct Settings {
     pub shutdown_timeout: Duration,
     /// `compat-version`
     pub compat_version: Box<str>,
+}
+
+/// How TLS is spoken.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TlsSettings {
+    /// `tls-port`
+    pub port: u16,
+    /// `tls-cert-file`
+    pub cert_file: PathBuf,
+    /// `tls-key-file`
+    pub key_file: PathBuf,
+    /// `tls-ca-cert-file`
+    pub ca_cert_file: Option<PathBuf>,
+    /// `tls-ca-cert-dir`
+    pub ca_cert_dir: Option<PathBuf>,
+    /// `tls-auth-clients`
+    pub client_certificates: ClientCertificates,
+    /// `tls-protocols` has 1.2.
+    pub allows_1_2: bool,
+    /// `tls-protocols` has 1.3.
+    pub allows_1_3: bool,
+}
+
+/// Whether clients show who they are by a certificate.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ClientCertificates {
+    /// They are not asked.
+    Ignored,
+    /// They may; a bad one is refused.
+    Optional,
+    /// They must.
+    Required,
 }
 
 /// One address of `bind`.
@@ -157,6 +191,7 @@ impl Settings {
             password: Some(values.text("requirepass"))
                 .filter(|text| !text.is_empty())
                 .map(Box::from),
+            tls: tls(values)?,
             debug_command: match values.text("enable-debug-command") {
                 "yes" => DebugAccess::Yes,
                 "local" => DebugAccess::Local,
@@ -221,6 +256,57 @@ fn addresses(text: &str) -> Vec<BindAddress> {
         None => BindAddress { host: word.to_owned(), optional: false },
     };
     text.split(' ').filter(|word| !word.is_empty()).map(address).collect()
+}
+
+/// The settings of TLS, or why they make no sense together.
+fn tls(values: &Values) -> Result<Option<TlsSettings>, ConfigError> {
+    let port = number(values, "tls-port");
+    if port == 0 {
+        return Ok(None);
+    }
+    let conflict = |reason: String| Err(ConfigError::Conflict(reason));
+    let path = |name| Some(values.text(name)).filter(|text| !text.is_empty()).map(PathBuf::from);
+    let (Some(cert_file), Some(key_file)) = (path("tls-cert-file"), path("tls-key-file")) else {
+        return conflict("'tls-port' needs 'tls-cert-file' and 'tls-key-file'".to_owned());
+    };
+    let (ca_cert_file, ca_cert_dir) = (path("tls-ca-cert-file"), path("tls-ca-cert-dir"));
+    let client_certificates = match values.text("tls-auth-clients") {
+        "no" => ClientCertificates::Ignored,
+        "optional" => ClientCertificates::Optional,
+        _ => ClientCertificates::Required,
+    };
+    if client_certificates != ClientCertificates::Ignored
+        && ca_cert_file.is_none()
+        && ca_cert_dir.is_none()
+    {
+        return conflict(
+            "'tls-auth-clients' needs 'tls-ca-cert-file' or 'tls-ca-cert-dir', or set it to 'no'"
+                .to_owned(),
+        );
+    }
+    let (mut allows_1_2, mut allows_1_3) = (false, false);
+    for word in values.text("tls-protocols").split_ascii_whitespace() {
+        match word.to_ascii_lowercase().as_str() {
+            "tlsv1.2" => allows_1_2 = true,
+            "tlsv1.3" => allows_1_3 = true,
+            _ => {
+                return conflict(format!(
+                    "'tls-protocols' knows TLSv1.2 and TLSv1.3, not '{word}'"
+                ));
+            }
+        }
+    }
+    let allows_both = !allows_1_2 && !allows_1_3;
+    Ok(Some(TlsSettings {
+        port,
+        cert_file,
+        key_file,
+        ca_cert_file,
+        ca_cert_dir,
+        client_certificates,
+        allows_1_2: allows_1_2 || allows_both,
+        allows_1_3: allows_1_3 || allows_both,
+    }))
 }
 
 /// Half of the processors, as the log, checkpoints and the clients want some too; more than a few
