@@ -53,6 +53,9 @@ pub(crate) fn run(config: Config) -> Result<ExitCode, StartError> {
     let _pid_file = PidFile::write(&settings)?;
 
     let clock = Arc::new(Clock::new());
+    if clock.is_capped() {
+        tracing::error!("{}", crate::clock::CAPPED);
+    }
     descriptors::make_room(&config);
     let hash_seed = u64::from_le_bytes(random_bytes());
     let (database, recovery) = recover(&settings, &clock, hash_seed, manager)?;

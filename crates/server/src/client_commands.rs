@@ -73,6 +73,7 @@ impl Executor<'_> {
 
     fn row(&self, client: &Arc<Client>) -> ClientRow {
         let facts = &client.facts;
+        let now_ms = self.shared.clock.uptime_ms();
         let names = facts.names.lock().clone();
         let text = |bytes: Vec<u8>| String::from_utf8_lossy(&bytes).into_owned();
         let output_bytes = client.output_len() as u64;
@@ -83,8 +84,8 @@ impl Executor<'_> {
             laddr: client.local_addr.clone(),
             fd: client.socket.fd(),
             name: text(names.name),
-            age_seconds: self.now.saturating_sub(client.created_ms) / 1000,
-            idle_seconds: self.now.saturating_sub(facts.last_active_ms.load(Ordering::Relaxed))
+            age_seconds: now_ms.saturating_sub(client.created_ms) / 1000,
+            idle_seconds: now_ms.saturating_sub(facts.last_active_ms.load(Ordering::Relaxed))
                 / 1000,
             flags: ClientFlags {
                 blocked: facts.blocked.load(Ordering::Relaxed),
@@ -125,7 +126,8 @@ impl Executor<'_> {
             let text = [b"ERR No such user '", user, b"'"].concat();
             return Err(CommandError::Text(text.into()));
         }
-        let age_ms = |client: &Client| self.now.saturating_sub(client.created_ms);
+        let now_ms = self.shared.clock.uptime_ms();
+        let age_ms = |client: &Client| now_ms.saturating_sub(client.created_ms);
         let wanted = |client: &Arc<Client>| {
             filter.id.is_none_or(|id| id == client.id)
                 && filter.address.is_none_or(|addr| addr == client.addr.as_bytes())

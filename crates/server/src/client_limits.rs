@@ -2,25 +2,24 @@
 
 use std::sync::atomic::Ordering;
 
-use engine::UnixMillis;
-
 use crate::client::Client;
 use crate::config::{OutputLimit, Settings};
 use crate::core::Shared;
 use crate::stats::Stats;
 
-/// Looks at every client; housekeeping calls it once a second.
-pub(crate) fn enforce(shared: &Shared, now: UnixMillis) {
+/// Looks at every client; housekeeping calls it once a second. Times are of the
+/// monotonic clock: a step of the wall clock makes nobody idle.
+pub(crate) fn enforce(shared: &Shared, now_ms: u64) {
     let settings = shared.config.settings();
     let limit = settings.output_limits.normal;
     if settings.idle_timeout.is_none() && limit.soft_bytes == 0 && limit.hard_bytes == 0 {
         return;
     }
     for client in shared.clients.all() {
-        if is_idle(&client, &settings, now) {
+        if is_idle(&client, &settings, now_ms) {
             tracing::debug!(client = client.id, "idle for too long: closing");
             client.kill();
-        } else if leaves_too_much(&client, limit, now) {
+        } else if leaves_too_much(&client, limit, now_ms) {
             cut_off(&client, client.output_len(), &shared.stats);
         }
     }
@@ -34,13 +33,13 @@ pub(crate) fn cut_off(client: &Client, bytes: usize, stats: &Stats) {
 }
 
 /// Who waits in a blocking command is not idle.
-fn is_idle(client: &Client, settings: &Settings, now: UnixMillis) -> bool {
+fn is_idle(client: &Client, settings: &Settings, now_ms: u64) -> bool {
     let Some(timeout) = settings.idle_timeout else { return false };
-    let idle_ms = now.saturating_sub(client.facts.last_active_ms.load(Ordering::Relaxed));
+    let idle_ms = now_ms.saturating_sub(client.facts.last_active_ms.load(Ordering::Relaxed));
     timeout.as_millis() < u128::from(idle_ms) && !client.facts.blocked.load(Ordering::Acquire)
 }
 
-fn leaves_too_much(client: &Client, limit: OutputLimit, now: UnixMillis) -> bool {
+fn leaves_too_much(client: &Client, limit: OutputLimit, now_ms: u64) -> bool {
     let unsent = client.output_len() as u64;
     if limit.hard_bytes != 0 && limit.hard_bytes < unsent {
         return true;
@@ -51,8 +50,8 @@ fn leaves_too_much(client: &Client, limit: OutputLimit, now: UnixMillis) -> bool
     }
     let since = client.over_soft_limit_since.load(Ordering::Relaxed);
     if since == 0 {
-        client.over_soft_limit_since.store(now, Ordering::Relaxed);
+        client.over_soft_limit_since.store(now_ms, Ordering::Relaxed);
         return false;
     }
-    limit.soft_seconds.saturating_mul(1000) < now.saturating_sub(since)
+    limit.soft_seconds.saturating_mul(1000) < now_ms.saturating_sub(since)
 }

@@ -9,6 +9,14 @@ use engine::UnixMillis;
 /// should know: entry IDs follow it, and never come back.
 const STEP_REPORTED_MS: u64 = 60_000;
 
+/// The first millisecond of the year 2200. A clock beyond it is broken, and counts as this: entry IDs
+/// would follow it and never come back, until there is no room above them.
+const WALL_MS_MAX: UnixMillis = 7_258_118_400_000;
+
+/// What the log says about such a clock.
+pub(crate) const CAPPED: &str =
+    "the clock is beyond the year 2200: it is not followed any further, set it right";
+
 /// The wall clock, with a memory for where it should be.
 ///
 /// The wall clock may step in either direction. The engine copes (IDs go on from the last one, idle
@@ -19,7 +27,7 @@ pub struct Clock {
     started: Instant,
     /// Wall clock minus monotonic clock, as of the last time that they agreed.
     offset_ms: AtomicU64,
-    cached_ms: AtomicU64,
+    cached_uptime_ms: AtomicU64,
 }
 
 impl Default for Clock {
@@ -36,21 +44,27 @@ impl Clock {
         Self {
             started: Instant::now(),
             offset_ms: AtomicU64::new(now),
-            cached_ms: AtomicU64::new(now),
+            cached_uptime_ms: AtomicU64::new(0),
         }
     }
 
-    /// Reads the wall clock for a batch, and leaves it in the cache.
+    /// Reads the clocks for a batch: returns the wall clock, and leaves the uptime in the cache.
     pub fn now(&self) -> UnixMillis {
-        let now = wall_ms();
-        self.cached_ms.store(now, Relaxed);
-        now
+        self.cached_uptime_ms.store(self.uptime_ms(), Relaxed);
+        wall_ms()
     }
 
-    /// The instant of the last batch, without reading any clock: good enough for CLIENT LIST.
+    /// The uptime of the last batch, without reading any clock: good enough to see how long a client
+    /// has been idle, and never wrong by a step of the wall clock.
     #[must_use]
-    pub fn cached(&self) -> UnixMillis {
-        self.cached_ms.load(Relaxed)
+    pub fn cached_uptime_ms(&self) -> u64 {
+        self.cached_uptime_ms.load(Relaxed)
+    }
+
+    /// Whether the wall clock is so far ahead that it is not followed any more.
+    #[must_use]
+    pub fn is_capped(&self) -> bool {
+        wall_ms() == WALL_MS_MAX
     }
 
     /// Time since the start.
@@ -59,10 +73,15 @@ impl Clock {
         self.started.elapsed()
     }
 
+    /// Time since the start in milliseconds.
+    #[must_use]
+    pub fn uptime_ms(&self) -> u64 {
+        u64::try_from(self.uptime().as_millis()).unwrap_or(u64::MAX)
+    }
+
     /// Compares the two clocks and returns a step of a minute or more, once. Called by housekeeping.
     pub fn step(&self) -> Option<ClockStep> {
-        let uptime_ms = u64::try_from(self.uptime().as_millis()).unwrap_or(u64::MAX);
-        self.step_between(wall_ms(), uptime_ms)
+        self.step_between(wall_ms(), self.uptime_ms())
     }
 
     fn step_between(&self, wall_ms: u64, uptime_ms: u64) -> Option<ClockStep> {
@@ -85,10 +104,11 @@ pub enum ClockStep {
     Backward(Duration),
 }
 
-/// Milliseconds since the epoch; a clock before it counts as the epoch itself.
+/// Milliseconds since the epoch; a clock before it counts as the epoch itself, one beyond
+/// [`WALL_MS_MAX`] as that.
 fn wall_ms() -> u64 {
     let since_epoch = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    u64::try_from(since_epoch.as_millis()).unwrap_or(u64::MAX)
+    u64::try_from(since_epoch.as_millis()).unwrap_or(u64::MAX).min(WALL_MS_MAX)
 }
 
 #[cfg(test)]
@@ -100,7 +120,7 @@ mod tests {
         let clock = Clock {
             started: Instant::now(),
             offset_ms: AtomicU64::new(1_000_000),
-            cached_ms: AtomicU64::new(0),
+            cached_uptime_ms: AtomicU64::new(0),
         };
         let check = |wall, uptime, expected| assert_eq!(clock.step_between(wall, uptime), expected);
         check(1_000_500, 500, None);

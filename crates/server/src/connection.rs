@@ -196,7 +196,7 @@ impl Connection {
                 let counters = &self.client.worker.counters;
                 counters.net_input_bytes.add(count as u64);
                 counters.reads_processed.add(1);
-                let now = self.shared.clock.cached();
+                let now = self.shared.clock.cached_uptime_ms();
                 self.client.facts.last_active_ms.store(now, Ordering::Relaxed);
                 Ok(count)
             }

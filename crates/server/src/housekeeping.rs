@@ -12,7 +12,7 @@ use storage::checkpoint::{CheckpointReport, Checkpointer, due};
 
 use crate::checkpoints::CheckpointDone;
 use crate::client_limits;
-use crate::clock::ClockStep;
+use crate::clock::{Clock, ClockStep};
 use crate::config::FsyncPolicy;
 use crate::core::Shared;
 use crate::introspect::process::ProcessMemory;
@@ -105,18 +105,8 @@ fn main_loop(shared: &Shared, manager: Manager) {
 
 fn every_second(shared: &Shared, checkpoint_asked_at: &mut u64, last_at_rest: &mut u64) {
     shared.note_memory(ProcessMemory::now().anonymous);
-    client_limits::enforce(shared, shared.clock.now());
-    match shared.clock.step() {
-        Some(ClockStep::Forward(by)) => tracing::warn!(
-            seconds = by.as_secs(),
-            "the clock was set forward: new entry IDs follow it, and stay there if it is set back"
-        ),
-        Some(ClockStep::Backward(by)) => tracing::warn!(
-            seconds = by.as_secs(),
-            "the clock was set back: new entry IDs go on from the last one until it has caught up"
-        ),
-        None => {}
-    }
+    client_limits::enforce(shared, shared.clock.uptime_ms());
+    report_step(&shared.clock);
     // What the recovery had to replay counts: otherwise a server that is restarted often enough
     // would never get around to a checkpoint, and each start would take longer.
     let written = shared.recovery.report.bytes + shared.log.stats().bytes_written;
@@ -135,6 +125,24 @@ fn every_second(shared: &Shared, checkpoint_asked_at: &mut u64, last_at_rest: &m
         crate::bootstrap::fail(&error);
     }
     *last_at_rest = shared.log.last().max(last);
+}
+
+fn report_step(clock: &Clock) {
+    let Some(step) = clock.step() else { return };
+    if clock.is_capped() {
+        tracing::error!("{}", crate::clock::CAPPED);
+        return;
+    }
+    match step {
+        ClockStep::Forward(by) => tracing::warn!(
+            seconds = by.as_secs(),
+            "the clock was set forward: new entry IDs follow it, and stay there if it is set back"
+        ),
+        ClockStep::Backward(by) => tracing::warn!(
+            seconds = by.as_secs(),
+            "the clock was set back: new entry IDs go on from the last one until it has caught up"
+        ),
+    }
 }
 
 /// Removes keys whose time is over, some at a time, so that nobody waits long for the lock.

@@ -174,7 +174,7 @@ impl Arrival {
             Accepted::Unix(stream) => Socket::Unix(UnixStream::from_std(stream).ok()?),
         };
         let id = shared.clients.next_id();
-        let now = shared.clock.now();
+        let now = shared.clock.uptime_ms();
         let client = Client::new(id, socket, self.addr, self.local_addr, worker.clone(), now);
         let client = Arc::new(client);
         shared.clients.add(client.clone());

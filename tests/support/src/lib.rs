@@ -16,6 +16,7 @@
 
 mod certificates;
 mod client;
+mod clock;
 mod dir;
 mod process;
 mod resp;
@@ -24,6 +25,7 @@ mod server;
 
 pub use certificates::Certificates;
 pub use client::Client;
+pub use clock::Clock;
 pub use dir::{scratch_dir, temp_dir};
 pub use process::{anonymous_bytes, child_of, cpu_ticks, disk_bytes, ticks_per_second};
 pub use resp::{Value, encode, encode_into, parse, skip};
