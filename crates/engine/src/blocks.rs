@@ -1,24 +1,40 @@
 //! Sealed blocks over all keys, for those who put them on disk.
 //!
 //! The checkpointer's engine lists its blocks, `storage` writes those that have no place yet, and
-//! both that engine and the live one then adopt the mapped bytes. The live engine does so in slices
+//! both that engine and the live one then adopt the places on disk. The live engine does so in slices
 //! between commands, so that nobody waits for the walk.
+
+use std::sync::Arc;
 
 use bytes::Bytes;
 
 use crate::engine::Engine;
 use crate::keyspace::Value;
-use crate::stream::{BlockLocation, Stream};
+use crate::stream::{BlockHeader, BlockLocation, BlockSource, Body, Stored, Stream};
 
 /// A sealed block as `storage` sees it.
 #[derive(Debug, Clone, Copy)]
 pub struct BlockRef<'e> {
-    /// Its number. A copied stream shares numbers (and bytes) with its original.
-    pub number: u64,
-    /// The whole block, header and checksum included.
-    pub bytes: &'e Bytes,
+    /// Database of the stream.
+    pub db: u8,
+    /// Key of the stream.
+    pub key: &'e [u8],
+    /// What its header says. A copied stream shares block numbers (and bytes) with its original.
+    pub header: BlockHeader,
     /// Where it lies on disk, if it does.
     pub location: Option<BlockLocation>,
+    body: &'e Body,
+}
+
+impl BlockRef<'_> {
+    /// The whole block, header and checksum included, unchecked if it had to be read.
+    ///
+    /// # Errors
+    ///
+    /// Why it cannot be read.
+    pub fn bytes(&self) -> Result<Bytes, String> {
+        self.body.bytes()
+    }
 }
 
 /// How far [`Engine::adopt`] has come.
@@ -32,35 +48,33 @@ pub struct AdoptCursor {
     halfway: Option<(Box<[u8]>, u64)>,
 }
 
-/// Gives the new bytes and place of a block, given its number and its present place; `None` leaves
-/// the block as it is.
+/// Gives the place of a block on disk, given its number and its present place; `None` leaves the
+/// block as it is.
 pub type Adopt<'f> =
-    &'f mut dyn FnMut(u64, Option<BlockLocation>) -> Option<(Bytes, BlockLocation)>;
+    &'f mut dyn FnMut(u64, Option<BlockLocation>) -> Option<(Arc<dyn BlockSource>, BlockLocation)>;
 
 impl Engine {
     /// Every sealed block, those of one stream side by side and in order.
     pub fn blocks(&self) -> impl Iterator<Item = BlockRef<'_>> {
-        let values = self.dbs.iter().flat_map(|db| db.iter()).map(|(_, entry)| &entry.value);
-        let streams = values.filter_map(|value| match value {
-            Value::Stream(stream) => Some(stream),
+        let dbs = (0u8..).zip(&self.dbs);
+        let entries = dbs.flat_map(|(number, db)| db.iter().map(move |entry| (number, entry)));
+        let streams = entries.filter_map(|(db, (key, entry))| match &entry.value {
+            Value::Stream(stream) => Some((db, key, stream)),
             _ => None,
         });
-        streams.flat_map(|stream| stream.blocks()).map(|block| BlockRef {
-            number: block.number,
-            bytes: &block.bytes,
-            location: block.location,
+        streams.flat_map(|(db, key, stream)| {
+            stream.blocks().map(move |block| BlockRef {
+                db,
+                key,
+                header: block.header(),
+                location: block.body.location(),
+                body: &block.body,
+            })
         })
     }
 
-    /// The sealed blocks that have no place on disk yet.
-    pub fn blocks_unplaced(&self) -> impl Iterator<Item = (u64, &Bytes)> {
-        self.blocks()
-            .filter(|block| block.location.is_none())
-            .map(|block| (block.number, block.bytes))
-    }
-
     /// Visits about `budget` keys and blocks (at least one) from `cursor` on, and lets each block
-    /// take the bytes and the place that `adopt` gives. Returns where to go on, `None` at the end.
+    /// take the place that `adopt` gives. Returns where to go on, `None` at the end.
     /// The default cursor is the start.
     ///
     /// Keys may change in any way between two slices. A stream that RENAME, COPY or SWAPDB moved
@@ -108,9 +122,8 @@ fn adopt_blocks(
             return Some(block.number);
         }
         *budget -= 1;
-        if let Some((bytes, location)) = adopt(block.number, block.location) {
-            block.bytes = bytes;
-            block.location = Some(location);
+        if let Some((source, at)) = adopt(block.number, block.body.location()) {
+            block.body = Body::Stored(Stored { source, at });
         }
     }
     None

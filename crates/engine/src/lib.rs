@@ -53,4 +53,7 @@ pub use id::{ID_TEXT_MAX, StreamId, UnixMillis};
 pub use image::{ImageError, ImageLoader, Item, LoadError};
 pub use op::{Ids, Op, Ops, Text, Touched};
 pub use reply::Reply;
-pub use stream::{BadBlock, BlockHeader, BlockItem, BlockLocation, EntryRange, Pairs, StreamItem};
+pub use stream::{
+    BadBlock, BlockHeader, BlockItem, BlockLocation, BlockSource, DamagedBlock, EntryRange, Pairs,
+    StreamItem,
+};

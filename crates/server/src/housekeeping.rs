@@ -213,11 +213,11 @@ fn sync_loop(shared: &Shared) {
 }
 
 fn checkpoint_loop(shared: &Shared, hash_seed: u64) {
-    let (fs, dir) = {
-        let core = shared.core.lock();
-        (Arc::clone(core.database.fs()), core.database.dir().to_owned())
+    let mut checkpointer = {
+        let database = &shared.core.lock().database;
+        let (fs, dir) = (Arc::clone(database.fs()), database.dir().to_owned());
+        Checkpointer::new(fs, dir, hash_seed).noting(database.damaged_blocks().clone())
     };
-    let mut checkpointer = Checkpointer::new(fs, dir, hash_seed);
     while shared.checkpoints.next() {
         let started = Instant::now();
         shared.commit();

@@ -2,7 +2,7 @@
 //!
 //! Nothing here touches the live engine. A checkpoint does what a restart does, up to a durable LSN,
 //! and then writes what a later restart shall find instead: block files, a snapshot. What it leaves to
-//! the caller is in the report: the blocks that the live engine may exchange for mapped ones, and the
+//! the caller is in the report: the places on disk that the live engine may take for its blocks, and the
 //! first LSN that the log still has to keep.
 //!
 //! The order of steps and the crash argument: `docs/on-disk-format.md`, "Which snapshot counts, and
@@ -17,16 +17,15 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use bytes::Bytes;
-use engine::{Adopt, AdoptCursor, BlockHeader, BlockLocation, Engine};
+use engine::{Adopt, AdoptCursor, BlockHeader, BlockLocation, BlockSource, Engine};
 
-use crate::blocks::{BlockFile, BlockMaps, BlockWriter, Written};
+use crate::blocks::{BlockFile, BlockFiles, BlockWriter, DamagedBlocks, Written};
 use crate::dir;
 use crate::error::StorageError;
 use crate::format::record::Record;
 use crate::fs::Fs;
 use crate::recovery::{self, Replay};
-use crate::snapshot::{Keep, Loaded, SnapshotWriter, load_newest, remove_leftovers};
+use crate::snapshot::{Keep, Loaded, SnapshotWriter, load_newest_telling, remove_leftovers};
 
 /// Log bytes since the last checkpoint that call for another one.
 pub const LOG_BYTES_DEFAULT: u64 = 128 << 20;
@@ -43,6 +42,7 @@ pub struct Checkpointer {
     fs: Arc<dyn Fs>,
     dir: PathBuf,
     hash_seed: u64,
+    damaged: DamagedBlocks,
 }
 
 /// What a checkpoint did.
@@ -74,25 +74,25 @@ pub struct Adoption {
     /// Sorted by block number. All blocks are here, not only those that moved, so that one which an
     /// earlier adoption missed (RENAME between two slices) is caught by the next.
     places: Vec<(u64, BlockLocation)>,
-    maps: BlockMaps,
+    files: BlockFiles,
 }
 
 impl Adoption {
-    fn new(engine: &Engine, maps: BlockMaps) -> Self {
-        Self { places: places(engine), maps }
+    fn new(engine: &Engine, files: BlockFiles) -> Self {
+        Self { places: places(engine), files }
     }
 
-    /// The mapped bytes and the place of a block that lies elsewhere now; `None` if it stays. What
-    /// [`Engine::adopt`] asks for.
+    /// The place of a block that lies elsewhere now; `None` if it stays. What [`Engine::adopt`]
+    /// asks for.
     #[must_use]
     pub fn place(
         &self,
         number: u64,
         present: Option<BlockLocation>,
-    ) -> Option<(Bytes, BlockLocation)> {
+    ) -> Option<(Arc<dyn BlockSource>, BlockLocation)> {
         let at = self.places.binary_search_by_key(&number, |(number, _)| *number).ok()?;
         let (_, place) = self.places[at];
-        if present == Some(place) { None } else { Some((self.maps.block(place)?, place)) }
+        if present == Some(place) { None } else { Some((self.files.source(place)?, place)) }
     }
 }
 
@@ -100,7 +100,13 @@ impl Checkpointer {
     /// For the directory of a database. `hash_seed` is that of [`Engine::new`].
     #[must_use]
     pub fn new(fs: Arc<dyn Fs>, dir: PathBuf, hash_seed: u64) -> Self {
-        Self { fs, dir, hash_seed }
+        Self { fs, dir, hash_seed, damaged: DamagedBlocks::default() }
+    }
+
+    /// Lets readers of the blocks that the live engine adopts note damage in `damaged`.
+    #[must_use]
+    pub fn noting(self, damaged: DamagedBlocks) -> Self {
+        Self { damaged, ..self }
     }
 
     /// Makes a checkpoint of the state after record `upto`, which must be durable.
@@ -113,7 +119,7 @@ impl Checkpointer {
         let log_first = recovery::log_first(&*self.fs, &self.dir)?;
         let mut voided = Vec::new();
         loop {
-            let mut base = load_newest(&*self.fs, &self.dir, self.hash_seed, log_first)?;
+            let mut base = self.load(log_first)?;
             let lsn_before = base.lsn;
             if upto <= lsn_before {
                 return Ok(nothing_to_do(base));
@@ -126,6 +132,11 @@ impl Checkpointer {
                 Some(found) => voided = found,
             }
         }
+    }
+
+    fn load(&self, log_first: u64) -> Result<Loaded, StorageError> {
+        let Self { fs, dir, hash_seed, damaged } = self;
+        load_newest_telling(&**fs, dir, *hash_seed, log_first, damaged, &mut |_| {})
     }
 
     /// Writes `base.engine`, which is the state after record `lsn`, and removes what is then of no
@@ -142,27 +153,27 @@ impl Checkpointer {
     }
 
     fn write_files(&self, base: Loaded, lsn: u64) -> Result<CheckpointReport, StorageError> {
-        let Loaded { mut engine, lsn: lsn_before, files: files_before, mut maps, .. } = base;
+        let Loaded { mut engine, lsn: lsn_before, files: files_before, mut open_files, .. } = base;
         let fs = &*self.fs;
         // Otherwise each attempt on a full disk would leave it fuller.
         remove_leftovers(fs, &self.dir)?;
 
-        let sparse = referenced_files(&engine, &maps)
+        let sparse = referenced_files(&engine, &open_files)
             .iter()
             .filter(|file| file.is_sparse())
             .map(|file| file.number)
             .collect();
         let written = self.write_blocks(&engine, &sparse, &files_before)?;
         for file in &written.files {
-            maps.open(fs, &self.dir, file)?;
+            open_files.open(fs, &self.dir, file)?;
         }
         let new_places: BTreeMap<_, _> = written.places.iter().copied().collect();
         adopt_all(&mut engine, &mut |number, _| {
             let place = *new_places.get(&number)?;
-            Some((maps.block(place).expect("just written and mapped"), place))
+            Some((open_files.source(place).expect("just written and opened"), place))
         });
 
-        let files = referenced_files(&engine, &maps);
+        let files = referenced_files(&engine, &open_files);
         let mut writer = SnapshotWriter::create(fs, &self.dir, lsn, &files)?;
         for item in engine.image() {
             writer.item(&item)?;
@@ -182,7 +193,7 @@ impl Checkpointer {
             blocks: written.places.len() as u64,
             block_bytes: written.files.iter().map(|file| file.live_bytes).sum(),
             log_needed_from: lsn_before + 1,
-            adoption: Adoption::new(&engine, maps),
+            adoption: Adoption::new(&engine, open_files),
             cleanup,
         })
     }
@@ -203,17 +214,21 @@ impl Checkpointer {
         let mut writer = BlockWriter::new(&*self.fs, &self.dir, number_next);
         let mut done = BTreeSet::new();
         for block in engine.blocks() {
-            let is_due = match block.location {
-                None => true,
+            let is_due = block.location.is_none_or(|place| sparse.contains(&place.file));
+            // A copied stream shares its blocks with the original.
+            if !is_due || !done.insert(block.header.number) {
+                continue;
+            }
+            match block.bytes() {
+                Ok(bytes)
+                    if block.location.is_none()
+                        || BlockHeader::read(&bytes) == Ok(block.header) =>
+                {
+                    writer.add(block.header.number, &bytes)?;
+                }
                 // A damaged block stays where it is, and its file with it: moving it would give it
                 // a file whose trailer vouches for it.
-                Some(place) => {
-                    sparse.contains(&place.file) && BlockHeader::read(block.bytes).is_ok()
-                }
-            };
-            // A copied stream shares its blocks with the original.
-            if is_due && done.insert(block.number) {
-                writer.add(block.number, block.bytes)?;
+                _ => {}
             }
         }
         writer.finish()
@@ -230,7 +245,7 @@ fn nothing_to_do(base: Loaded) -> CheckpointReport {
         blocks: 0,
         block_bytes: 0,
         log_needed_from: 1,
-        adoption: Adoption::new(&base.engine, base.maps),
+        adoption: Adoption::new(&base.engine, base.open_files),
         cleanup: Ok(()),
     }
 }
@@ -247,7 +262,7 @@ fn adopt_all(engine: &mut Engine, adopt: Adopt<'_>) {
 fn places(engine: &Engine) -> Vec<(u64, BlockLocation)> {
     let mut places: Vec<_> = engine
         .blocks()
-        .filter_map(|block| block.location.map(|place| (block.number, place)))
+        .filter_map(|block| block.location.map(|place| (block.header.number, place)))
         .collect();
     places.sort_unstable_by_key(|(number, _)| *number);
     places.dedup_by_key(|(number, _)| *number);
@@ -255,12 +270,12 @@ fn places(engine: &Engine) -> Vec<(u64, BlockLocation)> {
 }
 
 /// The block files that an engine refers to, with what of them it uses.
-fn referenced_files(engine: &Engine, maps: &BlockMaps) -> Vec<BlockFile> {
+fn referenced_files(engine: &Engine, open_files: &BlockFiles) -> Vec<BlockFile> {
     let mut files = BTreeMap::<u64, BlockFile>::new();
     for (_, place) in places(engine) {
         let file = files.entry(place.file).or_insert_with(|| BlockFile {
             number: place.file,
-            length: maps.file_bytes(place.file).expect("a placed block is a slice of a map"),
+            length: open_files.file_bytes(place.file).expect("a placed block has an open file"),
             blocks: 0,
             live_bytes: 0,
         });

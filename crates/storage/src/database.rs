@@ -9,6 +9,7 @@ use engine::{
     UnixMillis,
 };
 
+use crate::blocks::DamagedBlocks;
 use crate::checkpoint::Adoption;
 use crate::dir;
 use crate::error::{Damage, StorageError};
@@ -31,6 +32,7 @@ pub struct Database {
     log: Arc<Log>,
     fs: Arc<dyn Fs>,
     dir: PathBuf,
+    damaged: DamagedBlocks,
     transaction: Option<Transaction>,
     /// Nobody else works in the directory while this lives.
     _lock: Box<dyn Any + Send + Sync>,
@@ -78,9 +80,10 @@ impl Database {
         if !dir::is_marked(&*fs, dir)? {
             initialize(&*fs, dir, &options)?;
         }
-        let (engine, log, report) = recover(fs.clone(), dir, &options, progress)?;
+        let damaged = DamagedBlocks::default();
+        let (engine, log, report) = recover(fs.clone(), dir, &options, &damaged, progress)?;
         let (log, dir) = (Arc::new(log), dir.to_path_buf());
-        let mut database = Self { engine, log, fs, dir, transaction: None, _lock: lock };
+        let mut database = Self { engine, log, fs, dir, damaged, transaction: None, _lock: lock };
         database.configure(options.settings, now)?;
         Ok((database, report))
     }
@@ -113,6 +116,12 @@ impl Database {
     #[must_use]
     pub fn fs(&self) -> &Arc<dyn Fs> {
         &self.fs
+    }
+
+    /// The blocks that are known to be damaged, found by readers.
+    #[must_use]
+    pub fn damaged_blocks(&self) -> &DamagedBlocks {
+        &self.damaged
     }
 
     /// The directory that the database is in.
@@ -353,12 +362,14 @@ fn replay(
     fs: &dyn Fs,
     dir: &Path,
     hash_seed: u64,
+    damaged: &DamagedBlocks,
     progress: OnProgress<'_>,
 ) -> Result<Replayed, StorageError> {
     let log_first = recovery::log_first(fs, dir)?;
     let mut voided = Vec::new();
     loop {
-        let mut loaded = snapshot::load_newest_telling(fs, dir, hash_seed, log_first, progress)?;
+        let mut loaded =
+            snapshot::load_newest_telling(fs, dir, hash_seed, log_first, damaged, progress)?;
         let mut replay = Replay::new(&mut loaded.engine, &voided);
         let mut each = |record: &Record<'_>, path: &Path, at| replay.record(record, path, at);
         let scan = recovery::scan(fs, dir, loaded.lsn, &mut each, progress)?;
@@ -378,9 +389,10 @@ fn recover(
     fs: Arc<dyn Fs>,
     dir: &Path,
     options: &Options,
+    damaged: &DamagedBlocks,
     progress: OnProgress<'_>,
 ) -> Result<(Engine, Log, RecoveryReport), StorageError> {
-    let replayed = replay(&*fs, dir, options.hash_seed, progress)?;
+    let replayed = replay(&*fs, dir, options.hash_seed, damaged, progress)?;
     let Replayed { engine, snapshot_lsn, lsn_promised, snapshots_damaged, scan, bytes } = replayed;
     let was_clean = scan.check_promises(&*fs, dir, snapshot_lsn.max(lsn_promised))?;
     // A process that was killed may have left names that only the page cache knows: what was read

@@ -33,6 +33,7 @@ mod sync;
 #[cfg(test)]
 mod testing;
 
+pub use blocks::DamagedBlocks;
 pub use database::{Database, Executed};
 pub use error::{Damage, StorageError};
 pub use log::{Log, LogStats, Urgency};

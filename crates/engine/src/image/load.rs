@@ -1,6 +1,7 @@
 //! From items back to an engine. They come from disk: whatever is wrong with them is an error.
 
-use bytes::Bytes;
+use std::sync::Arc;
+
 use thiserror::Error;
 
 use super::Item;
@@ -9,7 +10,7 @@ use crate::fields::Fields;
 use crate::group::{Group, GroupItem};
 use crate::id::UnixMillis;
 use crate::keyspace::{Db, Value};
-use crate::stream::{BlockLocation, Stream, StreamItem};
+use crate::stream::{BlockLocation, BlockSource, Stream, StreamItem};
 
 /// Why a sequence of items is no image of an engine.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
@@ -74,7 +75,7 @@ impl ImageLoader {
         Self { engine, version, db: None, group: Box::default(), at: At::Start }
     }
 
-    /// Takes in the next item. `block` gives the bytes of a sealed block, preferably mapped.
+    /// Takes in the next item. `source` gives what a sealed block on disk will be read from.
     ///
     /// # Errors
     ///
@@ -82,12 +83,12 @@ impl ImageLoader {
     pub fn push<E>(
         &mut self,
         item: &Item<'_>,
-        block: &mut dyn FnMut(BlockLocation) -> Result<Bytes, E>,
+        source: &mut dyn FnMut(BlockLocation) -> Result<Arc<dyn BlockSource>, E>,
     ) -> Result<(), LoadError<E>> {
         let pushed = match item {
             // The only item that refers to bytes elsewhere.
             Item::StreamPart { part } => match self.stream_for(part) {
-                Ok(stream) => stream.load(part, block).map_err(LoadError::Block)?,
+                Ok(stream) => stream.load(part, source).map_err(LoadError::Block)?,
                 Err(reason) => Err(reason),
             },
             item => self.push_item(item),

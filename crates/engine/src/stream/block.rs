@@ -1,12 +1,12 @@
 //! Sealed blocks: a run of entries whose bytes never change again.
 //! Normative: `docs/on-disk-format.md`, "Blocks".
 
-use bytes::Bytes;
+use bytes::{Buf, Bytes};
 use thiserror::Error;
 
+use super::Damage;
 use super::bitmap::Bitmap;
-use super::slots::Slots;
-use super::{BlockLocation, Damage};
+use super::body::Body;
 use crate::id::StreamId;
 
 /// First bytes of a block: what it is, and format 1.
@@ -64,41 +64,50 @@ impl Span {
 pub(crate) struct Block {
     pub(crate) number: u64,
     pub(crate) span: Span,
-    /// Header and slots, on the heap or in a mapped file.
-    pub(crate) bytes: Bytes,
-    pub(crate) location: Option<BlockLocation>,
+    /// Header and slots, in memory or on disk.
+    pub(crate) body: Body,
 }
 
 impl Block {
     /// Puts the header before the slots. Deletions stay outside: they go on after sealing.
     pub(crate) fn seal(number: u64, span: Span, slots: &[u8]) -> Self {
         let header = BlockHeader { number, first: span.first, last: span.last, slots: span.slots };
-        let bytes = header.put_before(slots).into();
-        Self { number, span, bytes, location: None }
+        let body = Body::Memory(header.put_before(slots).into());
+        Self { number, span, body }
     }
 
-    /// The slots, after the bytes have been checked.
-    pub(crate) fn slots(&self) -> Result<Slots<'_>, Damage> {
-        let bytes = checked_slots(&self.bytes, self.number, &self.span, self.location)?;
-        Ok(Slots::new(bytes, self.span.first, self.span.slots))
+    /// The slots, after the bytes have been read and checked.
+    pub(crate) fn slots(&self) -> Result<Bytes, Damage> {
+        checked_slots(self.body.bytes(), self.number, &self.span, &self.body)
+    }
+
+    /// What its bytes begin with.
+    pub(crate) fn header(&self) -> BlockHeader {
+        let Span { first, last, slots, .. } = self.span;
+        BlockHeader { number: self.number, first, last, slots }
     }
 }
 
-/// The bytes of a block's slots. Bytes that lie on disk may have changed under us, so they are
-/// checked whenever they are looked at; bytes that this process made are as good as its other memory.
-pub(crate) fn checked_slots<'b>(
-    bytes: &'b Bytes,
+/// The bytes of a block's slots, given those of the block. What comes from disk may have changed
+/// there, so it is checked whenever it is read; bytes that this process made are as good as its other
+/// memory.
+pub(crate) fn checked_slots(
+    bytes: Result<Bytes, String>,
     number: u64,
     span: &Span,
-    location: Option<BlockLocation>,
-) -> Result<&'b [u8], Damage> {
-    if location.is_some() {
+    body: &Body,
+) -> Result<Bytes, Damage> {
+    let mut bytes = bytes.map_err(|reason| Damage::of_block(span, body, reason))?;
+    if let Body::Stored(_) = body {
         let header = BlockHeader { number, first: span.first, last: span.last, slots: span.slots };
-        if BlockHeader::read(bytes) != Ok(header) {
-            return Err(Damage { first: span.first, last: span.last, location });
+        match BlockHeader::read(&bytes) {
+            Ok(found) if found == header => {}
+            Ok(_) => return Err(Damage::of_block(span, body, "it is another block".to_owned())),
+            Err(bad) => return Err(Damage::of_block(span, body, bad.to_string())),
         }
     }
-    Ok(&bytes[HEADER_BYTES..])
+    bytes.advance(HEADER_BYTES);
+    Ok(bytes)
 }
 
 /// The header of a sealed block.
@@ -181,9 +190,13 @@ fn u64_at(header: &[u8; HEADER_BYTES], at: usize) -> u64 {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
     use super::*;
     use crate::fields::Fields;
-    use crate::stream::slots::{Names, Pairs};
+    use crate::stream::BlockLocation;
+    use crate::stream::body::{BlockSource, DamagedBlock, Stored};
+    use crate::stream::slots::{Names, Pairs, Slots};
     use crate::stream::tail::Tail;
 
     fn strings_of(block: &[u8]) -> Vec<String> {
@@ -236,27 +249,41 @@ mod tests {
             .map(|byte| u8::from_str_radix(byte, 16).unwrap())
             .collect();
         let block = example_block();
-        assert_eq!(bytes, block.bytes, "{:02x?}", &block.bytes[..]);
+        assert_eq!(bytes, block.body.bytes().unwrap());
         assert_eq!(strings_of(&bytes), EXAMPLE);
+    }
+
+    /// A file of one block, or of what is left of it.
+    #[derive(Debug)]
+    struct Disk(Vec<u8>);
+
+    impl BlockSource for Disk {
+        fn read(&self, _: u64, _: usize) -> Result<Bytes, String> {
+            Ok(self.0.clone().into())
+        }
+
+        fn note_damage(&self, _: &DamagedBlock) {}
+    }
+
+    fn stored(number: u64, block: &Block, bytes: &[u8]) -> Block {
+        let source = Arc::new(Disk(bytes.to_vec()));
+        let at = BlockLocation { file: 1, offset: 0, len: 0 };
+        Block { number, span: block.span.clone(), body: Body::Stored(Stored { source, at }) }
     }
 
     #[test]
     fn every_changed_bit_is_noticed() {
         let block = example_block();
-        let good = block.bytes.to_vec();
-        let location = Some(BlockLocation { file: 1, offset: 0, len: 0 });
+        let good = block.body.bytes().unwrap();
         for bit in 0..good.len() * 8 {
-            let mut bad = good.clone();
+            let mut bad = good.to_vec();
             bad[bit / 8] ^= 1 << (bit % 8);
-            let bad = Block { bytes: bad.into(), location, ..block.clone() };
-            assert!(bad.slots().is_err(), "bit {bit}");
+            assert!(stored(7, &block, &bad).slots().is_err(), "bit {bit}");
         }
         for len in 0..good.len() {
-            let cut = Block { bytes: good[..len].to_vec().into(), location, ..block.clone() };
-            assert!(cut.slots().is_err(), "cut to {len}");
+            assert!(stored(7, &block, &good[..len]).slots().is_err(), "cut to {len}");
         }
-        let other = Block { number: 8, location, ..block.clone() };
-        assert!(other.slots().is_err(), "the bytes of another block");
-        assert!(Block { location, ..block }.slots().is_ok());
+        assert!(stored(8, &block, &good).slots().is_err(), "the bytes of another block");
+        assert!(stored(7, &block, &good).slots().is_ok());
     }
 }

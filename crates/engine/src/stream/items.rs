@@ -1,6 +1,7 @@
 //! A stream's way through a snapshot: a sequence of items, and back.
 
 use std::borrow::Cow;
+use std::sync::Arc;
 
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
@@ -9,7 +10,7 @@ use super::bitmap::Bitmap;
 use super::block::{Block, Span};
 use super::slots::{Names, Pairs};
 use super::tail::Tail;
-use super::{BlockHeader, BlockLocation, Stream};
+use super::{BlockHeader, BlockLocation, BlockSource, Body, Stored, Stream};
 use crate::id::StreamId;
 use crate::op::Text;
 
@@ -112,16 +113,16 @@ impl Stream {
         })
     }
 
-    /// Takes in the next item of an empty stream. `block` gives the bytes of a block on disk. They
-    /// are not looked at here: a damaged block is found when it is read.
+    /// Takes in the next item of an empty stream. `source` gives what a block on disk will be read
+    /// from. It is not looked at here: a damaged block is found when it is read.
     ///
     /// # Errors
     ///
-    /// The outer one is `block`'s; the inner one says why the item cannot belong to this stream.
+    /// The outer one is `source`'s; the inner one says why the item cannot belong to this stream.
     pub(crate) fn load<E>(
         &mut self,
         item: &StreamItem<'_>,
-        block: &mut dyn FnMut(BlockLocation) -> Result<Bytes, E>,
+        source: &mut dyn FnMut(BlockLocation) -> Result<Arc<dyn BlockSource>, E>,
     ) -> Result<Result<(), &'static str>, E> {
         match item {
             StreamItem::Numbers { first_id, last_id, max_deleted_id, entries_added } => {
@@ -130,11 +131,11 @@ impl Stream {
             }
             StreamItem::Blocks { blocks } => {
                 for item in blocks {
-                    let bytes = match item.location {
-                        Some(location) => block(location)?,
-                        None => Bytes::copy_from_slice(&item.bytes),
+                    let body = match item.location {
+                        Some(at) => Body::Stored(Stored { source: source(at)?, at }),
+                        None => Body::Memory(Bytes::copy_from_slice(&item.bytes)),
                     };
-                    if let Err(reason) = self.load_block(item, bytes) {
+                    if let Err(reason) = self.load_block(item, body) {
                         return Ok(Err(reason));
                     }
                 }
@@ -151,7 +152,7 @@ impl Stream {
         Ok(Ok(()))
     }
 
-    fn load_block(&mut self, item: &BlockItem<'_>, bytes: Bytes) -> Result<(), &'static str> {
+    fn load_block(&mut self, item: &BlockItem<'_>, body: Body) -> Result<(), &'static str> {
         let span = Span::load(item.first, item.last, item.slots, &item.deleted)?;
         let header = BlockHeader {
             number: item.number,
@@ -159,15 +160,16 @@ impl Stream {
             last: span.last,
             slots: span.slots,
         };
-        if item.location.is_none() && BlockHeader::read(&bytes) != Ok(header) {
+        if let Body::Memory(bytes) = &body
+            && BlockHeader::read(bytes) != Ok(header)
+        {
             return Err("a block that is not what the item says");
         }
         if self.blocks.back().is_some_and(|before| span.first <= before.span.last) {
             return Err("blocks out of order");
         }
         self.length += u64::from(span.live);
-        let BlockItem { number, location, .. } = *item;
-        self.blocks.push_back(Block { number, span, bytes, location });
+        self.blocks.push_back(Block { number: item.number, span, body });
         Ok(())
     }
 
@@ -200,14 +202,17 @@ impl Stream {
 
 impl Block {
     fn item(&self) -> BlockItem<'_> {
-        let bytes = if self.location.is_some() { &[] } else { &self.bytes[..] };
+        let bytes = match &self.body {
+            Body::Memory(bytes) => &bytes[..],
+            Body::Stored(_) => &[],
+        };
         BlockItem {
             number: self.number,
             first: self.span.first,
             last: self.span.last,
             slots: self.span.slots,
             deleted: self.span.deleted.words().into(),
-            location: self.location,
+            location: self.body.location(),
             bytes: Text::Borrowed(bytes),
         }
     }

@@ -6,8 +6,10 @@
 
 mod bitmap;
 mod block;
+mod body;
 pub(crate) mod info;
 mod items;
+mod live;
 mod range;
 pub(crate) mod read;
 mod slots;
@@ -19,10 +21,12 @@ use std::collections::{BTreeMap, VecDeque};
 
 pub use block::{BadBlock, BlockHeader};
 use block::{Block, Span};
+pub use body::{BlockSource, DamagedBlock};
+pub(crate) use body::{Body, Stored};
 pub use items::{BlockItem, StreamItem};
+use live::LiveIds;
 pub use range::EntryRange;
 pub use slots::Pairs;
-use slots::Slots;
 use tail::Tail;
 
 use crate::engine::Settings;
@@ -62,23 +66,49 @@ pub(crate) struct Stream {
     entries_added: u64,
 }
 
-/// The bytes of a block cannot be trusted: its entries cannot be read. The caller knows the key.
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// The bytes of a block cannot be had or trusted: its entries cannot be read. The caller knows the
+/// key.
+#[derive(Debug, Clone)]
 pub(crate) struct Damage {
     /// First and last slot of the block.
-    pub(crate) first: StreamId,
-    pub(crate) last: StreamId,
-    pub(crate) location: Option<BlockLocation>,
+    first: StreamId,
+    last: StreamId,
+    /// Where it lies; `None` for memory.
+    stored: Option<Stored>,
+    reason: String,
 }
 
 impl Damage {
-    /// The refusal to send for a read of `key`.
+    fn of_block(span: &Span, body: &Body, reason: String) -> Self {
+        let stored = match body {
+            Body::Memory(_) => None,
+            Body::Stored(stored) => Some(stored.clone()),
+        };
+        Self { first: span.first, last: span.last, stored, reason }
+    }
+
+    /// Bytes that carry their checksum, and are no slots.
+    fn malformed(span: &Span, body: Option<&Body>) -> Self {
+        let reason = "its content makes no sense".to_owned();
+        match body {
+            Some(body) => Self::of_block(span, body, reason),
+            None => Self { first: span.first, last: span.last, stored: None, reason },
+        }
+    }
+
+    /// The refusal to send for a read of `key`. Whoever keeps the block hears of it.
     pub(crate) fn of(self, key: &[u8]) -> CommandError {
-        let location = match self.location {
-            Some(at) => format!("blocks/{:020}.blk at offset {}", at.file, at.offset),
+        let Self { first, last, stored, reason } = self;
+        let location = match stored {
+            Some(Stored { source, at }) => {
+                let text = format!("blocks/{:020}.blk at offset {}", at.file, at.offset);
+                let key = key.into();
+                source.note_damage(&DamagedBlock { key, first, last, location: at, reason });
+                text
+            }
             None => "memory".to_owned(),
         };
-        CommandError::Damaged { key: key.into(), first: self.first, last: self.last, location }
+        CommandError::Damaged { key: key.into(), first, last, location }
     }
 }
 
@@ -97,20 +127,9 @@ impl<'s> Node<'s> {
         }
     }
 
-    fn slots(self) -> Result<Slots<'s>, Damage> {
-        match self {
-            Node::Block(block) => block.slots(),
-            Node::Tail(tail) => Ok(tail.slots()),
-        }
-    }
-
     /// The live slots as ID and slot index.
-    fn live_ids(self) -> Result<impl Iterator<Item = Result<(StreamId, u32), Damage>>, Damage> {
-        let slots = self
-            .slots()?
-            .map(move |slot| slot.map(|slot| (slot.id, slot.index)).map_err(|_| self.damage()));
-        let span = self.span();
-        Ok(slots.filter(move |slot| !matches!(slot, Ok((_, index)) if !span.is_live(*index))))
+    fn live_ids(self) -> Result<LiveIds<'s>, Damage> {
+        LiveIds::new(self)
     }
 
     fn last_live(self) -> Result<StreamId, Damage> {
@@ -122,11 +141,11 @@ impl<'s> Node<'s> {
     }
 
     fn damage(self) -> Damage {
-        let location = match self {
-            Node::Block(block) => block.location,
+        let body = match self {
+            Node::Block(block) => Some(&block.body),
             Node::Tail(_) => None,
         };
-        Damage { first: self.span().first, last: self.span().last, location }
+        Damage::malformed(self.span(), body)
     }
 }
 
@@ -167,7 +186,7 @@ impl Stream {
             .blocks
             .iter()
             .map(|block| {
-                let bytes = if block.location.is_some() { 0 } else { block.bytes.len() };
+                let bytes = if block.body.location().is_some() { 0 } else { block.body.len() };
                 bytes + size_of_val(block.span.deleted.words())
             })
             .sum();

@@ -1,11 +1,14 @@
 //! Reading entries: what is taken under the lock, and how it is decoded after it.
 
+use std::cell::OnceCell;
+
 use bytes::Bytes;
 
 use super::block::{Block, Span, checked_slots};
+use super::body::Window;
 use super::slots::{Malformed, Names, Pairs, Place, Slot, Slots};
 use super::tail::Tail;
-use super::{BlockLocation, Damage, Node, Stream};
+use super::{Body, Damage, Node, Stream};
 use crate::command::Order;
 use crate::error::CommandError;
 use crate::id::StreamId;
@@ -36,14 +39,14 @@ enum Select {
 #[derive(Debug, Clone, PartialEq)]
 struct Run {
     span: Span,
-    bytes: Bytes,
+    body: Body,
     source: Source,
 }
 
 #[derive(Debug, Clone, PartialEq)]
 enum Source {
     /// The whole of a sealed block, header included.
-    Sealed { number: u64, location: Option<BlockLocation> },
+    Sealed { number: u64 },
     /// A copy out of the tail: a first slot (for the names), then the slots from `start` to before
     /// the slot `end_index`.
     Copied { start: Place, end_index: u32 },
@@ -123,8 +126,8 @@ impl Run {
     }
 
     fn of_block(block: &Block) -> Self {
-        let source = Source::Sealed { number: block.number, location: block.location };
-        Self { span: block.span.clone(), bytes: block.bytes.clone(), source }
+        let source = Source::Sealed { number: block.number };
+        Self { span: block.span.clone(), body: block.body.clone(), source }
     }
 
     /// Copies no more slots than needed: the tail may hold huge entries, and the lock is held.
@@ -158,30 +161,47 @@ impl Run {
         }
         bytes.extend_from_slice(&tail.bytes[from.offset..until.offset]);
         let source = Source::Copied { start, end_index: until.index };
-        Self { span: span.clone(), bytes: bytes.into(), source }
+        Self { span: span.clone(), body: Body::Memory(bytes.into()), source }
     }
 
-    fn open(&self) -> Result<(Names<'_>, Slots<'_>), Damage> {
+    /// The names and the slots in `bytes`, which are those that [`Opener::bytes`] gave for this run.
+    fn open<'b>(&self, bytes: &'b Bytes) -> Result<(Names<'b>, Slots<'b>), Damage> {
         let first = self.span.first;
-        let (bytes, slots) = match self.source {
-            Source::Sealed { number, location } => {
-                let bytes = checked_slots(&self.bytes, number, &self.span, location)?;
-                (bytes, Slots::new(bytes, first, self.span.slots))
-            }
-            Source::Copied { start, end_index } => {
-                (&self.bytes[..], Slots::between(&self.bytes, first, start, end_index))
-            }
+        let slots = match self.source {
+            Source::Sealed { .. } => Slots::new(bytes, first, self.span.slots),
+            Source::Copied { start, end_index } => Slots::between(bytes, first, start, end_index),
         };
         let names = Names::of_slots(bytes).map_err(|_| self.damage())?;
         Ok((names, slots))
     }
 
     fn damage(&self) -> Damage {
-        let location = match self.source {
-            Source::Sealed { location, .. } => location,
-            Source::Copied { .. } => None,
-        };
-        Damage { first: self.span.first, last: self.span.last, location }
+        Damage::malformed(&self.span, Some(&self.body))
+    }
+}
+
+/// Fetches and checks the bytes of runs, those of neighbours together.
+struct Opener<'r> {
+    runs: &'r [Run],
+    window: Window,
+}
+
+impl<'r> Opener<'r> {
+    fn new(runs: &'r [Run]) -> Self {
+        Self { runs, window: Window::default() }
+    }
+
+    /// The bytes of the slots of a run.
+    fn bytes(&mut self, index: usize) -> Result<Bytes, Damage> {
+        let run = &self.runs[index];
+        let next = self.runs[index + 1..].iter().map(|run| &run.body);
+        let bytes = self.window.bytes(&run.body, next);
+        match run.source {
+            Source::Sealed { number } => checked_slots(bytes, number, &run.span, &run.body),
+            Source::Copied { .. } => {
+                bytes.map_err(|reason| Damage::of_block(&run.span, &run.body, reason))
+            }
+        }
     }
 }
 
@@ -194,13 +214,13 @@ impl EntryRange {
 
     /// About how many bytes the entries take; field names that repeat are counted once.
     pub(crate) fn bytes_about(&self) -> usize {
-        self.runs.iter().map(|run| run.bytes.len()).sum()
+        self.runs.iter().map(|run| run.body.len()).sum()
     }
 
     /// Bytes copied from an open block.
     pub(crate) fn bytes_copied(&self) -> usize {
         let copied = |run: &&Run| matches!(run.source, Source::Copied { .. });
-        self.runs.iter().filter(copied).map(|run| run.bytes.len()).sum()
+        self.runs.iter().filter(copied).map(|run| run.body.len()).sum()
     }
 
     /// Hands each entry to `visit`, in order: its ID and its field/value pairs, `None` for a picked
@@ -233,8 +253,10 @@ impl EntryRange {
         visit: &mut impl FnMut(StreamId, Option<Pairs<'_>>),
     ) -> Result<u64, Damage> {
         let mut visited = 0;
-        for run in &self.runs {
-            let (names, slots) = run.open()?;
+        let mut opener = Opener::new(&self.runs);
+        for (index, run) in self.runs.iter().enumerate() {
+            let bytes = opener.bytes(index)?;
+            let (names, slots) = run.open(&bytes)?;
             for slot in slots {
                 let slot = slot.map_err(|_| run.damage())?;
                 if slot.id < start || !run.span.is_live(slot.index) {
@@ -259,10 +281,11 @@ impl EntryRange {
         visit: &mut impl FnMut(StreamId, Option<Pairs<'_>>),
     ) -> Result<u64, Damage> {
         let mut visited = 0;
-        let mut wanted: Vec<Slot<'_>> = Vec::new();
-        for run in &self.runs {
-            let (names, slots) = run.open()?;
-            wanted.clear();
+        let mut opener = Opener::new(&self.runs);
+        for (index, run) in self.runs.iter().enumerate() {
+            let bytes = opener.bytes(index)?;
+            let (names, slots) = run.open(&bytes)?;
+            let mut wanted: Vec<Slot<'_>> = Vec::new();
             for slot in slots {
                 let slot = slot.map_err(|_| run.damage())?;
                 if end < slot.id {
@@ -289,6 +312,8 @@ impl EntryRange {
         picked: &[(StreamId, Option<usize>)],
         visit: &mut impl FnMut(StreamId, Option<Pairs<'_>>),
     ) -> Result<u64, Damage> {
+        let mut opener = Opener::new(&self.runs);
+        let opened: Vec<OnceCell<Bytes>> = vec![OnceCell::new(); self.runs.len()];
         let mut open: Option<Search<'_>> = None;
         for &(id, run) in picked {
             let Some(run) = run else {
@@ -296,7 +321,14 @@ impl EntryRange {
                 continue;
             };
             if !open.as_ref().is_some_and(|search| search.can_find(run, id)) {
-                open = Some(Search::new(run, &self.runs[run])?);
+                let bytes = match opened[run].get() {
+                    Some(bytes) => bytes,
+                    None => {
+                        let bytes = opener.bytes(run)?;
+                        opened[run].get_or_init(|| bytes)
+                    }
+                };
+                open = Some(Search::new(run, &self.runs[run], bytes)?);
             }
             let search = open.as_mut().expect("opened above");
             visit(id, search.find(id)?);
@@ -316,8 +348,8 @@ struct Search<'a> {
 }
 
 impl<'a> Search<'a> {
-    fn new(number: usize, run: &'a Run) -> Result<Self, Damage> {
-        let (names, slots) = run.open()?;
+    fn new(number: usize, run: &'a Run, bytes: &'a Bytes) -> Result<Self, Damage> {
+        let (names, slots) = run.open(bytes)?;
         Ok(Self { number, run, names, slots, at: None })
     }
 

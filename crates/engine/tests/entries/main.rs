@@ -7,7 +7,6 @@
 mod model;
 mod vectors;
 
-use bytes::Bytes;
 use engine::*;
 
 /// An engine, its twin fed by encoded operations, and the answers as text.
@@ -57,7 +56,7 @@ impl Pair {
         for item in &items {
             let bytes = bincode::serde::encode_to_vec(item, config).unwrap();
             let (item, _) = bincode::serde::borrow_decode_from_slice(&bytes, config).unwrap();
-            let mut no_block = |_| -> Result<Bytes, ()> { panic!("no block lies on disk") };
+            let mut no_block = |_| -> Result<_, ()> { panic!("no block lies on disk") };
             loader.push(&item, &mut no_block).unwrap();
         }
         let loaded = loader.finish().unwrap();

@@ -1,6 +1,10 @@
 //! The acceptance vectors of the specification that belong to entries, and cases that were compared
 //! with Redis 7.0 by hand.
 
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+use std::sync::{Arc, Mutex};
+
+use bytes::Bytes;
 use engine::*;
 
 use crate::Pair;
@@ -241,20 +245,40 @@ fn xrange_without_a_count_to_give_is_null() {
     check(b"s", min, max, Some(2), Descending, "3-0 f=v, 2-0 f=v");
 }
 
+/// A disk on which every block has become zeros, or that gives nothing at all.
+#[derive(Debug, Default)]
+struct BadDisk {
+    refuses: AtomicBool,
+    noted: Mutex<Vec<DamagedBlock>>,
+}
+
+impl BlockSource for BadDisk {
+    fn read(&self, _: u64, len: usize) -> Result<Bytes, String> {
+        if self.refuses.load(Relaxed) { Err("EIO".into()) } else { Ok(vec![0; len].into()) }
+    }
+
+    fn note_damage(&self, damaged: &DamagedBlock) {
+        self.noted.lock().unwrap().push(damaged.clone());
+    }
+}
+
 /// Damage is met by the reads of the damaged entries, and by nothing else.
 #[test]
 fn a_damaged_block_stops_only_its_own_readers() {
     let mut pair = stream(2, 7);
+    let disk = Arc::new(BadDisk::default());
     let adopt = &mut |number: u64, _| {
-        let mut bytes = vec![0; 200];
-        bytes[0] = 1;
         let location = BlockLocation { file: 4, offset: 64, len: 200 };
-        (number == 2).then(|| (bytes.into(), location))
+        (number == 2).then(|| (Arc::clone(&disk) as Arc<dyn BlockSource>, location))
     };
     assert_eq!(pair.engine.adopt(AdoptCursor::default(), usize::MAX, adopt), None);
     let damaged = "ERR damaged block of key 's', entries 3-0 to 4-0, in blocks/00000000000000000004.blk at offset 64: \
                    the other entries are served";
     assert_eq!(pair.all(b"s"), damaged);
+    disk.refuses.store(true, Relaxed);
+    assert_eq!(pair.all(b"s"), damaged, "bytes that cannot be had are treated alike");
+    let reasons: Vec<_> = disk.noted.lock().unwrap().drain(..).map(|noted| noted.reason).collect();
+    assert_eq!(reasons, ["the block does not begin as one of this format", "EIO"]);
     let range = IdRange { start: id(5, 0), end: id(6, 0) };
     let command = Command::XRange { key: b"s", range, count: None, order: Order::Ascending };
     assert_eq!(pair.run(&command), "5-0 f=v, 6-0 f=v");
@@ -280,5 +304,5 @@ fn adoption_goes_on_where_a_slice_ended() {
     }
     assert_eq!(seen, (1..10).collect::<Vec<_>>());
     assert!((3..=5).contains(&slices), "{slices} slices of 4 for 9 blocks");
-    assert_eq!(pair.engine.blocks_unplaced().count(), 9);
+    assert_eq!(pair.engine.blocks().filter(|block| block.location.is_none()).count(), 9);
 }

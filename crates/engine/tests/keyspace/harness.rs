@@ -101,8 +101,8 @@ pub(crate) fn load(items: &[Vec<u8>], version: u64) -> Result<Engine, String> {
         let config = bincode::config::standard();
         let (item, _) = bincode::serde::borrow_decode_from_slice::<Item<'_>, _>(item, config)
             .map_err(|error| error.to_string())?;
-        let block = &mut |_| -> Result<_, Infallible> { unreachable!("no streams here") };
-        loader.push(&item, block).map_err(|error| error.to_string())?;
+        let source = &mut |_| -> Result<_, Infallible> { unreachable!("no streams here") };
+        loader.push(&item, source).map_err(|error| error.to_string())?;
     }
     loader.finish().map_err(|error| error.to_string())
 }

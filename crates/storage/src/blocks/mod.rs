@@ -1,7 +1,8 @@
-//! Block files: sealed blocks of stream entries, many to a file, mapped and never changed.
+//! Block files: sealed blocks of stream entries, many to a file, never changed.
 //!
 //! `docs/on-disk-format.md`, section "Block files".
 
+mod damaged;
 mod paced;
 mod reader;
 #[cfg(test)]
@@ -13,8 +14,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::format::header::HEADER_BYTES;
 
+pub use damaged::DamagedBlocks;
 pub(crate) use paced::PacedFile;
-pub(crate) use reader::BlockMaps;
+pub(crate) use reader::BlockFiles;
 pub(crate) use trailer::{TRAILER_BYTES, Trailer};
 pub(crate) use writer::{BlockWriter, Written};
 

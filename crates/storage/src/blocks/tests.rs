@@ -27,11 +27,12 @@ fn blocks_come_back_from_where_they_were_put() {
         let written = write(dir.path(), file_bytes_max);
         let numbers: Vec<_> = written.files.iter().map(|file| file.number).collect();
         assert_eq!(numbers, files, "at most {file_bytes_max} bytes");
-        let mut maps = BlockMaps::default();
+        let mut open = BlockFiles::default();
         for file in &written.files {
-            maps.open(&RealFs, dir.path(), file).unwrap();
+            open.open(&RealFs, dir.path(), file).unwrap();
         }
-        let found: Vec<_> = written.places.iter().map(|(_, at)| maps.block(*at).unwrap()).collect();
+        let read = |at: &BlockLocation| open.source(*at).unwrap().read(at.offset, at.len as usize);
+        let found: Vec<_> = written.places.iter().map(|(_, at)| read(at).unwrap()).collect();
         assert_eq!(found, BLOCKS);
         let numbers: Vec<_> = written.places.iter().map(|(number, _)| *number).collect();
         assert_eq!(numbers, [10, 11, 12]);
@@ -58,11 +59,11 @@ fn the_page_shows_what_is_written() {
 fn a_place_outside_the_blocks_of_a_file_is_no_block() {
     let dir = data_dir();
     let written = write(dir.path(), 1 << 30);
-    let mut maps = BlockMaps::default();
-    maps.open(&RealFs, dir.path(), &written.files[0]).unwrap();
+    let mut open = BlockFiles::default();
+    open.open(&RealFs, dir.path(), &written.files[0]).unwrap();
     let end = written.files[0].length - TRAILER_BYTES as u64;
     let check = |file, offset, len, is_block: bool| {
-        let found = maps.block(BlockLocation { file, offset, len });
+        let found = open.source(BlockLocation { file, offset, len });
         assert_eq!(found.is_some(), is_block, "{file} {offset} {len}");
     };
     check(7, 64, 15, true);
@@ -81,7 +82,7 @@ fn a_shortened_exchanged_or_missing_file_is_refused_by_name() {
     let file = written.files[0];
     let path = dir::block_file(dir.path(), 7);
     let whole = std::fs::read(&path).unwrap();
-    let open = || BlockMaps::default().open(&RealFs, dir.path(), &file).unwrap_err();
+    let open = || BlockFiles::default().open(&RealFs, dir.path(), &file).unwrap_err();
     for len in 0..whole.len() {
         put(&path, &whole[..len]);
         let expected = Damage::Length { found: len as u64, expected: file.length };

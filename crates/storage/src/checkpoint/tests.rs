@@ -6,6 +6,7 @@ use engine::{Command, GroupReadFrom, GroupStart, StreamId, XReadGroup};
 
 use super::*;
 use crate::fs::RealFs;
+use crate::snapshot::load_newest;
 use crate::testing::{Live, answers, data_dir, put, state};
 
 const KEYS: [&[u8]; 3] = [b"alpha", b"beta", b"copy"];
@@ -107,7 +108,7 @@ fn a_copied_stream_shares_the_blocks_on_disk() {
     live.run(copy);
     let report = checkpoint(&live, dir.path());
     let sealed = live.engine.blocks().count();
-    let numbers: BTreeSet<_> = live.engine.blocks().map(|block| block.number).collect();
+    let numbers: BTreeSet<_> = live.engine.blocks().map(|block| block.header.number).collect();
     assert!(numbers.len() < sealed);
     assert_eq!(report.blocks, numbers.len() as u64);
     assert_same(&live.engine, &recover(&live, &RealFs, dir.path()).engine);
@@ -121,7 +122,7 @@ fn after_adoption_no_heap_copy_of_a_placed_block_is_left() {
     // Sealed while the adoption runs: stays on the heap until the next one.
     live.add(b"beta", 9, 12);
     let heap: Vec<(u64, Bytes)> =
-        live.engine.blocks().map(|block| (block.number, block.bytes.clone())).collect();
+        live.engine.blocks().map(|block| (block.header.number, block.bytes().unwrap())).collect();
     let before = answers(&live.engine, b"alpha");
 
     let mut slices = 0;
@@ -132,7 +133,12 @@ fn after_adoption_no_heap_copy_of_a_placed_block_is_left() {
         assert!(slices < 1000, "an adoption ends");
     }
     assert!(1 < slices, "a small budget takes several slices");
-    let unplaced: Vec<_> = live.engine.blocks_unplaced().map(|(number, _)| number).collect();
+    let unplaced: Vec<_> = live
+        .engine
+        .blocks()
+        .filter(|block| block.location.is_none())
+        .map(|block| block.header.number)
+        .collect();
     assert_eq!(unplaced.len(), 1, "{unplaced:?}");
     for (number, bytes) in heap {
         let is_heap = unplaced.contains(&number);

@@ -2,7 +2,7 @@
 //!
 //! [`RealFs`] is the machine's; `SimFs` (feature `sim`) is a disk in memory whose power can be cut.
 //! The trait is small on purpose: what it does not offer (appending through a shared position,
-//! overwriting by truncation, mapping for writing) storage does not use.
+//! overwriting by truncation, mapping) storage does not use.
 //!
 //! A name is durable after [`Fs::sync_dir`], the bytes of a file after [`File::sync_data`], and
 //! neither before.
@@ -16,8 +16,6 @@ use std::fmt::Debug;
 use std::io;
 use std::path::Path;
 use std::sync::Arc;
-
-use bytes::Bytes;
 
 pub use real::RealFs;
 
@@ -85,14 +83,6 @@ pub trait Fs: Debug + Send + Sync {
     ///
     /// Those of `mkdir(2)`.
     fn create_dir(&self, path: &Path) -> io::Result<()>;
-
-    /// The bytes of a file that never changes again. They are paged in when looked at, and stay
-    /// readable after the name is gone.
-    ///
-    /// # Errors
-    ///
-    /// Those of `mmap(2)`.
-    fn map(&self, path: &Path) -> io::Result<Bytes>;
 
     /// Bytes that may still be allocated on the file system of `dir`.
     ///

@@ -6,7 +6,6 @@ use std::os::unix::fs::{DirBuilderExt, FileExt, MetadataExt, OpenOptionsExt};
 use std::path::Path;
 use std::sync::Arc;
 
-use bytes::Bytes;
 use rustix::fs::FallocateFlags;
 
 use super::{File, Fs, LockAnswer, Pin, Pinned};
@@ -64,23 +63,6 @@ impl Fs for RealFs {
 
     fn create_dir(&self, path: &Path) -> io::Result<()> {
         fs::DirBuilder::new().recursive(true).mode(DIR_MODE).create(path)
-    }
-
-    #[expect(unsafe_code, reason = "a memory map has no safe interface")]
-    fn map(&self, path: &Path) -> io::Result<Bytes> {
-        let file = fs::File::open(path)?;
-        if file.metadata()?.len() == 0 {
-            // An empty map is an error of mmap(2), not of ours.
-            return Ok(Bytes::new());
-        }
-        // SAFETY: a shared map is only sound while nobody changes the file under it. Only files that
-        // never change again are mapped (block files and snapshots, complete before they get their
-        // name): we open none of them for writing and truncate none of them, deleting a name leaves
-        // the bytes in place, and the lock of the directory keeps other servers out. The bytes are
-        // plain data that is checked by CRC before it is believed. What is left is an administrator
-        // who truncates a file of a running server: that ends in SIGBUS, which stops the process.
-        let map = unsafe { memmap2::Mmap::map(&file)? };
-        Ok(Bytes::from_owner(map))
     }
 
     fn space_free(&self, dir: &Path) -> io::Result<u64> {
@@ -206,14 +188,15 @@ mod tests {
     }
 
     #[test]
-    fn a_map_outlives_the_name() {
+    fn an_open_file_outlives_its_name() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("file");
-        let file = RealFs.create(&path).unwrap();
-        file.write_all_at(b"hello", 3).unwrap();
-        let map = RealFs.map(&path).unwrap();
+        RealFs.create(&path).unwrap().write_all_at(b"hello", 3).unwrap();
+        let file = RealFs.open(&path).unwrap();
         RealFs.remove(&path).unwrap();
-        assert_eq!(&map[..], b"\0\0\0hello");
+        let mut bytes = [1; 8];
+        file.read_exact_at(&mut bytes, 0).unwrap();
+        assert_eq!(&bytes, b"\0\0\0hello");
         assert!(!RealFs.exists(&path).unwrap());
     }
 

@@ -19,7 +19,6 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use bytes::Bytes;
 use parking_lot::Mutex;
 
 use super::{File, Fs, LockAnswer};
@@ -461,13 +460,6 @@ impl Fs for SimFs {
             disk.change_names(NameChange { made: Some((dir, Node::Dir)), gone: None })?;
         }
         Ok(())
-    }
-
-    fn map(&self, path: &Path) -> io::Result<Bytes> {
-        let mut disk = self.disk.lock();
-        disk.call(Call::Read)?;
-        let index = disk.file(path)?;
-        Ok(Bytes::copy_from_slice(&disk.files[index].seen))
     }
 
     fn space_free(&self, _: &Path) -> io::Result<u64> {

@@ -5,7 +5,7 @@ use std::path::Path;
 use engine::{Engine, ImageLoader, Item, Settings};
 
 use super::{SectionKind, SnapshotReader};
-use crate::blocks::{BlockFile, BlockMaps};
+use crate::blocks::{BlockFile, BlockFiles, DamagedBlocks};
 use crate::dir;
 use crate::error::StorageError;
 use crate::fs::Fs;
@@ -24,7 +24,7 @@ pub struct Loaded {
     /// Why newer snapshots were passed over.
     pub damaged: Vec<StorageError>,
     pub(crate) files: Vec<BlockFile>,
-    pub(crate) maps: BlockMaps,
+    pub(crate) open_files: BlockFiles,
 }
 
 impl Loaded {
@@ -36,7 +36,7 @@ impl Loaded {
             lsn_promised: 0,
             damaged: Vec::new(),
             files: Vec::new(),
-            maps: BlockMaps::default(),
+            open_files: BlockFiles::default(),
         }
     }
 }
@@ -55,15 +55,18 @@ pub fn load_newest(
     hash_seed: u64,
     log_first: u64,
 ) -> Result<Loaded, StorageError> {
-    load_newest_telling(fs, dir, hash_seed, log_first, &mut |_| {})
+    let noted = DamagedBlocks::default();
+    load_newest_telling(fs, dir, hash_seed, log_first, &noted, &mut |_| {})
 }
 
-/// As [`load_newest`], telling how far it is.
+/// As [`load_newest`], telling how far it is; readers of the engine's blocks will note damage in
+/// `noted`.
 pub(crate) fn load_newest_telling(
     fs: &dyn Fs,
     dir: &Path,
     hash_seed: u64,
     log_first: u64,
+    noted: &DamagedBlocks,
     progress: OnProgress<'_>,
 ) -> Result<Loaded, StorageError> {
     let mut lsns = dir::list_snapshots(fs, dir)?;
@@ -76,7 +79,7 @@ pub(crate) fn load_newest_telling(
             return Err(damaged.swap_remove(0));
         }
         let loaded = match lsn {
-            Some(lsn) => load(fs, dir, hash_seed, lsn, progress),
+            Some(lsn) => load(fs, dir, hash_seed, lsn, noted, progress),
             None => Ok(Loaded::empty(hash_seed)),
         };
         match loaded {
@@ -100,23 +103,24 @@ pub(crate) fn load(
     dir: &Path,
     hash_seed: u64,
     lsn: u64,
+    noted: &DamagedBlocks,
     progress: OnProgress<'_>,
 ) -> Result<Loaded, StorageError> {
     let mut reader = SnapshotReader::open(fs, dir, lsn)?;
     let mut loader = ImageLoader::new(hash_seed, lsn);
     let mut files = Vec::new();
-    let mut maps = BlockMaps::default();
+    let mut open_files = BlockFiles::new(noted);
     while let Some(section) = reader.next_section()? {
         match section.kind {
             SectionKind::BlockFiles => {
                 files = section.values::<BlockFile>(&reader)?;
                 for file in &files {
-                    maps.open(fs, dir, file)?;
+                    open_files.open(fs, dir, file)?;
                 }
             }
             SectionKind::Items => section.for_each::<Item<'_>>(&reader, |item| {
-                let mut block = |place| maps.block(place).ok_or_else(|| format!("{place:?}"));
-                loader.push(&item, &mut block).map_err(|error| error.to_string())
+                let mut source = |at| open_files.source(at).ok_or_else(|| format!("{at:?}"));
+                loader.push(&item, &mut source).map_err(|error| error.to_string())
             })?,
             SectionKind::Trailer => unreachable!("the reader keeps it"),
         }
@@ -127,7 +131,7 @@ pub(crate) fn load(
     let engine = loader
         .finish()
         .map_err(|error| reader.undecodable(reader.position(), error.to_string()))?;
-    Ok(Loaded { engine, lsn, lsn_promised: lsn, damaged: Vec::new(), files, maps })
+    Ok(Loaded { engine, lsn, lsn_promised: lsn, damaged: Vec::new(), files, open_files })
 }
 
 /// The block files that a snapshot refers to, without loading the rest of it.

@@ -11,9 +11,8 @@ mod tests;
 mod writer;
 
 pub(crate) use keep::{Keep, remove_leftovers};
-pub(crate) use load::block_files;
-pub(crate) use load::load_newest_telling;
 pub use load::{Loaded, load_newest};
+pub(crate) use load::{block_files, load_newest_telling};
 pub(crate) use reader::SnapshotReader;
 pub(crate) use section::SectionKind;
 pub(crate) use writer::SnapshotWriter;

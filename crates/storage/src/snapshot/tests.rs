@@ -1,6 +1,7 @@
 use super::load::load;
 use super::*;
 use crate::blocks::BlockFile;
+use crate::blocks::DamagedBlocks;
 use crate::dir;
 use crate::error::StorageError;
 use crate::fs::RealFs;
@@ -15,7 +16,7 @@ fn write(dir: &std::path::Path, lsn: u64, engine: &engine::Engine) {
 }
 
 fn load_at(dir: &std::path::Path, lsn: u64) -> Result<Loaded, StorageError> {
-    load(&RealFs, dir, 2, lsn, &mut |_| {})
+    load(&RealFs, dir, 2, lsn, &DamagedBlocks::default(), &mut |_| {})
 }
 
 #[test]

@@ -119,7 +119,7 @@ fn presence_is_known_in_whatever_order_it_is_asked() {
         let mut presence = Presence::new(b"s", stream);
         for ms in order {
             for id in [StreamId::new(ms, 0), StreamId::new(ms, 1)] {
-                assert_eq!(presence.holds(id), Ok(stream.contains(id) == Ok(true)), "{id}");
+                assert_eq!(presence.holds(id), Ok(matches!(stream.contains(id), Ok(true))), "{id}");
             }
         }
     };
