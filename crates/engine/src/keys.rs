@@ -269,7 +269,7 @@ fn reference_count(entry: &Entry) -> i64 {
 }
 
 /// MEMORY USAGE: what the key holds in memory, without the allocator's own share. Sealed blocks
-/// whose bytes lie in a mapped file count with their index only.
+/// whose bytes lie in a file count with their index only.
 pub(crate) fn memory_usage<'a>(view: &View<'_>, key: &[u8]) -> Decided<'a> {
     let Some(entry) = view.peek(key) else { return Ok(Decision::reply(Reply::Nil)) };
     // The key, its place in the table with the hash, and the table's index.

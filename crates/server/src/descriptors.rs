@@ -7,7 +7,11 @@ use crate::config::Config;
 /// Descriptors that are not clients': listeners, the log, files of a checkpoint, the runtimes' own.
 const RESERVED: u64 = 100;
 
-/// Raises the soft limit on open files to what `maxclients` needs. If the hard limit forbids that,
+/// Beyond these, as many block files as can be expected: each is open as long as the server runs, and
+/// once more while a checkpoint does.
+const BLOCK_FILES: u64 = 20_000;
+
+/// Raises the soft limit on open files to what `maxclients` and block files need. If the hard limit forbids that,
 /// `maxclients` is lowered to what there is: a client that is refused with an error is better off
 /// than one that is never accepted.
 pub(crate) fn make_room(config: &Config) {
@@ -31,9 +35,10 @@ pub(crate) fn make_room(config: &Config) {
 /// Raises `limit` by `raise` if need be. `Some` if there is room for fewer than `clients_max`.
 fn room(limit: Rlimit, clients_max: u64, raise: impl Fn(Rlimit) -> bool) -> Option<u64> {
     let wanted = clients_max + RESERVED;
+    let all = wanted + BLOCK_FILES;
     // No limit at all is `None`.
-    let soft = limit.current.filter(|soft| *soft < wanted)?;
-    let possible = limit.maximum.map_or(wanted, |hard| hard.min(wanted));
+    let soft = limit.current.filter(|soft| *soft < all)?;
+    let possible = limit.maximum.map_or(all, |hard| hard.min(all));
     let raised = Rlimit { current: Some(possible), maximum: limit.maximum };
     let got = if soft < possible && raise(raised) { possible } else { soft };
     (got < wanted).then(|| got.saturating_sub(RESERVED).max(1))
@@ -55,9 +60,10 @@ mod tests {
             assert_eq!((asked.get(), lowered), (raised, clients), "{soft:?} {hard:?}");
         };
         check(None, None, true, None, None);
-        check(Some(20_000), None, true, None, None);
-        check(Some(1024), None, true, Some(10_100), None);
-        check(Some(1024), Some(500_000), true, Some(10_100), None);
+        check(Some(40_000), None, true, None, None);
+        check(Some(1024), None, true, Some(30_100), None);
+        check(Some(1024), Some(500_000), true, Some(30_100), None);
+        check(Some(10_100), Some(500_000), false, Some(30_100), None);
         check(Some(1024), Some(4096), true, Some(4096), Some(3996));
         check(Some(1024), Some(4096), false, Some(4096), Some(924));
         check(Some(1024), Some(1024), true, None, Some(924));

@@ -33,7 +33,7 @@ const EXPIRED_SLICE: usize = 200;
 const EXPIRED_SLICES_MAX: usize = 20;
 /// The lowest priority that an ordinary thread can have.
 const NICEST: i32 = 19;
-/// Blocks that take over their mapped bytes under one lock.
+/// Blocks that take over their places on disk under one lock.
 const ADOPTED_SLICE: usize = 512;
 
 /// The threads. They end by themselves once the server is stopping.

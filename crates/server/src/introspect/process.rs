@@ -54,7 +54,7 @@ pub fn random_bytes<const N: usize>() -> [u8; N] {
 pub struct ProcessMemory {
     /// Everything resident, mapped files included.
     pub resident: u64,
-    /// What the process holds for itself: mapped blocks are not in it, the page cache owns them.
+    /// What the process holds for itself: old blocks are not in it, the page cache owns them.
     pub anonymous: u64,
 }
 

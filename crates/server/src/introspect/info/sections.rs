@@ -96,7 +96,8 @@ fn memory(snapshot: &InfoSnapshot<'_>, page: &mut Page) {
     page.field("number_of_cached_scripts", 0);
     page.bytes("maxmemory", snapshot.settings.memory_bytes_max);
     page.field("maxmemory_policy", "noeviction");
-    // Mapped blocks are resident without being used memory: the ratio would tell nothing true.
+    // The program's own pages are resident without being used memory: the ratio would tell nothing
+    // true.
     page.field("mem_fragmentation_ratio", "1.00");
     page.field("mem_fragmentation_bytes", 0);
     page.field("mem_not_counted_for_evict", 0);
