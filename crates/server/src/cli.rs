@@ -1,5 +1,7 @@
 //! The command line: `headwater [server] [FILE] [--directive value]...`, and the tools beside it.
 
+mod archive;
+
 use std::ffi::OsString;
 use std::path::PathBuf;
 
@@ -9,6 +11,7 @@ use clap::{Arg, ArgAction, ArgMatches, Command};
 use crate::config::directives;
 use crate::config::value::Kind;
 use crate::config::{Directive, Effect, Sources};
+use crate::log_show::LogShow;
 
 /// What the command line asks for.
 #[derive(Debug, Clone)]
@@ -33,6 +36,8 @@ pub enum Invocation {
     },
     /// Ask a running server whether it serves.
     Ping(Sources),
+    /// Print the log.
+    LogShow(LogShow),
 }
 
 impl Invocation {
@@ -51,6 +56,7 @@ impl Invocation {
                 dir: matches.get_one::<PathBuf>("DIR").cloned().unwrap_or_else(|| "data".into()),
                 json: matches.get_flag("json"),
             },
+            Some(("log", matches)) => Self::LogShow(archive::log_show(matches)),
             Some(("ping", matches)) => Self::Ping(sources(matches, environment)),
             Some(("config", matches)) => match matches.subcommand() {
                 Some(("show", matches)) => Self::ShowConfig {
@@ -100,7 +106,7 @@ pub fn command() -> Command {
         .about("A durable server for Redis Streams: when the reply arrives, it is on disk")
         .styles(Styles::styled())
         .args_conflicts_with_subcommands(true)
-        .subcommands([server, check, ping, config])
+        .subcommands([server, check, ping, config, archive::log()])
 }
 
 fn with_directives(command: Command) -> Command {

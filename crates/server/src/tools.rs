@@ -11,6 +11,7 @@ use crate::check;
 use crate::cli::Invocation;
 use crate::config::{self, Config, Kind, Sources};
 use crate::error::StartError;
+use crate::log_show;
 
 /// The whole program.
 pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
@@ -23,6 +24,7 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         Ok(Invocation::ExampleConfig) => Ok(print(&config::example())),
         Ok(Invocation::Check { dir, json }) => Ok(check::run(&dir, json)),
         Ok(Invocation::Ping(sources)) => ping(sources),
+        Ok(Invocation::LogShow(show)) => log_show::run(&show),
         Err(error) => {
             // The text of --help goes to standard output, a mistake to standard error.
             let _ = error.print();

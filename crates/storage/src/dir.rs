@@ -49,7 +49,7 @@ pub(crate) fn log(dir: &Path) -> PathBuf {
 
 /// The segment that begins with record `first`.
 pub(crate) fn segment(dir: &Path, first: u64) -> PathBuf {
-    numbered(&log(dir), first, SEGMENT_SUFFIX)
+    segment_in(&log(dir), first)
 }
 
 /// A segment that is not in use.
@@ -59,7 +59,17 @@ pub(crate) fn spare(dir: &Path, number: u64) -> PathBuf {
 
 /// First LSNs of the segments there are, rising.
 pub(crate) fn list_segments(fs: &dyn Fs, dir: &Path) -> Result<Vec<u64>, StorageError> {
-    list(fs, &log(dir), SEGMENT_SUFFIX)
+    segments_in(fs, &log(dir))
+}
+
+/// The same, for a directory of segments alone.
+pub(crate) fn segments_in(fs: &dyn Fs, log: &Path) -> Result<Vec<u64>, StorageError> {
+    list(fs, log, SEGMENT_SUFFIX)
+}
+
+/// The name of a segment in such a directory.
+pub(crate) fn segment_in(log: &Path, first: u64) -> PathBuf {
+    numbered(log, first, SEGMENT_SUFFIX)
 }
 
 /// Numbers of the spare segments there are, rising.

@@ -25,6 +25,7 @@ mod dir;
 pub mod error;
 pub mod format;
 pub mod fs;
+pub mod inspect;
 mod log;
 mod options;
 mod recovery;

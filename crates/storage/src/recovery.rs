@@ -358,7 +358,10 @@ fn check_payload_format(
 
 /// Record `next` is not where it should be, and there is no later segment: the end of the log, a
 /// torn tail, or damage.
-fn judge_tail(reader: &SegmentReader, next: u64) -> Result<Option<TornTail>, StorageError> {
+pub(crate) fn judge_tail(
+    reader: &SegmentReader,
+    next: u64,
+) -> Result<Option<TornTail>, StorageError> {
     let remainder = reader.remainder()?;
     let later = reader.later_records(&remainder, next);
     if let Some(proof) = later.iter().find(|record| next <= record.durable) {

@@ -52,7 +52,16 @@ pub(crate) struct Later {
 impl SegmentReader {
     /// Opens the segment that begins with record `first`, and checks its header.
     pub(crate) fn open(fs: &dyn Fs, dir: &Path, first: u64) -> Result<Self, StorageError> {
-        let path = dir::segment(dir, first);
+        Self::open_file(fs, &dir::segment(dir, first), Some(first))
+    }
+
+    /// Opens a segment wherever it stands. With `first`, the header must say so too.
+    pub(crate) fn open_file(
+        fs: &dyn Fs,
+        path: &Path,
+        first: Option<u64>,
+    ) -> Result<Self, StorageError> {
+        let path = path.to_path_buf();
         let file = match fs.open(&path) {
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
                 return Err(StorageError::corrupt(&path, 0, Damage::Missing));
@@ -66,12 +75,22 @@ impl SegmentReader {
         let mut page = [0; PAGE_BYTES];
         file.read_exact_at(&mut page, 0).map_err(StorageError::io("read", &path))?;
         let header = FileHeader::decode(&page, FileKind::Log, &path)?;
-        if header.number != first {
+        if first.is_some_and(|first| header.number != first) {
             let reason = Damage::Name { found: header.number };
             return Err(StorageError::corrupt(&path, 0, reason));
         }
         let (window, window_at, offset) = (Vec::new(), 0, SEGMENT_HEADER_BYTES);
         Ok(Self { file, path, header, file_bytes, window, window_at, offset })
+    }
+
+    pub(crate) fn file(&self) -> Arc<dyn File> {
+        self.file.clone()
+    }
+
+    /// Looks at the disk again for what comes next: somebody may have written it meanwhile.
+    pub(crate) fn forget(&mut self) {
+        self.window.clear();
+        self.window_at = self.offset;
     }
 
     pub(crate) fn path(&self) -> &Path {

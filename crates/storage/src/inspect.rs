@@ -1,0 +1,228 @@
+//! Reading the log of a directory that may belong to a running server: for `log show`, for backups
+//! and for restores. Nothing here changes anything.
+//!
+//! Recovery reads a log that nobody writes. Here somebody may, so a record that is not readable gets
+//! a second look before it is called damaged: what proves that it was durable was written after it.
+
+use std::ops::ControlFlow;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use engine::Op;
+
+use crate::dir;
+use crate::error::{Damage, StorageError};
+use crate::format::codec;
+use crate::format::record::{Kind, Record};
+use crate::fs::{File, Fs};
+use crate::log::{Found, SegmentReader};
+use crate::recovery;
+
+/// The segments of a data directory (or a backup), of its `log` directory, or a single one.
+#[derive(Debug, Clone)]
+pub struct LogFiles {
+    /// Where they were found: a directory is looked through again when its log has grown.
+    place: PathBuf,
+    is_dir: bool,
+    segments: Vec<SegmentFile>,
+}
+
+/// A segment of a log.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SegmentFile {
+    /// The file.
+    pub path: PathBuf,
+    /// Its first record, or the one that it will begin with.
+    pub first: u64,
+}
+
+/// Where a record stands.
+#[derive(Debug, Clone, Copy)]
+pub struct Place<'a> {
+    /// The segment.
+    pub segment: &'a SegmentFile,
+    /// Where in it.
+    pub offset: u64,
+}
+
+/// Where reading came to its end.
+#[derive(Debug)]
+pub struct LogEnd {
+    /// The last record that was read or passed over.
+    pub last: u64,
+    /// The segment that it stands in.
+    pub segment: SegmentFile,
+    /// Where it ends there.
+    pub offset: u64,
+    /// That segment, open.
+    pub file: Arc<dyn File>,
+}
+
+impl LogEnd {
+    /// Waits until everything that was read is durable.
+    ///
+    /// # Errors
+    ///
+    /// Those of `fdatasync(2)`: then what was read may not be there after a power cut.
+    pub fn sync(&self) -> Result<(), StorageError> {
+        self.file.sync_data().map_err(StorageError::io("sync", &self.segment.path))
+    }
+}
+
+impl LogFiles {
+    /// Finds the segments at `place`.
+    ///
+    /// # Errors
+    ///
+    /// `NoDatabase` if there are none, `Corrupt` if a single file is no segment, `Io`.
+    pub fn find(fs: &dyn Fs, place: &Path) -> Result<Self, StorageError> {
+        let is_dir = fs.list(place).is_ok();
+        let inside = dir::log(place);
+        let is_database = is_dir && dir::exists(fs, &inside)?;
+        let place = if is_database { inside } else { place.to_path_buf() };
+        let segments = if is_dir {
+            segments_in(fs, &place)?
+        } else {
+            fs.open(&place).map_err(StorageError::io("open", &place))?;
+            let reader = SegmentReader::open_file(fs, &place, None)?;
+            vec![SegmentFile { path: place.clone(), first: reader.header().number }]
+        };
+        if segments.is_empty() {
+            return Err(StorageError::NoDatabase { dir: place });
+        }
+        Ok(Self { place, is_dir, segments })
+    }
+
+    /// The segments, rising.
+    #[must_use]
+    pub fn segments(&self) -> &[SegmentFile] {
+        &self.segments
+    }
+
+    /// The first record, or the one that the log will begin with.
+    #[must_use]
+    pub fn first(&self) -> u64 {
+        self.segments[0].first
+    }
+
+    /// Hands the records from `from` on to `each`, in order, to the end of the log or until it
+    /// breaks off.
+    ///
+    /// # Errors
+    ///
+    /// `Corrupt` for a record that was durable and is not readable, and for a segment that is
+    /// missing; `Io`.
+    pub fn walk(
+        &mut self,
+        fs: &dyn Fs,
+        from: u64,
+        each: &mut dyn FnMut(&Record<'_>, Place<'_>) -> ControlFlow<()>,
+    ) -> Result<LogEnd, StorageError> {
+        let after = self.segments.partition_point(|segment| segment.first <= from);
+        let mut index = after.saturating_sub(1);
+        loop {
+            let segment = self.segments[index].clone();
+            let mut reader = SegmentReader::open_file(fs, &segment.path, Some(segment.first))?;
+            let (next, stop) = self.walk_segment(&mut reader, index, from, each)?;
+            if stop == Stop::Sealed && self.segments.len() == index + 1 && self.is_dir {
+                // The server has gone on to another segment since we looked.
+                self.segments = segments_in(fs, &self.place)?;
+                index = self.segments.partition_point(|found| found.first < next);
+                if self.segments.get(index).is_none_or(|found| found.first != next) {
+                    let missing = dir::segment_in(&self.place, next);
+                    return Err(StorageError::corrupt(&missing, 0, Damage::Missing));
+                }
+                continue;
+            }
+            index += 1;
+            if stop == Stop::Broken || self.segments.len() == index {
+                let (offset, file) = (reader.offset(), reader.file());
+                return Ok(LogEnd { last: next - 1, segment, offset, file });
+            }
+        }
+    }
+
+    /// Reads one segment to its end; the number of the record that follows, and why it ends there.
+    fn walk_segment(
+        &self,
+        reader: &mut SegmentReader,
+        index: usize,
+        from: u64,
+        each: &mut dyn FnMut(&Record<'_>, Place<'_>) -> ControlFlow<()>,
+    ) -> Result<(u64, Stop), StorageError> {
+        let segment = &self.segments[index];
+        let following = self.segments.get(index + 1).map(|segment| segment.first);
+        let mut next = segment.first;
+        let mut looked_twice_at = 0;
+        loop {
+            let offset = reader.offset();
+            match reader.next(next)? {
+                Found::Record(record) => {
+                    next += 1;
+                    if from < next && each(&record, Place { segment, offset }).is_break() {
+                        return Ok((next, Stop::Broken));
+                    }
+                }
+                Found::Sealed => return Ok((next, Stop::Sealed)),
+                Found::Nothing if following == Some(next) => return Ok((next, Stop::End)),
+                Found::Nothing => {
+                    let damage = match following {
+                        Some(durable_says) => Err(StorageError::corrupt(
+                            reader.path(),
+                            offset,
+                            Damage::Record { lsn: next, durable_says },
+                        )),
+                        None => recovery::judge_tail(reader, next).map(|_| ()),
+                    };
+                    match damage {
+                        Ok(()) => return Ok((next, Stop::End)),
+                        Err(error) if looked_twice_at == next => return Err(error),
+                        // Whatever proves it was written after it: now it must be there.
+                        Err(_) => looked_twice_at = next,
+                    }
+                    reader.forget();
+                }
+            }
+        }
+    }
+}
+
+/// The operations of a record.
+///
+/// # Errors
+///
+/// `Corrupt` if the payload makes no sense although its checksum is right.
+pub fn ops<'a>(record: &Record<'a>, place: Place<'_>) -> Result<Vec<Op<'a>>, StorageError> {
+    let mut ops = Vec::new();
+    let mut rest = if record.stamp.kind == Kind::Ops { record.payload } else { &[] };
+    while !rest.is_empty() {
+        let decoded = match record.payload_format {
+            codec::PAYLOAD_FORMAT => codec::decode::<Op<'a>>(rest),
+            other => Err(format!("payload format {other}")),
+        };
+        let (op, taken) = decoded.map_err(|what| {
+            let reason = Damage::Undecodable(format!("record {}: {what}", record.stamp.lsn));
+            StorageError::corrupt(&place.segment.path, place.offset, reason)
+        })?;
+        ops.push(op);
+        rest = &rest[taken..];
+    }
+    Ok(ops)
+}
+
+/// Why the reading of a segment ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Stop {
+    /// By its seal.
+    Sealed,
+    /// With its last record.
+    End,
+    /// `each` had enough.
+    Broken,
+}
+
+fn segments_in(fs: &dyn Fs, log: &Path) -> Result<Vec<SegmentFile>, StorageError> {
+    let firsts = dir::segments_in(fs, log)?;
+    let segment = |first: u64| SegmentFile { path: dir::segment_in(log, first), first };
+    Ok(firsts.into_iter().map(segment).collect())
+}
