@@ -28,6 +28,8 @@ pub mod fs;
 pub mod inspect;
 mod log;
 mod options;
+#[cfg(any(test, feature = "sim"))]
+pub mod planted;
 mod recovery;
 pub mod snapshot;
 mod sync;

@@ -67,6 +67,7 @@ struct Disk {
     faults: BTreeMap<u64, Fault>,
     fault_from: Option<(u64, Fault)>,
     is_dead: bool,
+    is_aside: bool,
     /// Counts power cuts: handles from before one are of no use after it.
     life: u64,
     capacity: Option<u64>,
@@ -129,6 +130,7 @@ impl SimFs {
         let mut disk = self.disk.lock();
         disk.random = Random(seed);
         disk.cut_names();
+        disk.drop_nameless();
         disk.cut_files();
         disk.locks.clear();
         disk.faults.clear();
@@ -145,6 +147,12 @@ impl SimFs {
         disk.fault_from = None;
         disk.is_dead = false;
         disk.life += 1;
+    }
+
+    /// Whether an injected power cut has happened: every call fails until [`SimFs::power_cut`].
+    #[must_use]
+    pub fn is_dead(&self) -> bool {
+        self.disk.lock().is_dead
     }
 
     /// Calls so far.
@@ -171,6 +179,14 @@ impl SimFs {
         let mut disk = self.disk.lock();
         disk.faults.clear();
         disk.fault_from = None;
+    }
+
+    /// Lets a test look at what the disk holds: its calls are not counted and meet no fault.
+    pub fn aside<R>(&self, look: impl FnOnce() -> R) -> R {
+        self.disk.lock().is_aside = true;
+        let result = look();
+        self.disk.lock().is_aside = false;
+        result
     }
 
     /// Limits the bytes that files can have together; `None` for no limit.
@@ -253,6 +269,9 @@ impl Disk {
     /// Counts a call and lets it meet its fault. `Ok(Some(_))` are the faults that the call itself
     /// has to act out.
     fn call(&mut self, call: Call) -> io::Result<Option<Fault>> {
+        if self.is_aside {
+            return Ok(None);
+        }
         if self.is_dead {
             return Err(eio());
         }
@@ -336,7 +355,24 @@ impl Disk {
                 }
                 content.durable[from..to].copy_from_slice(&content.seen[from..to]);
             }
-            content.seen = content.durable.clone();
+            content.seen.clone_from(&content.durable);
+        }
+    }
+
+    /// Forgets the bytes of files that no name leads to; nobody has them open after a power cut.
+    fn drop_nameless(&mut self) {
+        let named: BTreeSet<_> = self
+            .names
+            .values()
+            .filter_map(|node| match node {
+                Node::File(index) => Some(*index),
+                Node::Dir => None,
+            })
+            .collect();
+        for (index, content) in self.files.iter_mut().enumerate() {
+            if !named.contains(&index) {
+                *content = Content::default();
+            }
         }
     }
 }
