@@ -5,11 +5,10 @@
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 
-use engine::BlockHeader;
 use serde::Serialize;
 
+use crate::blocks::NotedBlocks;
 use crate::dir;
 use crate::error::{Damage, StorageError};
 use crate::fs::{Fs, LockAnswer};
@@ -202,15 +201,7 @@ struct Check<'a> {
 #[derive(Default)]
 struct Noted {
     length: u64,
-    blocks: BTreeMap<u64, NotedBlock>,
-}
-
-/// A block that a snapshot refers to.
-struct NotedBlock {
-    len: u32,
-    header: BlockHeader,
-    db: u8,
-    key: Arc<[u8]>,
+    blocks: NotedBlocks,
 }
 
 impl<'a> Check<'a> {
@@ -266,7 +257,7 @@ impl Problem {
             StorageError::UnsupportedVersion { .. } => {
                 Ok(Self { offset: 8, what: error.to_string(), entries: None })
             }
-            StorageError::Io { ref source, .. } if is_bad_medium(source) => {
+            StorageError::Io { .. } if error.is_bad_medium() => {
                 Ok(Self { offset: 0, what: error.to_string(), entries: None })
             }
             other => Err(other),
@@ -276,11 +267,6 @@ impl Problem {
     fn new(offset: u64, reason: Damage) -> Self {
         Self { offset, what: reason.to_string(), entries: None }
     }
-}
-
-/// Whether the disk refuses to give a sector: damage like any other to one who looks for damage.
-fn is_bad_medium(error: &std::io::Error) -> bool {
-    error.raw_os_error() == Some(rustix::io::Errno::IO.raw_os_error())
 }
 
 /// Length of a file that may be missing.

@@ -160,6 +160,13 @@ impl StorageError {
         StorageError::Corrupt { file: file.to_path_buf(), offset, reason }
     }
 
+    /// Whether the disk refused to give a sector: damage like any other to one who looks for damage.
+    #[must_use]
+    pub fn is_bad_medium(&self) -> bool {
+        let eio = rustix::io::Errno::IO.raw_os_error();
+        matches!(self, StorageError::Io { source, .. } if source.raw_os_error() == Some(eio))
+    }
+
     /// Whether space ran out (or a quota, or a file size limit), which an operator can mend while
     /// the server runs.
     #[must_use]

@@ -31,6 +31,7 @@ mod options;
 #[cfg(any(test, feature = "sim"))]
 pub mod planted;
 mod recovery;
+pub mod scrub;
 pub mod snapshot;
 mod sync;
 #[cfg(test)]

@@ -10,27 +10,50 @@ use parking_lot::Mutex;
 /// by all open block files of a database.
 #[derive(Debug, Clone, Default)]
 pub struct DamagedBlocks {
-    /// By number of the file and offset in it.
-    found: Arc<Mutex<BTreeMap<(u64, u64), DamagedBlock>>>,
+    found: Arc<Mutex<Blocks>>,
+}
+
+#[derive(Debug, Default)]
+struct Blocks {
+    /// By number of the file and offset in it, with the pass in which it was last found.
+    found: BTreeMap<(u64, u64), (DamagedBlock, u64)>,
+    pass: u64,
 }
 
 impl DamagedBlocks {
     /// How many there are.
     #[must_use]
     pub fn count(&self) -> usize {
-        self.found.lock().len()
+        self.found.lock().found.len()
     }
 
     /// What is known of each.
     #[must_use]
     pub fn list(&self) -> Vec<DamagedBlock> {
-        self.found.lock().values().cloned().collect()
+        self.found.lock().found.values().map(|(damaged, _)| damaged.clone()).collect()
+    }
+
+    /// From here on, what is found counts for another pass over everything.
+    pub(crate) fn begin_pass(&self) {
+        self.found.lock().pass += 1;
+    }
+
+    /// Forgets what was not found again in a whole pass: it is gone, or can be read after all.
+    pub(crate) fn end_pass(&self) {
+        let mut blocks = self.found.lock();
+        let pass = blocks.pass;
+        blocks.found.retain(|_, (_, found)| *found == pass);
     }
 
     /// Adds one, and logs it unless it is known.
     pub fn note(&self, damaged: &DamagedBlock) {
         let place = (damaged.location.file, damaged.location.offset);
-        if self.found.lock().insert(place, damaged.clone()).is_some() {
+        let is_known = {
+            let mut blocks = self.found.lock();
+            let pass = blocks.pass;
+            blocks.found.insert(place, (damaged.clone(), pass)).is_some()
+        };
+        if is_known {
             return;
         }
         tracing::error!(

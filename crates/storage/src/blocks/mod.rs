@@ -3,11 +3,13 @@
 //! `docs/on-disk-format.md`, section "Block files".
 
 mod damaged;
+mod noted;
 mod paced;
 mod reader;
 #[cfg(test)]
 mod tests;
 mod trailer;
+mod whole;
 mod writer;
 
 use serde::{Deserialize, Serialize};
@@ -15,9 +17,11 @@ use serde::{Deserialize, Serialize};
 use crate::format::header::HEADER_BYTES;
 
 pub use damaged::DamagedBlocks;
+pub(crate) use noted::{NotedBlock, NotedBlocks, Noting};
 pub(crate) use paced::PacedFile;
 pub(crate) use reader::BlockFiles;
 pub(crate) use trailer::{TRAILER_BYTES, Trailer};
+pub(crate) use whole::{ReadFrom, verify};
 pub(crate) use writer::{BlockWriter, Written};
 
 /// A block file as a snapshot notes it.

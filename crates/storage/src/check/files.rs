@@ -1,22 +1,16 @@
 //! Reading snapshots and block files from end to end.
 
+use std::ops::ControlFlow;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use engine::{
-    BlockHeader, BlockItem, BlockLocation, BlockSource, DamagedBlock, ImageLoader, Item, StreamItem,
-};
+use engine::{BlockLocation, BlockSource, DamagedBlock, ImageLoader, Item};
 
-use super::{Check, Content, LostEntries, Noted, NotedBlock, Problem, file_bytes};
-use crate::blocks::{BlockFile, TRAILER_BYTES, Trailer};
+use super::{Check, Content, LostEntries, Noted, Problem, file_bytes};
+use crate::blocks::{BlockFile, NotedBlock, Noting, ReadFrom, verify};
 use crate::dir;
 use crate::error::{Damage, StorageError};
-use crate::format::header::{FileHeader, FileKind, HEADER_BYTES};
-use crate::fs::File;
 use crate::snapshot::{SectionKind, SnapshotReader};
-
-/// Bytes read at a time.
-const CHUNK_BYTES: usize = 1 << 20;
 
 /// What a snapshot turned out to hold.
 #[derive(Default)]
@@ -24,9 +18,6 @@ struct Tally {
     items: u64,
     blocks: u64,
     block_bytes: u64,
-    /// Database and key of the stream whose parts follow.
-    db: u8,
-    key: Arc<[u8]>,
 }
 
 impl Check<'_> {
@@ -40,7 +31,7 @@ impl Check<'_> {
                 Ok(()) => Vec::new(),
                 Err(error) => vec![Problem::from_error(error)?],
             };
-            let Tally { items, blocks, block_bytes, .. } = tally;
+            let Tally { items, blocks, block_bytes } = tally;
             let content = Content::Snapshot { lsn, items, blocks, block_bytes };
             let bytes = file_bytes(self.fs, &path)?;
             self.report(&path, bytes, content, problems);
@@ -57,6 +48,7 @@ impl Check<'_> {
         let mut reader = SnapshotReader::open(self.fs, self.dir, lsn)?;
         let mut loader = ImageLoader::new(0, lsn);
         let nowhere: Arc<dyn BlockSource> = Arc::new(Nowhere);
+        let mut noting = Noting::default();
         let mut at = reader.position();
         while let Some(section) = reader.next_section()? {
             self.advance(reader.path(), reader.position() - at);
@@ -68,7 +60,13 @@ impl Check<'_> {
                     }
                 }
                 SectionKind::Items => section.for_each::<Item<'_>>(&reader, |item| {
-                    self.note(&item, tally);
+                    tally.items += 1;
+                    noting.item(&item, |place, block| {
+                        tally.blocks += 1;
+                        tally.block_bytes += u64::from(place.len);
+                        let noted = self.noted.entry(place.file).or_default();
+                        noted.blocks.insert(place.offset, block);
+                    });
                     // Blocks are read with their files, not through this engine.
                     let mut source = |_: BlockLocation| Ok::<_, String>(nowhere.clone());
                     loader.push(&item, &mut source).map_err(|error| error.to_string())
@@ -77,31 +75,6 @@ impl Check<'_> {
             }
         }
         loader.finish().map(drop).map_err(|error| reader.undecodable(at, error.to_string()))
-    }
-
-    /// Counts an item, and keeps where the blocks of a stream are.
-    fn note(&mut self, item: &Item<'_>, tally: &mut Tally) {
-        tally.items += 1;
-        match item {
-            Item::Db { db } => tally.db = *db,
-            Item::Stream { key, .. } => tally.key = Arc::from(&**key),
-            Item::StreamPart { part: StreamItem::Blocks { blocks } } => {
-                for block in blocks {
-                    self.note_block(block, tally);
-                }
-            }
-            _ => {}
-        }
-    }
-
-    fn note_block(&mut self, block: &BlockItem<'_>, tally: &mut Tally) {
-        let Some(BlockLocation { file, offset, len }) = block.location else { return };
-        tally.blocks += 1;
-        tally.block_bytes += u64::from(len);
-        let BlockItem { number, first, last, slots, .. } = *block;
-        let header = BlockHeader { number, first, last, slots };
-        let noted = NotedBlock { len, header, db: tally.db, key: tally.key.clone() };
-        self.noted.entry(file).or_default().blocks.insert(offset, noted);
     }
 
     /// Reads every block file, and every block that a snapshot refers to.
@@ -132,21 +105,22 @@ impl Check<'_> {
         }
         let (mut blocks, mut block_bytes) = (0, 0);
         for (&offset, block) in &noted.blocks {
-            // A length from disk allocates nothing before the file is known to be that long.
-            let is_inside = offset.saturating_add(u64::from(block.len)) <= bytes;
-            let len = if is_inside { block.len as usize } else { 0 };
-            match read(&file, offset, len) {
-                Ok(found) if is_inside && BlockHeader::read(&found) == Ok(block.header) => {
+            match block.check(&*file, offset) {
+                Ok(()) => {
                     blocks += 1;
-                    block_bytes += found.len() as u64;
+                    block_bytes += u64::from(block.len);
                 }
-                _ => problems.push(Problem {
-                    entries: Some(block.entries()),
-                    ..Problem::new(offset, Damage::Checksum)
-                }),
+                Err(what) => {
+                    let entries = Some(LostEntries::of(block));
+                    problems.push(Problem { offset, what, entries });
+                }
             }
         }
-        if let Err(error) = self.whole_block_file(number, &file, bytes) {
+        let mut each = |bytes| {
+            self.advance(&path, bytes);
+            ControlFlow::Continue(())
+        };
+        if let Err(error) = verify(&*file, &path, number, ReadFrom::Cache, &mut each) {
             let problem = Problem::from_error(error)?;
             // A damaged block makes the sum of the whole file wrong too: said once is enough.
             if problems.is_empty() {
@@ -155,44 +129,6 @@ impl Check<'_> {
         }
         self.report(&path, bytes, Content::Blocks { number, blocks, block_bytes }, problems);
         Ok(())
-    }
-
-    /// Header, trailer, and the checksum over all blocks.
-    fn whole_block_file(
-        &mut self,
-        number: u64,
-        file: &Arc<dyn File>,
-        bytes: u64,
-    ) -> Result<(), StorageError> {
-        let path = dir::block_file(self.dir, number);
-        let corrupt = |offset, reason| Err(StorageError::corrupt(&path, offset, reason));
-        let io = |error| StorageError::io("read", &path)(error);
-        let (header, trailer) = (HEADER_BYTES as u64, TRAILER_BYTES as u64);
-        let Some(blocks_bytes) = bytes.checked_sub(header + trailer) else {
-            return corrupt(0, Damage::Length { found: bytes, expected: header + trailer });
-        };
-        let found =
-            FileHeader::decode(&read(file, 0, HEADER_BYTES).map_err(io)?, FileKind::Blocks, &path)?;
-        if found.number != number {
-            return corrupt(0, Damage::Name { found: found.number });
-        }
-        let end = header + blocks_bytes;
-        let tail = read(file, end, TRAILER_BYTES).map_err(io)?;
-        let mut crc = crc32fast::Hasher::new();
-        let mut offset = header;
-        while offset < end {
-            let count = usize::try_from(end - offset).unwrap_or(CHUNK_BYTES).min(CHUNK_BYTES);
-            crc.update(&read(file, offset, count).map_err(io)?);
-            offset += count as u64;
-            self.advance(&path, count as u64);
-        }
-        match tail.first_chunk().and_then(Trailer::decode) {
-            None => corrupt(end, Damage::Checksum),
-            Some(trailer) if (trailer.bytes, trailer.crc) != (blocks_bytes, crc.finalize()) => {
-                corrupt(header, Damage::Checksum)
-            }
-            Some(_) => Ok(()),
-        }
     }
 }
 
@@ -208,20 +144,14 @@ impl BlockSource for Nowhere {
     fn note_damage(&self, _: &DamagedBlock) {}
 }
 
-impl NotedBlock {
-    /// The entries that are lost with the block.
-    fn entries(&self) -> LostEntries {
-        LostEntries {
-            db: self.db,
-            key: String::from_utf8_lossy(&self.key).into_owned(),
-            first: self.header.first.to_string(),
-            last: self.header.last.to_string(),
+impl LostEntries {
+    /// The entries that are lost with a block.
+    fn of(block: &NotedBlock) -> Self {
+        Self {
+            db: block.db,
+            key: String::from_utf8_lossy(&block.key).into_owned(),
+            first: block.header.first.to_string(),
+            last: block.header.last.to_string(),
         }
     }
-}
-
-fn read(file: &Arc<dyn File>, offset: u64, count: usize) -> std::io::Result<Vec<u8>> {
-    let mut bytes = vec![0; count];
-    file.read_exact_at(&mut bytes, offset)?;
-    Ok(bytes)
 }

@@ -172,6 +172,12 @@ pub trait File: Debug + Send + Sync {
         Ok(1)
     }
 
+    /// Asks the system to forget what it keeps of these bytes in memory, so that reading them asks
+    /// the disk. Nothing depends on whether it does.
+    fn forget_cached(&self, offset: u64, len: u64) {
+        let _ = (offset, len);
+    }
+
     /// Fills `buffer`.
     ///
     /// # Errors

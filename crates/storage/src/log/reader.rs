@@ -93,6 +93,11 @@ impl SegmentReader {
         self.window_at = self.offset;
     }
 
+    /// Reads from the disk what is still to be read, not from memory.
+    pub(crate) fn forget_cached(&self) {
+        self.file.forget_cached(0, self.file_bytes);
+    }
+
     pub(crate) fn path(&self) -> &Path {
         &self.path
     }

@@ -59,6 +59,11 @@ impl SnapshotReader {
         Ok(reader)
     }
 
+    /// Reads from the disk what is still to be read, not from memory.
+    pub(crate) fn forget_cached(&self) {
+        self.file.forget_cached(0, self.file_bytes);
+    }
+
     /// The file's name.
     pub(crate) fn path(&self) -> &Path {
         &self.path

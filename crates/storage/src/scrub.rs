@@ -1,0 +1,265 @@
+//! The scrub: reads all that lies still beside a running server, and compares the checksums.
+//!
+//! Snapshots, block files, closed segments of the log, from the disk and not from the page cache as
+//! far as the system lets us ask. It takes no lock and keeps nobody from removing a file: one that has
+//! lost its name while it was read is of no interest, whatever was found in it. (A segment loses its
+//! name before it is used again.) The active segment belongs to recovery, which reads it at each start.
+
+#[cfg(test)]
+mod tests;
+
+use std::io;
+use std::ops::ControlFlow;
+use std::path::{Path, PathBuf};
+
+use engine::{BlockHeader, BlockLocation, DamagedBlock, Item};
+
+use crate::blocks::{DamagedBlocks, NotedBlocks, Noting, ReadFrom, verify};
+use crate::dir;
+use crate::error::{Damage, StorageError};
+use crate::fs::Fs;
+use crate::log::{Found, SegmentReader};
+use crate::snapshot::{SectionKind, SnapshotReader};
+
+/// Bytes of a segment between two calls of the pace.
+const SEGMENT_STEP: u64 = 1 << 20;
+
+/// What a scrub came to.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct ScrubReport {
+    /// Bytes read.
+    pub bytes: u64,
+    /// Damage outside of blocks. That of blocks stands with the [`DamagedBlocks`].
+    pub damage: Vec<FileDamage>,
+    /// It was not broken off.
+    pub is_complete: bool,
+}
+
+/// Something wrong in a file.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FileDamage {
+    /// The file.
+    pub file: PathBuf,
+    /// Where.
+    pub offset: u64,
+    /// What, as a sentence.
+    pub what: String,
+}
+
+/// Told how many bytes were read, again and again; it waits as long as the pace asks, and may break.
+pub type Pace<'a> = &'a mut dyn FnMut(u64) -> ControlFlow<()>;
+
+/// Bytes that a scrub would read now.
+///
+/// # Errors
+///
+/// If a directory cannot be listed.
+pub fn bytes_to_read(fs: &dyn Fs, dir: &Path) -> Result<u64, StorageError> {
+    let snapshots = dir::list_snapshots(fs, dir)?.into_iter().map(|lsn| dir::snapshot(dir, lsn));
+    let blocks = dir::list_block_files(fs, dir)?.into_iter().map(|n| dir::block_file(dir, n));
+    let segments = closed_segments(fs, dir)?.into_iter().map(|(first, _)| dir::segment(dir, first));
+    // One that has just gone is read by nobody.
+    let size = |path: PathBuf| fs.open(&path).and_then(|file| file.size()).unwrap_or(0);
+    Ok(snapshots.chain(blocks).chain(segments).map(size).sum())
+}
+
+/// Reads everything once. Damaged blocks are noted in `damaged`; those that are known from before and
+/// turn out to be gone, or whole after all, are forgotten.
+///
+/// # Errors
+///
+/// If files cannot be listed or opened: nothing is said of the rest then.
+pub fn scrub(
+    fs: &dyn Fs,
+    dir: &Path,
+    damaged: &DamagedBlocks,
+    pace: Pace<'_>,
+) -> Result<ScrubReport, StorageError> {
+    damaged.begin_pass();
+    let mut scrub = Scrub { fs, dir, damaged, pace, report: ScrubReport::default() };
+    if scrub.everything()?.is_continue() {
+        scrub.report.is_complete = true;
+        damaged.end_pass();
+    }
+    Ok(scrub.report)
+}
+
+/// First LSNs of the segments that have a successor, and of that.
+fn closed_segments(fs: &dyn Fs, dir: &Path) -> Result<Vec<(u64, u64)>, StorageError> {
+    let firsts = dir::list_segments(fs, dir)?;
+    Ok(firsts.windows(2).map(|pair| (pair[0], pair[1])).collect())
+}
+
+struct Scrub<'a> {
+    fs: &'a dyn Fs,
+    dir: &'a Path,
+    damaged: &'a DamagedBlocks,
+    pace: Pace<'a>,
+    report: ScrubReport,
+}
+
+type Flow = Result<ControlFlow<()>, StorageError>;
+
+impl Scrub<'_> {
+    fn everything(&mut self) -> Flow {
+        for lsn in dir::list_snapshots(self.fs, self.dir)? {
+            let read = self.snapshot(lsn);
+            if self.judge(&dir::snapshot(self.dir, lsn), read)?.is_break() {
+                return Ok(ControlFlow::Break(()));
+            }
+        }
+        for number in dir::list_block_files(self.fs, self.dir)? {
+            if self.block_file(number)?.is_break() {
+                return Ok(ControlFlow::Break(()));
+            }
+        }
+        for (first, next) in closed_segments(self.fs, self.dir)? {
+            let read = self.segment(first, next);
+            if self.judge(&dir::segment(self.dir, first), read)?.is_break() {
+                return Ok(ControlFlow::Break(()));
+            }
+        }
+        Ok(ControlFlow::Continue(()))
+    }
+
+    fn snapshot(&mut self, lsn: u64) -> Flow {
+        let mut reader = SnapshotReader::open(self.fs, self.dir, lsn)?;
+        reader.forget_cached();
+        let mut at = 0;
+        while reader.next_section()?.is_some() {
+            let read = reader.position() - std::mem::replace(&mut at, reader.position());
+            if self.read(read).is_break() {
+                return Ok(ControlFlow::Break(()));
+            }
+        }
+        Ok(self.read(reader.position() - at))
+    }
+
+    fn segment(&mut self, first: u64, following: u64) -> Flow {
+        let mut reader = SegmentReader::open(self.fs, self.dir, first)?;
+        reader.forget_cached();
+        let (mut lsn, mut at) = (first, 0);
+        while let Found::Record(_) = reader.next(lsn)? {
+            lsn += 1;
+            if SEGMENT_STEP <= reader.offset() - at {
+                let read = reader.offset() - std::mem::replace(&mut at, reader.offset());
+                if self.read(read).is_break() {
+                    return Ok(ControlFlow::Break(()));
+                }
+            }
+        }
+        if lsn != following {
+            let reason = Damage::Record { lsn, durable_says: following };
+            return Err(StorageError::corrupt(reader.path(), reader.offset(), reason));
+        }
+        Ok(self.read(reader.offset() - at))
+    }
+
+    fn block_file(&mut self, number: u64) -> Flow {
+        let path = dir::block_file(self.dir, number);
+        let file = match self.fs.open(&path) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                return Ok(ControlFlow::Continue(()));
+            }
+            other => other.map_err(StorageError::io("open", &path))?,
+        };
+        let (pace, bytes) = (&mut *self.pace, &mut self.report.bytes);
+        let mut each = |read| {
+            *bytes += read;
+            pace(read)
+        };
+        match verify(&*file, &path, number, ReadFrom::Disk, &mut each) {
+            Ok(flow) => Ok(flow),
+            Err(error) if is_damage(&error) => {
+                // Which entries does it hit? None, if it lies outside of the blocks in use.
+                if self.blocks_one_by_one(number)? == 0 {
+                    return self.judge(&path, Err(error));
+                }
+                Ok(ControlFlow::Continue(()))
+            }
+            Err(error) => self.judge(&path, Err(error)),
+        }
+    }
+
+    /// Notes the damaged ones among the blocks of a file that is known to be damaged somewhere.
+    fn blocks_one_by_one(&mut self, number: u64) -> Result<usize, StorageError> {
+        let blocks = blocks_of_file(self.fs, self.dir, number)?;
+        let path = dir::block_file(self.dir, number);
+        let Ok(file) = self.fs.open(&path) else { return Ok(0) };
+        let mut found = 0;
+        for (offset, block) in blocks {
+            let Err(reason) = block.check(&*file, offset) else { continue };
+            if !self.fs.exists(&path).map_err(StorageError::io("look for", &path))? {
+                return Ok(found);
+            }
+            found += 1;
+            let BlockHeader { first, last, .. } = block.header;
+            let location = BlockLocation { file: number, offset, len: block.len };
+            let key = block.key.as_ref().into();
+            self.damaged.note(&DamagedBlock { key, first, last, location, reason });
+        }
+        Ok(found)
+    }
+
+    /// Damage is reported, unless it is that of a file which has gone meanwhile; other errors end
+    /// the scrub.
+    fn judge(&mut self, path: &Path, read: Flow) -> Flow {
+        let error = match read {
+            Ok(flow) => return Ok(flow),
+            Err(error) => error,
+        };
+        if !self.fs.exists(path).map_err(StorageError::io("look for", path))? {
+            return Ok(ControlFlow::Continue(()));
+        }
+        if !is_damage(&error) {
+            return Err(error);
+        }
+        let (offset, what) = match &error {
+            StorageError::Corrupt { offset, reason, .. } => (*offset, reason.to_string()),
+            other => (0, other.to_string()),
+        };
+        tracing::error!(file = %path.display(), offset, reason = %what, "a file is damaged");
+        self.report.damage.push(FileDamage { file: path.to_path_buf(), offset, what });
+        Ok(ControlFlow::Continue(()))
+    }
+
+    fn read(&mut self, bytes: u64) -> ControlFlow<()> {
+        self.report.bytes += bytes;
+        (self.pace)(bytes)
+    }
+}
+
+/// Bytes that are wrong, or that the disk refuses to give.
+fn is_damage(error: &StorageError) -> bool {
+    matches!(error, StorageError::Corrupt { .. }) || error.is_bad_medium()
+}
+
+/// The blocks of a file that snapshots refer to.
+fn blocks_of_file(fs: &dyn Fs, dir: &Path, number: u64) -> Result<NotedBlocks, StorageError> {
+    let mut blocks = NotedBlocks::new();
+    for lsn in dir::list_snapshots(fs, dir)? {
+        let mut noting = Noting::default();
+        let mut read = || {
+            let mut reader = SnapshotReader::open(fs, dir, lsn)?;
+            while let Some(section) = reader.next_section()? {
+                if section.kind == SectionKind::Items {
+                    section.for_each::<Item<'_>>(&reader, |item| {
+                        noting.item(&item, |place, block| {
+                            if place.file == number {
+                                blocks.insert(place.offset, block);
+                            }
+                        });
+                        Ok(())
+                    })?;
+                }
+            }
+            Ok(())
+        };
+        match read() {
+            // Its own damage is reported with it. What was read before that is good.
+            Err(error) if is_damage(&error) => {}
+            other => other?,
+        }
+    }
+    Ok(blocks)
+}

@@ -1,0 +1,160 @@
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use engine::{Command, Context, Fields, NewId, XAdd};
+
+use super::*;
+use crate::checkpoint::Checkpointer;
+use crate::database::Database;
+use crate::fs::RealFs;
+use crate::options::Options;
+use crate::testing::put;
+
+/// A database with snapshots, blocks, and two closed segments, closed.
+fn database() -> tempfile::TempDir {
+    let dir = tempfile::tempdir().unwrap();
+    let options = Options {
+        segment_bytes: 64 << 10,
+        first_segment_bytes: 64 << 10,
+        reserve_bytes: 4 << 10,
+        spares: 0,
+        ..Options::default()
+    };
+    let fs: Arc<dyn Fs> = Arc::new(RealFs);
+    let (mut database, _) =
+        Database::open(fs.clone(), dir.path(), options, 1, &mut |_| {}).unwrap();
+    let value = [b'v'; 1000];
+    for round in 0..3 {
+        for _ in 0..60 {
+            let fields = Fields::Borrowed(&[b"field", &value]);
+            let (key, id) = (&b"stream"[..], NewId::Auto);
+            let xadd = XAdd { key, id, fields, no_make_stream: false, trim: None };
+            let context = Context { db: 2, now: 1_700_000_000_000 };
+            database.execute(&Command::XAdd(xadd), context).unwrap();
+        }
+        let durable = database.log().commit().unwrap();
+        if round < 2 {
+            Checkpointer::new(fs.clone(), dir.path().to_path_buf(), 0).run(durable).unwrap();
+        }
+    }
+    dir
+}
+
+fn run(dir: &Path) -> (ScrubReport, DamagedBlocks) {
+    let damaged = DamagedBlocks::default();
+    let total = bytes_to_read(&RealFs, dir).unwrap();
+    let mut bytes = 0;
+    let report = scrub(&RealFs, dir, &damaged, &mut |read| {
+        bytes += read;
+        ControlFlow::Continue(())
+    });
+    let report = report.unwrap();
+    assert!(report.is_complete && report.bytes == bytes && bytes <= total, "{report:?} of {total}");
+    (report, damaged)
+}
+
+/// The files that a scrub reads.
+fn files(dir: &Path) -> Vec<PathBuf> {
+    let mut files = Vec::new();
+    files.extend(dir::list_snapshots(&RealFs, dir).unwrap().iter().map(|n| dir::snapshot(dir, *n)));
+    files.extend(
+        dir::list_block_files(&RealFs, dir).unwrap().iter().map(|n| dir::block_file(dir, *n)),
+    );
+    let closed = closed_segments(&RealFs, dir).unwrap();
+    assert!(2 <= closed.len() && 2 <= files.len());
+    files.extend(closed.iter().map(|(first, _)| dir::segment(dir, *first)));
+    files
+}
+
+#[test]
+fn a_sound_directory_has_nothing_to_report() {
+    let dir = database();
+    let (report, damaged) = run(dir.path());
+    assert_eq!((report.damage, damaged.count()), (Vec::new(), 0));
+    let total: u64 = files(dir.path()).iter().map(|file| file.metadata().unwrap().len()).sum();
+    // The end of a segment, behind its last record, is nobody's.
+    assert!(total * 9 / 10 < report.bytes, "{} of {total}", report.bytes);
+}
+
+/// A flipped bit anywhere is found, and named where it is.
+#[test]
+fn a_flipped_bit_is_found_in_every_file() {
+    let dir = database();
+    for path in files(dir.path()) {
+        let good = std::fs::read(&path).unwrap();
+        let is_segment = path.extension().is_some_and(|suffix| suffix == "log");
+        // Behind the last record of a segment stand its seal and zeros.
+        let end = if is_segment { 60_000 } else { good.len() };
+        for at in (0..end).step_by(577).chain([end - 1]) {
+            let mut bytes = good.clone();
+            bytes[at] ^= 1 << (at % 8);
+            put(&path, &bytes);
+            let (report, damaged) = run(dir.path());
+            match damaged.list().as_slice() {
+                [block] => {
+                    let place = block.location;
+                    assert_eq!(path, dir::block_file(dir.path(), place.file));
+                    let end = place.offset + u64::from(place.len);
+                    assert!((place.offset..end).contains(&(at as u64)), "{at} in {block:?}");
+                    assert_eq!((&*block.key, report.damage.len()), (&b"stream"[..], 0));
+                }
+                [] if is_segment && (64..4096).contains(&at) => {} // The rest of its header page.
+                [] => {
+                    let [damage] = &report.damage[..] else { panic!("{at}: {report:?}") };
+                    assert_eq!(damage.file, path, "{at}");
+                }
+                more => panic!("{at}: {more:?}"),
+            }
+        }
+        put(&path, &good);
+    }
+}
+
+/// What a checkpoint removes, or uses again, while it is read is no damage.
+#[test]
+fn files_may_go_while_they_are_read() {
+    let is_later_segment = |name: &Path| {
+        name.extension().is_some_and(|suffix| suffix == "log")
+            && !name.ends_with("00000000000000000001.log")
+    };
+    let sample = database();
+    let names = files(sample.path());
+    // Segments go from the front: no other one before the first.
+    assert!(names.iter().any(|name| is_later_segment(name)));
+    for name in names.iter().filter(|name| !is_later_segment(name)) {
+        let dir = database();
+        let path = dir.path().join(name.strip_prefix(sample.path()).unwrap());
+        let mut gone = false;
+        let damaged = DamagedBlocks::default();
+        let report = scrub(&RealFs, dir.path(), &damaged, &mut |_| {
+            if !std::mem::replace(&mut gone, true) {
+                let spare = path.with_extension("spare");
+                std::fs::rename(&path, &spare).unwrap();
+                put(&spare, &vec![7; 64 << 10]);
+            }
+            ControlFlow::Continue(())
+        });
+        assert_eq!((report.unwrap().damage, damaged.count()), (Vec::new(), 0), "{path:?}");
+    }
+}
+
+#[test]
+fn what_is_whole_again_is_forgotten() {
+    let dir = database();
+    let number = dir::list_block_files(&RealFs, dir.path()).unwrap()[0];
+    let path = dir::block_file(dir.path(), number);
+    let good = std::fs::read(&path).unwrap();
+    let mut bytes = good.clone();
+    bytes[5000] ^= 1;
+    put(&path, &bytes);
+    let damaged = DamagedBlocks::default();
+    let run = || scrub(&RealFs, dir.path(), &damaged, &mut |_| ControlFlow::Continue(())).unwrap();
+    run();
+    assert_eq!(damaged.count(), 1);
+    put(&path, &good);
+    let broken_off = scrub(&RealFs, dir.path(), &damaged, &mut |_| ControlFlow::Break(()));
+    assert!(!broken_off.unwrap().is_complete);
+    assert_eq!(damaged.count(), 1, "a pass that was broken off proves nothing");
+    run();
+    assert_eq!(damaged.count(), 0);
+}
