@@ -17,6 +17,7 @@ use crate::config::{Config, FsyncPolicy};
 use crate::introspect::info::StorageFacts;
 use crate::introspect::process::{ProcessFacts, ProcessMemory};
 use crate::running::{Parts, Recovered};
+use crate::scrubbing::Scrubbing;
 use crate::stats::Stats;
 use crate::tls::TlsAcceptor;
 use crate::watch::Watches;
@@ -54,6 +55,7 @@ pub(crate) struct Shared {
     pub(crate) tls: Option<TlsAcceptor>,
     pub(crate) process: ProcessFacts,
     pub(crate) checkpoints: Checkpoints,
+    pub(crate) scrubbing: Scrubbing,
     /// A client has sent SHUTDOWN.
     pub(crate) shutdown: Notify,
     pub(crate) recovery: Recovered,
@@ -70,6 +72,7 @@ impl Shared {
     /// What connections share, around a recovered database.
     pub(crate) fn new(parts: Parts, workers: Vec<Arc<Worker>>) -> Self {
         let log = Arc::clone(parts.database.log());
+        let scrubbing = Scrubbing::new(parts.database.damaged_blocks().clone());
         let core = Core {
             database: parts.database,
             blocking: Blocking::default(),
@@ -89,6 +92,7 @@ impl Shared {
             tls: parts.tls,
             process: parts.process,
             checkpoints: Checkpoints::new(started_at),
+            scrubbing,
             shutdown: Notify::new(),
             recovery: parts.recovery,
             memory_at_start: ProcessMemory::now().anonymous,
@@ -181,6 +185,7 @@ impl Shared {
             last_checkpoint_at: checkpoint.last_at,
             last_checkpoint_time: checkpoint.last_time,
             out_of_space: log.is_disk_full,
+            scrub: self.scrubbing.facts(),
             recovery_records: recovery.report.records,
             recovery_bytes: recovery.report.bytes,
             recovery_time: recovery.time,

@@ -16,6 +16,7 @@ use crate::clock::{Clock, ClockStep};
 use crate::config::FsyncPolicy;
 use crate::core::Shared;
 use crate::introspect::process::ProcessMemory;
+use crate::scrubbing::scrub_loop;
 use crate::serve::deliver;
 use crate::systemd::Manager;
 
@@ -60,6 +61,8 @@ impl Housekeeping {
         };
         // Not joined: it may be in the middle of a checkpoint, which can be given up at any point.
         spawn("checkpoint", Box::new(move |shared| checkpoint_loop(shared, hash_seed)))?;
+        // Not joined either: it only reads.
+        spawn("scrub", Box::new(scrub_loop))?;
         Ok(Self {
             threads: vec![
                 spawn("housekeeping", Box::new(move |shared| main_loop(shared, manager)))?,

@@ -27,6 +27,7 @@ mod log_show;
 pub mod logging;
 mod output;
 mod running;
+mod scrubbing;
 mod serve;
 mod server_commands;
 mod session;

@@ -42,6 +42,7 @@ impl Executor<'_> {
             ServerCommand::ReplicaOf(ReplicaOf::Host { .. }) => {
                 Outcome::from(CommandError::Fixed("ERR replication is not supported"))
             }
+            ServerCommand::Scrub => self.scrub().into(),
             ServerCommand::Lolwut => Outcome::from(Reply::Bulk(Bytes::from(format!(
                 "All the rivers run into the sea.\nHeadwater ver. {}\n",
                 env!("CARGO_PKG_VERSION")
@@ -189,6 +190,16 @@ impl Executor<'_> {
                 checkpoints.request();
                 Outcome::from(Reply::Simple("Background append only file rewriting started"))
             }
+        }
+    }
+
+    fn scrub(&self) -> Result<Reply, CommandError> {
+        if self.shared.config.settings().scrub_rate == 0 {
+            return Err(CommandError::Fixed("ERR scrub-rate is 0: set it first"));
+        }
+        match self.shared.scrubbing.request() {
+            true => Ok(Reply::Simple("Scrub started")),
+            false => Err(CommandError::Fixed("ERR Scrub already in progress")),
         }
     }
 

@@ -37,6 +37,8 @@ pub enum ServerCommand<'a> {
     Role,
     /// REPLICAOF and SLAVEOF.
     ReplicaOf(ReplicaOf<'a>),
+    /// HEADWATER SCRUB.
+    Scrub,
     /// LOLWUT.
     Lolwut,
 }
@@ -314,6 +316,18 @@ pub(crate) fn replicaof(args: Arguments<'_>) -> Parsed<'_> {
         .and_then(|port| u16::try_from(port).ok())
         .ok_or(CommandError::Fixed("ERR Invalid master port"))?;
     server(ServerCommand::ReplicaOf(ReplicaOf::Host { host, port }))
+}
+
+pub(crate) fn scrub(_: Arguments<'_>) -> Parsed<'_> {
+    server(ServerCommand::Scrub)
+}
+
+pub(crate) fn headwater_help(_: Arguments<'_>) -> Parsed<'_> {
+    super::help(&[
+        "HEADWATER <subcommand> [<arg> [value] [opt] ...]. Subcommands are:",
+        "SCRUB",
+        "    Start to read all data and compare the checksums. INFO headwater shows what comes of it.",
+    ])
 }
 
 pub(crate) fn lolwut(args: Arguments<'_>) -> Parsed<'_> {

@@ -114,6 +114,22 @@ pub(super) static COMMANDS: &[CommandSpec] = &[
     spec("flushdb", -1, WRITE, NO_KEYS, keys::flushdb)
         .about(Server, "1.0.0", "O(N) in the number of keys", "Removes all keys of the database.")
         .also(DANGEROUS | KEYSPACE),
+    spec("headwater", -2, NONE, NO_KEYS, container)
+        .about(Server, "0.1.0", "Depends on the subcommand.", "Commands that only Headwater has.")
+        .with(&[
+            spec("headwater|help", 2, LOADING | STALE, NO_KEYS, server::headwater_help).about(
+                Server,
+                "0.1.0",
+                "O(1)",
+                "Describes the subcommands.",
+            ),
+            spec("headwater|scrub", 2, ADMIN | NOSCRIPT, NO_KEYS, server::scrub).about(
+                Server,
+                "0.1.0",
+                "O(1)",
+                "Starts to read all data and to compare the checksums.",
+            ),
+        ]),
     spec("info", -1, LOADING | STALE, NO_KEYS, server::info)
         .about(Server, "1.0.0", "O(1)", "Facts and statistics about the server.")
         .also(DANGEROUS),

@@ -220,6 +220,18 @@ pub const HONOURED: &[Directive] = &[
         Kind::Memory { min: 0, max: 256 * MIB },
         "Bytes in one block of a stream; 0 for no limit.",
     ),
+    live(
+        "scrub-rate",
+        "16777216",
+        memory(0),
+        "Bytes a second at which a scrub reads the data to find damage before a client does; 0 for no scrubs.",
+    ),
+    live(
+        "scrub-interval",
+        "86400",
+        integer(0, I32_MAX),
+        "Seconds from the beginning of a scrub to that of the next; 0 leaves it to the command HEADWATER SCRUB.",
+    ),
     only("databases", "16", integer(1, I32_MAX), "there are always 16 databases"),
     // ---- limits ----
     live(

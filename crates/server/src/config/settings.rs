@@ -41,6 +41,10 @@ pub struct Settings {
     pub fsync: FsyncPolicy,
     /// `auto-aof-rewrite-min-size`: bytes of log between two checkpoints.
     pub checkpoint_log_bytes: u64,
+    /// `scrub-rate`; 0 for no scrubs.
+    pub scrub_rate: u64,
+    /// `scrub-interval`; `None` for never by itself.
+    pub scrub_interval: Option<Duration>,
     /// `stream-node-max-entries`, `stream-node-max-bytes`
     pub engine: engine::Settings,
     /// `maxmemory`; 0 for no limit.
@@ -204,6 +208,8 @@ impl Settings {
                 _ => FsyncPolicy::Always,
             },
             checkpoint_log_bytes: number(values, "auto-aof-rewrite-min-size"),
+            scrub_rate: number(values, "scrub-rate"),
+            scrub_interval: Some(seconds("scrub-interval")).filter(|time| !time.is_zero()),
             engine: engine::Settings {
                 block_entries_max: number(values, "stream-node-max-entries"),
                 block_bytes_max: number(values, "stream-node-max-bytes"),

@@ -269,6 +269,16 @@ fn headwater(snapshot: &InfoSnapshot<'_>, page: &mut Page) {
     page.field("last_fsync_age_ms", age);
     page.field("last_fsync_usec", storage.last_sync_time.as_micros());
     page.field("out_of_space", u8::from(storage.out_of_space));
+    let scrub = &storage.scrub;
+    page.field("damaged_blocks", scrub.damaged_blocks);
+    page.field("damaged_files", scrub.damaged_files);
+    page.field("scrub_in_progress", u8::from(scrub.is_running));
+    page.field("scrub_bytes_done", scrub.bytes_done);
+    page.field("scrub_bytes_total", scrub.bytes_total);
+    page.field("scrubs_completed", scrub.completed);
+    page.field("scrub_last_time", scrub.last_at);
+    page.field("scrub_last_seconds", format_args!("{:.3}", scrub.last_time.as_secs_f64()));
+    page.field("scrub_last_bytes", scrub.last_bytes);
     page.field("recovery_records", storage.recovery_records);
     page.field("recovery_bytes", storage.recovery_bytes);
     page.field("recovery_seconds", format_args!("{:.3}", storage.recovery_time.as_secs_f64()));

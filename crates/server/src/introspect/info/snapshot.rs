@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use crate::config::Settings;
 use crate::introspect::process::{ProcessFacts, ProcessMemory, ProcessorTime};
+use crate::scrubbing::ScrubFacts;
 use crate::stats::Stats;
 
 /// What INFO is rendered from.
@@ -90,6 +91,8 @@ pub struct StorageFacts {
     pub last_checkpoint_time: Option<Duration>,
     /// Whether the last write was refused for want of space.
     pub out_of_space: bool,
+    /// Scrubs and what they found.
+    pub scrub: ScrubFacts,
     /// Records replayed by the recovery at start.
     pub recovery_records: u64,
     /// Bytes of the log read by it.
