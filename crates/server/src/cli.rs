@@ -6,7 +6,7 @@ use std::ffi::OsString;
 use std::path::PathBuf;
 
 use clap::builder::Styles;
-use clap::{Arg, ArgAction, ArgMatches, Command};
+use clap::{Arg, ArgAction, ArgMatches, Command, FromArgMatches};
 
 use crate::config::directives;
 use crate::config::value::Kind;
@@ -38,6 +38,8 @@ pub enum Invocation {
     Ping(Sources),
     /// Print the log.
     LogShow(LogShow),
+    /// Break a server again and again, and check what it had promised.
+    Drill(Box<drill::Options>),
 }
 
 impl Invocation {
@@ -58,6 +60,9 @@ impl Invocation {
             },
             Some(("log", matches)) => Self::LogShow(archive::log_show(matches)),
             Some(("ping", matches)) => Self::Ping(sources(matches, environment)),
+            Some(("drill", matches)) => {
+                Self::Drill(Box::new(drill::Options::from_arg_matches(matches)?))
+            }
             Some(("config", matches)) => match matches.subcommand() {
                 Some(("show", matches)) => Self::ShowConfig {
                     origin: matches.get_flag("origin"),
@@ -106,7 +111,7 @@ pub fn command() -> Command {
         .about("A durable server for Redis Streams: when the reply arrives, it is on disk")
         .styles(Styles::styled())
         .args_conflicts_with_subcommands(true)
-        .subcommands([server, check, ping, config, archive::log()])
+        .subcommands([server, check, ping, drill::command(), config, archive::log()])
 }
 
 fn with_directives(command: Command) -> Command {

@@ -25,6 +25,7 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         Ok(Invocation::Check { dir, json }) => Ok(check::run(&dir, json)),
         Ok(Invocation::Ping(sources)) => ping(sources),
         Ok(Invocation::LogShow(show)) => log_show::run(&show),
+        Ok(Invocation::Drill(options)) => Ok(ExitCode::from(drill::main(&options))),
         Err(error) => {
             // The text of --help goes to standard output, a mistake to standard error.
             let _ = error.print();
