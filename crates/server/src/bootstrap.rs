@@ -151,7 +151,12 @@ fn recover(
         manager.still_starting(&progress.to_string(), PROGRESS_PATIENCE);
     };
     manager.still_starting("Recovering", PROGRESS_PATIENCE);
-    let options = Options { settings: settings.engine, hash_seed, ..Options::default() };
+    let options = Options {
+        segment_bytes: settings.log_segment_bytes,
+        settings: settings.engine,
+        hash_seed,
+        ..Options::default()
+    };
     let opened =
         Database::open(Arc::new(RealFs), &settings.dir, options, clock.now(), &mut progress);
     let (database, report) = opened?;

@@ -208,6 +208,12 @@ pub const HONOURED: &[Directive] = &[
         memory(MIB),
         "Bytes of log after which a checkpoint starts by itself. More means fewer checkpoints and a longer restart.",
     ),
+    at_start(
+        "log-segment-size",
+        "67108864",
+        Kind::Memory { min: MIB, max: 1024 * MIB },
+        "Length of one file of the log. Two of them are laid out ahead, so less saves room on a small disk, and more saves work on a busy one.",
+    ),
     live(
         "stream-node-max-entries",
         "100",

@@ -45,6 +45,8 @@ pub struct Settings {
     pub scrub_rate: u64,
     /// `scrub-interval`; `None` for never by itself.
     pub scrub_interval: Option<Duration>,
+    /// `log-segment-size`
+    pub log_segment_bytes: u64,
     /// `stream-node-max-entries`, `stream-node-max-bytes`
     pub engine: engine::Settings,
     /// `maxmemory`; 0 for no limit.
@@ -210,6 +212,7 @@ impl Settings {
             checkpoint_log_bytes: number(values, "auto-aof-rewrite-min-size"),
             scrub_rate: number(values, "scrub-rate"),
             scrub_interval: Some(seconds("scrub-interval")).filter(|time| !time.is_zero()),
+            log_segment_bytes: number(values, "log-segment-size"),
             engine: engine::Settings {
                 block_entries_max: number(values, "stream-node-max-entries"),
                 block_bytes_max: number(values, "stream-node-max-bytes"),
