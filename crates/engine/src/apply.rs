@@ -49,7 +49,8 @@ impl Engine {
             | Op::Deliver { db, key, .. }
             | Op::Redeliver { db, key, .. }
             | Op::Claim { db, key, .. }
-            | Op::Ack { db, key, .. } => {
+            | Op::Ack { db, key, .. }
+            | Op::StreamForget { db, key, .. } => {
                 group::apply(stream(self.dbs[usize::from(db)].change(key, version)), op);
             }
             // Not recorded, so no version of the key: nobody's reply depends on it.

@@ -28,6 +28,10 @@ pub enum Command<'a> {
     XRange { key: &'a [u8], range: IdRange, count: Option<i64>, order: Order },
     /// <https://redis.io/commands/xdel>
     XDel { key: &'a [u8], ids: Deferred<Vec<StreamId>> },
+    /// <https://redis.io/commands/xdelex>
+    XDelEx { key: &'a [u8], disposal: Deferred<Disposal> },
+    /// <https://redis.io/commands/xackdel>
+    XAckDel { key: &'a [u8], group: &'a [u8], disposal: Deferred<Disposal> },
     /// <https://redis.io/commands/xtrim>
     XTrim { key: &'a [u8], trim: Trim },
     /// <https://redis.io/commands/xsetid>
@@ -206,6 +210,31 @@ pub struct Trim {
     pub keep: TrimKeep,
     /// `=` or `~`.
     pub precision: TrimPrecision,
+    /// KEEPREF, DELREF or ACKED.
+    pub references: References,
+}
+
+/// What becomes of the pending entries that point at an entry which is removed (Redis 8.2).
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum References {
+    /// KEEPREF: they stay.
+    #[default]
+    Keep,
+    /// DELREF: they go, in every group.
+    Delete,
+    /// ACKED: only entries go that every group has read and acknowledged.
+    Acknowledged,
+}
+
+/// The arguments of XDELEX and XACKDEL behind key and group.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Disposal {
+    /// KEEPREF, DELREF or ACKED.
+    pub references: References,
+    /// How many IDs are named.
+    pub count: usize,
+    /// The IDs in the order named; one may be named again.
+    pub ids: Deferred<Vec<StreamId>>,
 }
 
 /// The threshold of a trim.

@@ -21,6 +21,10 @@ pub(crate) fn decide<'a>(
             stream::read::xrange(view, key, *range, *count, *order)
         }
         Command::XDel { key, ids } => stream::write::xdel(view, key, ids),
+        Command::XDelEx { key, disposal } => stream::dispose::xdelex(view, key, disposal),
+        Command::XAckDel { key, group, disposal } => {
+            stream::dispose::xackdel(view, key, group, disposal)
+        }
         Command::XTrim { key, trim } => stream::write::xtrim(view, key, *trim),
         Command::XSetId { key, last_id, entries_added, max_deleted_id } => {
             stream::write::xsetid(view, key, *last_id, *entries_added, *max_deleted_id)

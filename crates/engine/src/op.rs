@@ -282,6 +282,15 @@ pub enum Op<'a> {
         #[serde(borrow)]
         value: Text<'a>,
     },
+    /// Pending entries below `before`, and those of `ids` (sorted), are gone from every group that
+    /// has them.
+    StreamForget {
+        db: u8,
+        #[serde(borrow, with = "serde_bytes")]
+        key: &'a [u8],
+        before: StreamId,
+        ids: Ids,
+    },
 }
 
 /// What an operation touched, for those who wait on keys or watch them.
@@ -330,6 +339,7 @@ impl<'a> Op<'a> {
             | Op::StreamTrim { db, key, .. }
             | Op::StreamDelete { db, key, .. }
             | Op::StreamSetId { db, key, .. }
+            | Op::StreamForget { db, key, .. }
             | Op::GroupCreate { db, key, .. }
             | Op::GroupSetId { db, key, .. }
             | Op::GroupDestroy { db, key, .. }

@@ -20,6 +20,9 @@ fn refusal(request: &[&[u8]]) -> String {
 fn deferred(command: Command<'_>) -> Option<CommandError> {
     match command {
         Command::XDel { ids, .. } | Command::XAck { ids, .. } => ids.err(),
+        Command::XDelEx { disposal, .. } | Command::XAckDel { disposal, .. } => {
+            disposal.map_or_else(Some, |disposal| disposal.ids.err())
+        }
         Command::XClaim { claim, .. } => claim.err(),
         Command::XInfoStream { detail, .. } => detail.err(),
         Command::IncrByFloat { by, .. } => by.err(),
@@ -466,4 +469,40 @@ fn parts_of_an_id_at_their_limits() {
     {
         check(id, INVALID_ID);
     }
+}
+
+#[test]
+fn ids_block_of_xdelex_and_xackdel() {
+    const NUMBER: &str = "ERR Number of IDs must be a positive integer";
+    const MATCH: &str = "ERR The `numids` parameter must match the number of arguments";
+    const ID: &str = "ERR Invalid stream ID specified as stream command argument";
+    for start in ["XDELEX k", "XACKDEL k g"] {
+        let check = |rest: &str, expected| check(&format!("{start} {rest}"), expected);
+        check("IDS 1 1-1", "");
+        check("DELREF IDS 2 1-1 2", "");
+        check("ids 1 1-1 acked", "");
+        for count in ["0", "-1", "x", "01", "18446744073709551616"] {
+            check(&format!("IDS {count} 1-1"), NUMBER);
+        }
+        check("IDS 2 1-1", MATCH);
+        check("IDS 9223372036854775807 1-1", MATCH);
+        check("IDS 1 1-1 2-1", "ERR syntax error");
+        check("IDS 1 1-1 IDS 1 2-1", "ERR syntax error");
+        check("KEEPREF DELREF IDS 1 1-1", "ERR syntax error");
+        check("KEEPREF 1 1-1", "ERR syntax error");
+        check("IDS 2 1-1 x", ID);
+        check("IDS 1 *", ID);
+    }
+}
+
+#[test]
+fn what_becomes_of_references_is_said_once() {
+    check("XADD k ACKED * f v", "");
+    check("XADD k MAXLEN 5 delref * f v", "");
+    check("XADD k KEEPREF KEEPREF * f v", "ERR syntax error");
+    check("XTRIM k MAXLEN 5 ACKED", "");
+    check("XTRIM k DELREF MINID ~ 5 LIMIT 3", "");
+    check("XTRIM k MAXLEN 5 ACKED KEEPREF", "ERR syntax error");
+    check("XTRIM k ACKED ACKED", "ERR syntax error");
+    check("XTRIM k ACKED x", "ERR syntax error");
 }

@@ -181,6 +181,7 @@ fn may_concern(op: &Op<'_>) -> bool {
             | Op::ConsumerSeen { .. }
             | Op::StreamTrim { .. }
             | Op::StreamDelete { .. }
+            | Op::StreamForget { .. }
             | Op::Expire { .. }
             | Op::HashDelete { .. }
     )

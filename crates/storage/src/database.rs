@@ -285,6 +285,8 @@ fn urgency(command: &Command<'_>) -> Urgency {
     match command {
         Command::XAck { .. }
         | Command::XDel { .. }
+        | Command::XDelEx { .. }
+        | Command::XAckDel { .. }
         | Command::XTrim { .. }
         | Command::XGroupDestroy { .. }
         | Command::XGroupDelConsumer { .. }

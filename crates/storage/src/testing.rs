@@ -5,7 +5,7 @@ use std::path::Path;
 
 use engine::{
     Command, Context, Decision, Engine, Fields, IdRange, InfoDetail, NewId, Op, Order,
-    PendingRange, Reply, Settings, StreamId, Text, Trim, TrimKeep, TrimPrecision, XAdd,
+    PendingRange, References, Reply, Settings, StreamId, Text, Trim, TrimKeep, TrimPrecision, XAdd,
 };
 
 use crate::dir;
@@ -116,7 +116,8 @@ impl Live {
 
     /// Keeps the newest `count` entries.
     pub(crate) fn trim(&mut self, key: &'static [u8], count: u64) {
-        let trim = Trim { keep: TrimKeep::MaxLen(count), precision: TrimPrecision::Exact };
+        let keep = TrimKeep::MaxLen(count);
+        let trim = Trim { keep, precision: TrimPrecision::Exact, references: References::Keep };
         self.run(Command::XTrim { key, trim });
     }
 

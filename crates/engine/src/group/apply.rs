@@ -22,6 +22,11 @@ pub(crate) fn apply(stream: &mut Stream, op: &Op<'_>) {
             let group = stream.groups.remove(group);
             assert!(group.is_some(), "the group to destroy exists");
         }
+        Op::StreamForget { before, ref ids, .. } => {
+            for group in stream.groups.values_mut() {
+                group.remove_pending(&group.pending_of(before, ids));
+            }
+        }
         Op::GroupSetId { group, .. }
         | Op::ConsumerCreate { group, .. }
         | Op::ConsumerDelete { group, .. }

@@ -31,6 +31,7 @@ mod tests;
 use crate::decide::View;
 use crate::error::CommandError;
 use crate::id::{StreamId, UnixMillis};
+use crate::op::Ids;
 use crate::stream::Stream;
 
 pub(crate) use ack::decide_ack;
@@ -103,6 +104,34 @@ impl Group {
             pending: IdMap::default(),
             consumers: Consumers::default(),
         }
+    }
+
+    /// Whether the group is done with an entry: it has been delivered, and is not pending.
+    pub(crate) fn has_finished(&self, id: StreamId) -> bool {
+        id <= self.last_delivered && !self.pending.contains(id)
+    }
+
+    /// The first ID that the group may not have finished.
+    pub(crate) fn unfinished_from(&self) -> StreamId {
+        let undelivered = self.last_delivered.next().unwrap_or(StreamId::MAX);
+        self.pending.first_id().map_or(undelivered, |pending| pending.min(undelivered))
+    }
+
+    /// The last ID that the group has been given.
+    pub(crate) fn last_delivered(&self) -> StreamId {
+        self.last_delivered
+    }
+
+    /// Whether an entry is delivered and not acknowledged.
+    pub(crate) fn is_pending(&self, id: StreamId) -> bool {
+        self.pending.contains(id)
+    }
+
+    /// The pending entries below `before`, and those of the sorted `ids`, in order.
+    pub(crate) fn pending_of(&self, before: StreamId, ids: &[StreamId]) -> Ids {
+        let below = self.pending.iter().map(|(id, _)| id).take_while(|id| *id < before);
+        let above = ids.iter().copied().filter(|id| before <= *id && self.pending.contains(*id));
+        below.chain(above).collect()
     }
 
     /// Bytes that the group occupies, for MEMORY USAGE.

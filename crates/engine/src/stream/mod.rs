@@ -2,16 +2,19 @@
 //!
 //! Reading order: `slots` (the bytes of an entry), `block` (a sealed run of them), `tail` (the open
 //! one), this file (the chain and its numbers), `range` (reading), `trim`, `items` (the way through
-//! a snapshot), then the rules of the commands: `write`, `read`, `info`.
+//! a snapshot), then the rules of the commands: `write`, `references` and `dispose` (what removal means
+//! for groups), `read`, `info`.
 
 mod bitmap;
 mod block;
 mod body;
+pub(crate) mod dispose;
 pub(crate) mod info;
 mod items;
 mod live;
 mod range;
 pub(crate) mod read;
+mod references;
 mod slots;
 mod tail;
 mod trim;

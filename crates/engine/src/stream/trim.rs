@@ -11,7 +11,8 @@ use crate::op::Op;
 pub(crate) struct TrimPlan {
     /// Entries that go, at least one.
     pub(crate) removed: u64,
-    before: StreamId,
+    /// Every entry below goes, and none above.
+    pub(crate) before: StreamId,
     front_slots: u32,
     first_id: StreamId,
 }
@@ -26,7 +27,7 @@ pub(crate) struct Appended {
 
 /// A block as it will stand after the append.
 #[derive(Debug, Clone, Copy)]
-struct Planned<'s> {
+pub(super) struct Planned<'s> {
     node: Option<Node<'s>>,
     appended: Option<StreamId>,
 }
@@ -38,6 +39,14 @@ struct Cut {
     first_id: StreamId,
 }
 
+/// How many entries one trim may remove.
+pub(super) fn limit_of(precision: TrimPrecision, settings: Settings) -> u64 {
+    match precision {
+        TrimPrecision::Exact | TrimPrecision::Approximate { limit: Some(0) } => u64::MAX,
+        TrimPrecision::Approximate { limit } => limit.unwrap_or(limit_default(settings)),
+    }
+}
+
 /// LIMIT when `~` comes without it: a hundred blocks, between bounds, as in Redis.
 fn limit_default(settings: Settings) -> u64 {
     match settings.block_entries_max.saturating_mul(100) {
@@ -47,7 +56,8 @@ fn limit_default(settings: Settings) -> u64 {
 }
 
 impl TrimPlan {
-    /// Decides a trim, after the append of `appended`; `None` if nothing goes.
+    /// Decides a trim, after the append of `appended`; `None` if nothing goes. Entries from `ceiling`
+    /// on stay in any case.
     ///
     /// A damaged block goes whole or not at all: a stream that is kept short by XADD shall not
     /// refuse new entries because of an old one. So more than asked for may stay for a while.
@@ -56,11 +66,9 @@ impl TrimPlan {
         appended: Option<Appended>,
         trim: Trim,
         settings: Settings,
+        ceiling: Option<StreamId>,
     ) -> Option<Self> {
-        let limit = match trim.precision {
-            TrimPrecision::Exact | TrimPrecision::Approximate { limit: Some(0) } => u64::MAX,
-            TrimPrecision::Approximate { limit } => limit.unwrap_or(limit_default(settings)),
-        };
+        let limit = limit_of(trim.precision, settings);
         let length = stream.map_or(0, Stream::length) + u64::from(appended.is_some());
         let mut removed = 0;
         let mut last = None;
@@ -69,22 +77,16 @@ impl TrimPlan {
                 TrimKeep::MaxLen(max) => (length - removed).saturating_sub(max),
                 TrimKeep::MinId(_) => u64::MAX,
             };
-            let is_whole = match trim.keep {
-                TrimKeep::MaxLen(_) => node.live() <= excess,
-                TrimKeep::MinId(min) => match trim.precision {
-                    TrimPrecision::Exact => node.ends_below(min),
-                    // As Redis does it, a deleted entry at the end keeps its block.
-                    TrimPrecision::Approximate { .. } => node.last_slot() < min,
-                },
-            };
-            if is_whole && node.live() <= limit - removed {
+            let is_whole = node.may_go(trim, excess);
+            let is_free = ceiling.is_none_or(|ceiling| node.ends_below(ceiling));
+            if is_whole && is_free && node.live() <= limit - removed {
                 removed += node.live();
                 last = Some(node);
                 continue;
             }
             // The walk ends at this block: it stays, if not uncut.
             let cut = match trim.precision {
-                TrimPrecision::Exact => node.cut(excess, trim.keep).ok(),
+                TrimPrecision::Exact => node.cut(excess, trim.keep, ceiling).ok(),
                 TrimPrecision::Approximate { .. } => None,
             };
             return Self::with_front(removed, node, cut);
@@ -108,6 +110,11 @@ impl TrimPlan {
         Some(Self { removed, before, front_slots, first_id: StreamId::MIN })
     }
 
+    /// The oldest live entry afterwards.
+    pub(super) fn first_id(&self) -> Option<StreamId> {
+        Some(self.first_id).filter(|id| *id != StreamId::MIN)
+    }
+
     /// The operation.
     pub(crate) fn op<'a>(self, db: u8, key: &'a [u8]) -> Op<'a> {
         let Self { before, front_slots, first_id, .. } = self;
@@ -116,7 +123,7 @@ impl TrimPlan {
 }
 
 /// The blocks as they will stand after the append, oldest first.
-fn planned<'s>(
+pub(super) fn planned<'s>(
     stream: Option<&'s Stream>,
     appended: Option<Appended>,
 ) -> impl Iterator<Item = Planned<'s>> {
@@ -131,6 +138,18 @@ fn planned<'s>(
 }
 
 impl Planned<'_> {
+    /// Whether the threshold lets the whole block go, `excess` entries being too many.
+    pub(super) fn may_go(self, trim: Trim, excess: u64) -> bool {
+        match trim.keep {
+            TrimKeep::MaxLen(_) => self.live() <= excess,
+            TrimKeep::MinId(min) => match trim.precision {
+                TrimPrecision::Exact => self.ends_below(min),
+                // As Redis does it, a deleted entry at the end keeps its block.
+                TrimPrecision::Approximate { .. } => self.last_slot() < min,
+            },
+        }
+    }
+
     fn live(self) -> u64 {
         let live = self.node.map_or(0, |node| node.span().live);
         u64::from(live) + u64::from(self.appended.is_some())
@@ -140,7 +159,7 @@ impl Planned<'_> {
         self.node.map_or(0, |node| node.span().slots) + u32::from(self.appended.is_some())
     }
 
-    fn last_slot(self) -> StreamId {
+    pub(super) fn last_slot(self) -> StreamId {
         let node = self.node.map_or(StreamId::MIN, |node| node.span().last);
         self.appended.unwrap_or(node)
     }
@@ -159,21 +178,23 @@ impl Planned<'_> {
     }
 
     /// The live slots as ID and index.
-    fn live_slots(self) -> Result<impl Iterator<Item = Result<(StreamId, u32), Damage>>, Damage> {
+    pub(super) fn live_slots(
+        self,
+    ) -> Result<impl Iterator<Item = Result<(StreamId, u32), Damage>>, Damage> {
         let slots = self.node.map(Node::live_ids).transpose()?;
         let appended = self.appended.map(|id| Ok((id, self.slots() - 1)));
         Ok(slots.into_iter().flatten().chain(appended))
     }
 
-    /// Cuts off up to `excess` entries that `keep` does not want.
-    fn cut(self, excess: u64, keep: TrimKeep) -> Result<Cut, Damage> {
+    /// Cuts off up to `excess` entries that `keep` does not want, below `ceiling`.
+    fn cut(self, excess: u64, keep: TrimKeep, ceiling: Option<StreamId>) -> Result<Cut, Damage> {
         for (removed, slot) in (0..).zip(self.live_slots()?) {
             let (id, index) = slot?;
             let stays = match keep {
                 TrimKeep::MaxLen(_) => removed == excess,
                 TrimKeep::MinId(min) => min <= id,
             };
-            if stays {
+            if stays || ceiling.is_some_and(|ceiling| ceiling <= id) {
                 let front_slots = if removed == 0 { 0 } else { index };
                 return Ok(Cut { front_slots, removed, first_id: id });
             }
@@ -182,8 +203,13 @@ impl Planned<'_> {
         Ok(self.uncut())
     }
 
-    /// The block stays as it is. If its bytes are damaged, its first slot stands for the first entry.
+    /// The block stays as it is.
     fn uncut(self) -> Cut {
+        Cut { front_slots: 0, removed: 0, first_id: self.first_live() }
+    }
+
+    /// The oldest live entry; of a block that is damaged, its first slot stands for it.
+    pub(super) fn first_live(self) -> StreamId {
         let first_slot = self.node.map(|node| node.span().first).or(self.appended);
         let first_live = match self.node {
             Some(node) if !node.span().is_live(0) => {
@@ -191,7 +217,6 @@ impl Planned<'_> {
             }
             _ => None,
         };
-        let first_id = first_live.map(|(id, _)| id).or(first_slot).unwrap_or_default();
-        Cut { front_slots: 0, removed: 0, first_id }
+        first_live.map(|(id, _)| id).or(first_slot).unwrap_or_default()
     }
 }

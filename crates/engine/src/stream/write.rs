@@ -3,8 +3,8 @@
 use smallvec::smallvec;
 
 use super::tail::payload_bytes;
-use super::trim::{Appended, TrimPlan};
-use super::{Damage, Stream};
+use super::trim::Appended;
+use super::{Damage, Stream, references};
 use crate::command::{NewId, Trim, XAdd};
 use crate::decide::View;
 use crate::engine::Decision;
@@ -37,8 +37,8 @@ pub(crate) fn xadd<'a>(view: &View<'_>, xadd: &XAdd<'a>) -> Result<Decision<'a>,
     if let Some(trim) = trim {
         let settings = view.engine.settings();
         let seals = stream.is_some_and(|stream| stream.tail.is_full(fields, settings));
-        let plan = TrimPlan::decide(stream, Some(Appended { id, seals }), trim, settings);
-        decision.ops.extend(plan.map(|plan| plan.op(db, key)));
+        let appended = Some(Appended { id, seals });
+        decision.ops.extend(references::trim(view, key, stream, appended, trim).1);
     }
     Ok(decision)
 }
@@ -70,11 +70,8 @@ pub(crate) fn xtrim<'a>(
     trim: Trim,
 ) -> Result<Decision<'a>, CommandError> {
     let stream = view.stream(key)?;
-    let plan = TrimPlan::decide(stream, None, trim, view.engine.settings());
-    Ok(match plan {
-        None => Decision::reply(Reply::Integer(0)),
-        Some(plan) => Decision::change(Reply::count(plan.removed), plan.op(view.context.db, key)),
-    })
+    let (removed, ops) = references::trim(view, key, stream, None, trim);
+    Ok(Decision { ops, ..Decision::reply(Reply::count(removed)) })
 }
 
 /// <https://redis.io/commands/xdel>
@@ -103,7 +100,7 @@ pub(crate) fn xdel<'a>(
 
 impl Stream {
     /// Those of the sorted IDs that are live entries, with their slots.
-    fn slots_of(&self, asked: &[StreamId]) -> Result<(Ids, Vec<u32>), Damage> {
+    pub(super) fn slots_of(&self, asked: &[StreamId]) -> Result<(Ids, Vec<u32>), Damage> {
         let mut ids = Ids(smallvec![]);
         let mut slots = Vec::new();
         let mut rest = asked;
@@ -132,7 +129,7 @@ impl Stream {
     }
 
     /// The oldest live entry once the sorted IDs are deleted.
-    fn first_id_without(&self, ids: &[StreamId]) -> Result<StreamId, Damage> {
+    pub(super) fn first_id_without(&self, ids: &[StreamId]) -> Result<StreamId, Damage> {
         if ids.first() != Some(&self.first_id) {
             return Ok(self.first_id);
         }

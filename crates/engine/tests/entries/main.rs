@@ -5,6 +5,7 @@
 #![expect(clippy::unwrap_used, reason = "a test ends where its preparation fails")]
 
 mod model;
+mod references;
 mod vectors;
 
 use engine::*;

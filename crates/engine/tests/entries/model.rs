@@ -69,7 +69,7 @@ fn check(steps: &[Step]) {
     let (mut pair, mut model) = (Pair::new(4), Model::default());
     let key = b"s".as_slice();
     let id = |(ms, seq): (u64, u64)| StreamId::new(ms, seq);
-    let exact = |keep| Trim { keep, precision: TrimPrecision::Exact };
+    let exact = |keep| Trim { keep, precision: TrimPrecision::Exact, references: References::Keep };
     for step in steps {
         match step {
             Step::Add { gap, seq, names, value, max_len } => {
@@ -107,7 +107,10 @@ fn check(steps: &[Step]) {
             Step::TrimAbout(max) => {
                 let precision = TrimPrecision::Approximate { limit: Some(0) };
                 let keep = TrimKeep::MaxLen(*max);
-                let gone: usize = pair.trim(key, Trim { keep, precision }).parse().unwrap();
+                let gone: usize = pair
+                    .trim(key, Trim { keep, precision, references: References::Keep })
+                    .parse()
+                    .unwrap();
                 let left = (model.entries.len() - gone) as u64;
                 assert!(gone == 0 || *max <= left, "{max} may stay, {left} did");
                 model.keep_newest(left);

@@ -16,11 +16,12 @@ fn id(ms: u64, seq: u64) -> StreamId {
 }
 
 fn exact(keep: TrimKeep) -> Trim {
-    Trim { keep, precision: TrimPrecision::Exact }
+    Trim { keep, precision: TrimPrecision::Exact, references: References::Keep }
 }
 
 fn about(keep: TrimKeep, limit: Option<u64>) -> Trim {
-    Trim { keep, precision: TrimPrecision::Approximate { limit } }
+    let precision = TrimPrecision::Approximate { limit };
+    Trim { keep, precision, references: References::Keep }
 }
 
 use TrimKeep::{MaxLen, MinId};

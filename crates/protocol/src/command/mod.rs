@@ -3,6 +3,7 @@
 
 mod args;
 pub(crate) mod client;
+pub(crate) mod dispose;
 pub(crate) mod hashes;
 pub(crate) mod keys;
 pub(crate) mod pending;

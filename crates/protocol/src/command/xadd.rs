@@ -1,8 +1,11 @@
 //! XADD and XTRIM, which share their trimming clause.
 
-use engine::{Command, CommandError, Fields, NewId, StreamId, Trim, TrimKeep, TrimPrecision, XAdd};
+use engine::{
+    Command, CommandError, Fields, NewId, References, StreamId, Trim, TrimKeep, TrimPrecision, XAdd,
+};
 
 use super::args::{integer, is};
+use super::dispose::take_references;
 use super::stream_id::parse_id;
 use super::{Arguments, Options, Parsed, Request};
 
@@ -60,10 +63,11 @@ fn new_id(text: &[u8]) -> Result<NewId, CommandError> {
     }
 }
 
-/// `MAXLEN | MINID [= | ~] threshold [LIMIT n]`, its parts in any order.
+/// `MAXLEN | MINID [= | ~] threshold [LIMIT n] [KEEPREF | DELREF | ACKED]`, its parts in any order.
 #[derive(Debug, Default)]
 struct Clause {
     keep: Option<TrimKeep>,
+    references: Option<References>,
     approximate: bool,
     limit: Option<u64>,
 }
@@ -71,6 +75,9 @@ struct Clause {
 impl Clause {
     /// Takes `word` if it belongs to the clause, with its value. A keyword without a value does not.
     fn take(&mut self, word: &[u8], options: &mut Options<'_>) -> Result<bool, CommandError> {
+        if take_references(word, &mut self.references)? {
+            return Ok(true);
+        }
         if options.rest.is_empty() {
             return Ok(false);
         }
@@ -121,7 +128,8 @@ impl Clause {
         } else {
             TrimPrecision::Exact
         };
-        Ok(self.keep.map(|keep| Trim { keep, precision }))
+        let references = self.references.unwrap_or_default();
+        Ok(self.keep.map(|keep| Trim { keep, precision, references }))
     }
 }
 

@@ -5,7 +5,7 @@ use super::{
     BLOCKING, CommandSpec, DENYOOM, FAST, KeySpec, LOADING, MOVABLEKEYS, NO_KEYS, NONE, READONLY,
     STALE, WRITE, container, spec,
 };
-use crate::command::{pending, xadd, xgroup, xinfo, xrange, xread};
+use crate::command::{dispose, pending, xadd, xgroup, xinfo, xrange, xread};
 
 pub(super) static COMMANDS: &[CommandSpec] = &[
     spec("xack", -4, WRITE | FAST, &[KeySpec::at(&["RW", "update"], 1)], pending::xack).about(
@@ -14,6 +14,13 @@ pub(super) static COMMANDS: &[CommandSpec] = &[
         "O(1) per ID",
         "Acknowledges pending entries of a group.",
     ),
+    spec("xackdel", -6, WRITE | FAST, &[KeySpec::at(&["RW", "delete"], 1)], dispose::xackdel)
+        .about(
+            Stream,
+            "8.2.0",
+            "O(1) per ID",
+            "Acknowledges pending entries of a group, and removes them from the stream.",
+        ),
     spec("xadd", -5, WRITE | DENYOOM | FAST, &[KeySpec::at(&["RW", "update"], 1)], xadd::xadd)
         .about(
             Stream,
@@ -39,6 +46,12 @@ pub(super) static COMMANDS: &[CommandSpec] = &[
         "5.0.0",
         "O(1) per ID",
         "Removes entries by ID.",
+    ),
+    spec("xdelex", -5, WRITE | FAST, &[KeySpec::at(&["RW", "delete"], 1)], dispose::xdelex).about(
+        Stream,
+        "8.2.0",
+        "O(1) per ID",
+        "Removes entries by ID, with regard to the groups that wait for them.",
     ),
     spec("xgroup", -2, NONE, NO_KEYS, container)
         .about(Stream, "5.0.0", "Depends on the subcommand.", "Commands about consumer groups.")

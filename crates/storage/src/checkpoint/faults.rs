@@ -4,8 +4,8 @@ use std::path::Path;
 use std::sync::Arc;
 
 use engine::{
-    AdoptCursor, Command, Context, Fields, GroupReadFrom, GroupStart, NewId, Settings, StreamId,
-    Trim, TrimKeep, TrimPrecision, XAdd, XReadGroup,
+    AdoptCursor, Command, Context, Fields, GroupReadFrom, GroupStart, NewId, References, Settings,
+    StreamId, Trim, TrimKeep, TrimPrecision, XAdd, XReadGroup,
 };
 
 use super::{CheckpointReport, Checkpointer};
@@ -75,7 +75,8 @@ fn work(database: &mut Database, round: u64) {
         run(database, &Command::XAck { key, group, ids: Ok(vec![ids[0]]) });
         run(database, &Command::XDel { key, ids: Ok(ids.to_vec()) });
     }
-    let trim = Trim { keep: TrimKeep::MaxLen(8), precision: TrimPrecision::Exact };
+    let keep = TrimKeep::MaxLen(8);
+    let trim = Trim { keep, precision: TrimPrecision::Exact, references: References::Keep };
     run(database, &Command::XTrim { key: b"beta", trim });
 }
 

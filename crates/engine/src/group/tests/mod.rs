@@ -205,6 +205,7 @@ fn parse<'a>(words: &[&'a [u8]], fields: &'a [&'a [u8]]) -> Command<'a> {
             trim: Trim {
                 keep: TrimKeep::MaxLen(number(count).unsigned_abs()),
                 precision: TrimPrecision::Exact,
+                references: References::Keep,
             },
         },
         ("XSETID", &[key, last, added, deleted]) => Command::XSetId {
