@@ -62,6 +62,7 @@ impl<'a> Words<'a> {
             | Op::StreamAppend { .. }
             | Op::StreamTrim { .. }
             | Op::StreamDelete { .. }
+            | Op::StreamForget { .. }
             | Op::StreamSetId { .. } => Self::of_stream(op),
             Op::GroupCreate { .. }
             | Op::GroupSetId { .. }
@@ -136,6 +137,11 @@ impl<'a> Words<'a> {
                 }
             }
             Op::StreamDelete { db, key, ids, .. } => Self::new(*db, "XDEL", key).ids(ids),
+            Op::StreamForget { db, key, before, ids } => Self::new(*db, "XACK", key)
+                .word("(every group)")
+                .word("BELOW")
+                .word(before)
+                .ids(ids),
             Op::StreamSetId { db, key, last_id, entries_added, max_deleted_id } => {
                 Self::new(*db, "XSETID", key)
                     .word(last_id)

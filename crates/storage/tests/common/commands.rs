@@ -1,9 +1,9 @@
 //! Random commands of every kind that changes something, over few keys, so that they meet.
 
 use engine::{
-    Claim, ClaimTime, Command, Context, ExpireCondition, ExpireTime, Fields, GroupReadFrom,
-    GroupStart, NewId, Set, SetCondition, SetExpiry, SetReply, StreamId, Trim, TrimKeep,
-    TrimPrecision, XAdd, XAutoClaim, XReadGroup,
+    Claim, ClaimTime, Command, Context, Disposal, ExpireCondition, ExpireTime, Fields,
+    GroupReadFrom, GroupStart, NewId, References, Set, SetCondition, SetExpiry, SetReply, StreamId,
+    Trim, TrimKeep, TrimPrecision, XAdd, XAutoClaim, XReadGroup,
 };
 use storage::fs::sim::Random;
 
@@ -33,7 +33,13 @@ pub fn random<R>(random: &mut Random, now: u64, run: impl FnOnce(&Command<'_>, C
             trim: random.one_in(6).then(|| trim(random, now)),
         }),
         34..60 => of_group(random, now, stream),
-        60..66 => Command::XDel { key: stream, ids: Ok(ids(random, now)) },
+        60 => Command::XDelEx { key: stream, disposal: Ok(disposal(random, now)) },
+        61 => Command::XAckDel {
+            key: stream,
+            group: pick(random, &GROUPS),
+            disposal: Ok(disposal(random, now)),
+        },
+        62..66 => Command::XDel { key: stream, ids: Ok(ids(random, now)) },
         66..69 => Command::XTrim { key: stream, trim: trim(random, now) },
         69 => Command::XSetId {
             key: stream,
@@ -186,7 +192,20 @@ fn trim(random: &mut Random, now: u64) -> Trim {
     } else {
         TrimPrecision::Approximate { limit: None }
     };
-    Trim { keep, precision }
+    Trim { keep, precision, references: references(random) }
+}
+
+fn disposal(random: &mut Random, now: u64) -> Disposal {
+    let ids = ids(random, now);
+    Disposal { references: references(random), count: ids.len(), ids: Ok(ids) }
+}
+
+fn references(random: &mut Random) -> References {
+    match random.below(4) {
+        0 => References::Delete,
+        1 => References::Acknowledged,
+        _ => References::Keep,
+    }
 }
 
 /// An ID from about the time when entries were added.

@@ -76,7 +76,7 @@ fn every_call(name: &str, arm: impl Fn(&World, u64)) {
         }
         if is_over {
             println!("{name}: each of {} calls", nth - 1);
-            assert!(300 < nth, "the run has only {nth} calls");
+            assert!(200 < nth, "the run has only {nth} calls");
             return;
         }
     }
