@@ -90,9 +90,9 @@ struct NameChange {
 
 #[derive(Debug, Clone, Default)]
 struct Content {
-    /// What reads see.
-    seen: Vec<u8>,
-    durable: Vec<u8>,
+    /// What reads see. Shared with copies of the disk until one of them changes it.
+    seen: Arc<Vec<u8>>,
+    durable: Arc<Vec<u8>>,
     /// Sectors written since the last sync.
     dirty: BTreeSet<usize>,
 }
@@ -224,7 +224,7 @@ impl SimFs {
     pub fn bytes(&self, path: &Path) -> Vec<u8> {
         let disk = self.disk.lock();
         let index = disk.file(path).expect("there is such a file");
-        disk.files[index].seen.clone()
+        disk.files[index].seen.to_vec()
     }
 
     /// Changes the bytes of a file at rest.
@@ -236,7 +236,7 @@ impl SimFs {
         let mut disk = self.disk.lock();
         let index = disk.file(path).expect("there is such a file");
         let content = &mut disk.files[index];
-        change(&mut content.seen);
+        change(Arc::make_mut(&mut content.seen));
         content.durable = content.seen.clone();
         content.dirty.clear();
     }
@@ -340,7 +340,9 @@ impl Disk {
         for content in &mut self.files {
             let is_length_kept = random.one_in(2);
             let len = if is_length_kept { content.seen.len() } else { content.durable.len() };
-            content.durable.resize(len, 0);
+            if content.durable.len() != len {
+                Arc::make_mut(&mut content.durable).resize(len, 0);
+            }
             for sector in std::mem::take(&mut content.dirty) {
                 let start = sector * SECTOR_BYTES;
                 let end = (start + SECTOR_BYTES).min(len).min(content.seen.len());
@@ -353,9 +355,10 @@ impl Disk {
                     let middle = start + random.below(end - start);
                     if random.one_in(2) { from = middle } else { to = middle }
                 }
-                content.durable[from..to].copy_from_slice(&content.seen[from..to]);
+                let durable = Arc::make_mut(&mut content.durable);
+                durable[from..to].copy_from_slice(&content.seen[from..to]);
             }
-            content.seen.clone_from(&content.durable);
+            content.seen = content.durable.clone();
         }
     }
 
@@ -395,20 +398,22 @@ impl NameChange {
 
 impl Content {
     fn sync(&mut self) {
-        self.durable.resize(self.seen.len(), 0);
+        let durable = Arc::make_mut(&mut self.durable);
+        durable.resize(self.seen.len(), 0);
         for sector in std::mem::take(&mut self.dirty) {
             let start = (sector * SECTOR_BYTES).min(self.seen.len());
             let end = (start + SECTOR_BYTES).min(self.seen.len());
-            self.durable[start..end].copy_from_slice(&self.seen[start..end]);
+            durable[start..end].copy_from_slice(&self.seen[start..end]);
         }
     }
 
     fn write(&mut self, bytes: &[u8], offset: usize) {
         let end = offset + bytes.len();
-        if self.seen.len() < end {
-            self.seen.resize(end, 0);
+        let seen = Arc::make_mut(&mut self.seen);
+        if seen.len() < end {
+            seen.resize(end, 0);
         }
-        self.seen[offset..end].copy_from_slice(bytes);
+        seen[offset..end].copy_from_slice(bytes);
         self.dirty.extend(offset / SECTOR_BYTES..end.div_ceil(SECTOR_BYTES));
     }
 }
@@ -520,7 +525,7 @@ impl Fs for SimFs {
                 index
             }
         };
-        disk.files[index].seen = owner.as_bytes().to_vec();
+        disk.files[index].seen = Arc::new(owner.as_bytes().to_vec());
         disk.locks.insert(path.to_path_buf());
         let (disk_of, path, life) = (self.disk.clone(), path.to_path_buf(), disk.life);
         Ok(LockAnswer::Held(Box::new(SimLock { disk: disk_of, path, life })))
@@ -571,7 +576,7 @@ impl SimFile {
         disk.make_room(self.index, len)?;
         let content = &mut disk.files[self.index];
         let len = if only_grow { len.max(content.seen.len()) } else { len };
-        content.seen.resize(len, 0);
+        Arc::make_mut(&mut content.seen).resize(len, 0);
         if fault.is_some() { Err(eio()) } else { Ok(()) }
     }
 }

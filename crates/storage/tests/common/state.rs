@@ -83,8 +83,3 @@ pub fn entries(engine: &Engine, db: u8, key: &[u8]) -> StreamRead {
     });
     StreamRead { entries: found, error: visited.err() }
 }
-
-/// An image as text, to see a difference.
-pub fn listing(engine: &Engine) -> String {
-    engine.image().map(|item| format!("{item:?}\n")).collect()
-}

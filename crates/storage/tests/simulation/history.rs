@@ -99,7 +99,7 @@ impl History {
         model.advance(self, lsn);
         let expected = State::of(&model.engine);
         if State::of(found) != expected {
-            let (found, expected) = (state::listing(found), state::listing(&model.engine));
+            let (found, expected) = (listing(found), listing(&model.engine));
             let differs = found.lines().zip(expected.lines()).find(|(a, b)| a != b);
             panic!("{}: not the state after record {lsn}; first difference: {differs:#?}", what());
         }
@@ -109,4 +109,9 @@ impl History {
         let found = entries.into_iter().map(|(id, _)| id);
         assert!(of_ledger.eq(found), "{}: the ledger is not what was added to it", what());
     }
+}
+
+/// An image as text, to see a difference.
+fn listing(engine: &Engine) -> String {
+    engine.image().map(|item| format!("{item:?}\n")).collect()
 }
