@@ -383,7 +383,11 @@ impl Log {
             };
             let Some(oldest) = oldest else { return Ok(count) };
             if let Err(error) = self.give_up(oldest) {
-                self.segments.lock().push_front(oldest);
+                // It may be a spare already, only not durably so: the next start takes that up.
+                let path = dir::segment(&self.dir, oldest.first);
+                if self.fs.exists(&path).unwrap_or(true) {
+                    self.segments.lock().push_front(oldest);
+                }
                 return Err(error);
             }
             count += 1;
