@@ -7,6 +7,7 @@ use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use parking_lot::Mutex;
 use rustix::fs::Mode;
 use storage::fs::RealFs;
 use storage::{Database, Options, Progress, StorageError};
@@ -108,6 +109,9 @@ pub(crate) fn run(config: Config) -> Result<ExitCode, StartError> {
 /// Ends the process because the disk refused a write or a sync. Nothing is answered any more: memory
 /// is ahead of the disk, and only the recovery of the next start knows by how much.
 pub(crate) fn fail(error: &StorageError) -> ! {
+    // Whoever comes second knows no more than the first, and would only say it again.
+    static ENDING: Mutex<()> = Mutex::new(());
+    std::mem::forget(ENDING.lock());
     tracing::error!(%error, "stopping at once: nothing that is not on disk was acknowledged");
     std::process::exit(storage_exit_code(error).into())
 }
