@@ -22,7 +22,7 @@ use crate::introspect::process::{ProcessFacts, random_bytes};
 use crate::listener::Listening;
 use crate::logging;
 use crate::running::{Parts, Recovered, Running};
-use crate::shutdown::{Request, Signals};
+use crate::shutdown::{self, Request, Signals};
 use crate::sockets::Sockets;
 use crate::stats::Stats;
 use crate::systemd::{Inherited, Manager};
@@ -59,16 +59,21 @@ pub(crate) fn run(config: Config) -> Result<ExitCode, StartError> {
     }
     descriptors::make_room(&config);
     let hash_seed = u64::from_le_bytes(random_bytes());
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .map_err(StartError::Thread)?;
+    {
+        let _entered = runtime.enter();
+        // Before the first file grows.
+        shutdown::survive_file_limit().map_err(StartError::Thread)?;
+    }
     let (database, recovery) = recover(&settings, &clock, hash_seed, manager)?;
     make_private(&settings.dir);
     let tls = settings.tls.as_ref().map(TlsAcceptor::new).transpose()?;
     let sockets = Sockets::open(&settings, inherited)?;
     let (port, addresses) = (sockets.port(), sockets.describe());
 
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()
-        .map_err(StartError::Thread)?;
     let signals = {
         let _entered = runtime.enter();
         Signals::take_over().map_err(StartError::Thread)?

@@ -25,7 +25,7 @@ const TICK: Duration = Duration::from_millis(100);
 /// How often a spare segment is thought of: the fastest disk fills one in several times that.
 const SEGMENT_TICK: Duration = Duration::from_millis(20);
 /// How long to wait for space before laying out a segment is tried again.
-const NO_SPACE_PAUSE: Duration = Duration::from_millis(500);
+const NO_SPACE_PAUSE: Duration = Duration::from_millis(200);
 /// How long after a failed checkpoint another one is tried.
 const CHECKPOINT_RETRY: Duration = Duration::from_secs(30);
 /// Expired keys removed under one lock.

@@ -24,6 +24,18 @@ pub struct Signals {
     usr1: Signal,
 }
 
+/// SIGXFSZ: a file would grow beyond `ulimit -f`. Its default action ends the process; taken over, the
+/// write fails with EFBIG, which is a full disk to us. Needs a tokio runtime, and lasts.
+///
+/// # Errors
+///
+/// If the system refuses.
+pub fn survive_file_limit() -> io::Result<()> {
+    let number = rustix::process::Signal::XFSZ.as_raw();
+    // tokio leaves the handler in place when the listener goes.
+    signal(SignalKind::from_raw(number)).map(drop)
+}
+
 impl Signals {
     /// Takes them over from their default actions. Needs a tokio runtime.
     ///

@@ -91,6 +91,12 @@ pub trait Fs: Debug + Send + Sync {
     /// Those of `statvfs(3)`.
     fn space_free(&self, dir: &Path) -> io::Result<u64>;
 
+    /// The longest file that this process may write (`ulimit -f`); a file system's own limit counts
+    /// as none.
+    fn file_bytes_max(&self) -> u64 {
+        u64::MAX
+    }
+
     /// Tries to take the lock of a directory, without waiting. Whoever gets it leaves `owner` in the
     /// file for those who come later.
     ///

@@ -71,6 +71,10 @@ impl Fs for RealFs {
         Ok(stat.f_bavail.saturating_mul(stat.f_frsize))
     }
 
+    fn file_bytes_max(&self) -> u64 {
+        rustix::process::getrlimit(rustix::process::Resource::Fsize).current.unwrap_or(u64::MAX)
+    }
+
     fn lock(&self, path: &Path, owner: &str) -> io::Result<LockAnswer> {
         let mut options = fs::OpenOptions::new();
         options.read(true).write(true).create(true).truncate(false).mode(FILE_MODE);

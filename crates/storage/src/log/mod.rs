@@ -122,9 +122,11 @@ impl Log {
     pub(crate) fn open(
         fs: Arc<dyn Fs>,
         dir: &Path,
-        options: Options,
+        mut options: Options,
         end: LogEnd,
     ) -> Result<Self, StorageError> {
+        // A limit on the length of files makes for shorter segments, not for a log that cannot grow.
+        options.segment_bytes = segment::bytes_allowed(&*fs, options.segment_bytes);
         let active = end.segments.last().expect("a log has a segment");
         let path = dir::segment(dir, active.first);
         let file = fs.open_write(&path).map_err(StorageError::io("open", &path))?;
@@ -333,17 +335,19 @@ impl Log {
     /// `Io`, also for a full disk. The log stays usable: it makes do with the room that it has.
     pub fn prepare_segment(&self) -> Result<bool, StorageError> {
         self.check()?;
-        let number = {
+        let (number, layout) = {
             let mut buffer = self.buffer.lock();
             if !buffer.wants_spare() {
                 // There is one, so that laying out another may be tried when it is needed.
                 buffer.set_disk_full(false);
                 return Ok(false);
             }
-            buffer.take_spare_number()
+            // Clients are being refused: they shall not wait for 64 MiB of zeros on top.
+            let layout = if buffer.is_disk_full() { Layout::Allocated } else { Layout::Written };
+            (buffer.take_spare_number(), layout)
         };
         let bytes = segment::bytes_affordable(&*self.fs, &self.dir, self.options.segment_bytes);
-        let spare = segment::create_spare(&*self.fs, &self.dir, number, bytes, Layout::Written);
+        let spare = segment::create_spare(&*self.fs, &self.dir, number, bytes, layout);
         let mut buffer = self.buffer.lock();
         match spare {
             Ok(spare) => {

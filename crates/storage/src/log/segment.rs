@@ -68,7 +68,12 @@ pub(super) fn bytes_for(record_size: u64) -> u64 {
 pub(super) fn bytes_affordable(fs: &dyn Fs, dir: &Path, wanted: u64) -> u64 {
     let free = fs.space_free(&dir::log(dir)).unwrap_or(u64::MAX);
     let share = free / SPACE_SHARE / SEGMENT_HEADER_BYTES * SEGMENT_HEADER_BYTES;
-    wanted.min(share.max(SEGMENT_BYTES_MIN))
+    bytes_allowed(fs, wanted.min(share.max(SEGMENT_BYTES_MIN)))
+}
+
+/// No more than the process may write into one file, in whole pages.
+pub(super) fn bytes_allowed(fs: &dyn Fs, wanted: u64) -> u64 {
+    wanted.min(fs.file_bytes_max() / SEGMENT_HEADER_BYTES * SEGMENT_HEADER_BYTES)
 }
 
 /// Lays out a segment file under a spare name.
