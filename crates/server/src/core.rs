@@ -23,9 +23,9 @@ use crate::tls::TlsAcceptor;
 use crate::watch::Watches;
 use crate::worker::{LogThread, Worker};
 
-/// Below this many clients with new replies, a worker syncs the log itself: handing the sync to the
-/// log thread costs two wake-ups, which is more than a lone client waits for anything else.
-const SYNC_INLINE_CLIENTS_MAX: usize = 64;
+/// While syncs are quicker than this, a worker whose clients all wait for one does it itself: handing
+/// it to the log thread costs two wake-ups, which is more than a lone client waits for anything else.
+const SYNC_INLINE_TIME_MAX: Duration = Duration::from_millis(10);
 
 /// With so many bytes of records in memory, a worker waits for the disk instead of reading on: a disk
 /// that is slower than the network must slow the clients down.
@@ -110,9 +110,10 @@ impl Shared {
         match self.config.settings().fsync {
             FsyncPolicy::Always => {
                 if self.log.durable() < self.log.last() {
-                    if clients <= SYNC_INLINE_CLIENTS_MAX
-                        || PENDING_BYTES_MAX < self.log.pending_bytes()
-                    {
+                    // Others must not wait for a disk that they ask nothing of.
+                    let is_alone = caller.connected() <= clients
+                        && self.log.sync_time_last() < SYNC_INLINE_TIME_MAX;
+                    if is_alone || PENDING_BYTES_MAX < self.log.pending_bytes() {
                         self.commit();
                         self.wake_others(caller);
                     } else {
@@ -139,11 +140,11 @@ impl Shared {
         }
     }
 
-    /// Makes all records as safe as the policy asks, whether anybody waits for that or not. Does not
-    /// return if the disk refuses.
+    /// Sees to it that all records become as safe as the policy asks, whether anybody waits for that
+    /// or not. Waits for no sync. Does not return if the disk refuses.
     pub(crate) fn settle(&self) {
         match self.config.settings().fsync {
-            FsyncPolicy::Always => self.commit(),
+            FsyncPolicy::Always => self.log_thread.request(),
             FsyncPolicy::EverySec | FsyncPolicy::No => {
                 self.check(self.log.write());
             }
@@ -179,6 +180,8 @@ impl Shared {
             syncs: log.syncs,
             last_sync_age: log.sync_last_age,
             last_sync_time: Duration::from_micros(log.sync_last_us),
+            sync_is_running: self.log.sync_began().is_some(),
+            syncs_slow: log.syncs_slow,
             checkpoint_running: checkpoint.is_running(),
             checkpoints: checkpoint.ended,
             checkpoint_failed: checkpoint.failed,
@@ -219,10 +222,19 @@ impl Shared {
         self.memory_peak.load(Ordering::Relaxed)
     }
 
-    /// Lets every worker send what has become safe.
+    /// Lets every worker go through its loop.
     pub(crate) fn wake_workers(&self) {
         for worker in &self.workers {
             worker.wake();
+        }
+    }
+
+    /// Lets the workers that hold replies back send what has become safe.
+    pub(crate) fn wake_holders(&self) {
+        // As in `wake_others`.
+        fence(Ordering::SeqCst);
+        for worker in &self.workers {
+            worker.wake_if_holding();
         }
     }
 

@@ -7,8 +7,8 @@ use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
 use engine::AdoptCursor;
-use storage::StorageError;
 use storage::checkpoint::{CheckpointReport, Checkpointer, due};
+use storage::{SLOW_SYNC, StorageError};
 
 use crate::checkpoints::CheckpointDone;
 use crate::client_limits;
@@ -86,6 +86,7 @@ fn main_loop(shared: &Shared, manager: Manager) {
     let mut checkpoint_asked_at = 0;
     let mut last_at_rest = 0;
     let mut last_a_tick_ago = 0;
+    let mut slow_sync_told = None;
     for tick in 0u64.. {
         if shared.is_stopping() {
             return;
@@ -98,11 +99,25 @@ fn main_loop(shared: &Shared, manager: Manager) {
             shared.settle();
         }
         last_a_tick_ago = shared.log.last();
+        tell_slow_sync(shared, &mut slow_sync_told);
         if tick % 10 == 0 {
             every_second(shared, &mut checkpoint_asked_at, &mut last_at_rest);
             watchdog.look(shared);
         }
         thread::sleep(TICK);
+    }
+}
+
+/// Says once for each sync that takes long that it does, while it does: a disk that hangs for good
+/// would never let it be said afterwards.
+fn tell_slow_sync(shared: &Shared, told: &mut Option<Instant>) {
+    let Some(began) = shared.log.sync_began() else { return };
+    if SLOW_SYNC <= began.elapsed() && *told != Some(began) {
+        *told = Some(began);
+        tracing::warn!(
+            ms = began.elapsed().as_millis(),
+            "a sync of the log takes too long, the disk is slow: writes wait, reads go on"
+        );
     }
 }
 

@@ -7,7 +7,7 @@
 
 use std::io;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering, fence};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering, fence};
 use std::thread;
 
 use parking_lot::{Condvar, Mutex};
@@ -27,6 +27,8 @@ pub(crate) struct Worker {
     flush: Notify,
     /// Whether clients are held back until more records are safe.
     holds: AtomicBool,
+    /// Its connections, those included that have ended a moment ago.
+    connected: AtomicUsize,
     arrivals: mpsc::UnboundedSender<Arrival>,
     pub(crate) counters: Arc<WorkerStats>,
 }
@@ -57,6 +59,11 @@ impl Worker {
         }
     }
 
+    /// How many connections it has.
+    pub(crate) fn connected(&self) -> usize {
+        self.connected.load(Ordering::Relaxed)
+    }
+
     /// Hands over a new connection.
     pub(crate) fn accept(&self, arrival: Arrival) {
         // Fails only when the worker has ended, and then the connection is closed by the drop.
@@ -82,6 +89,7 @@ pub(crate) fn seeds(stats: &Stats) -> Vec<WorkerSeed> {
                 pending: Mutex::default(),
                 flush: Notify::new(),
                 holds: AtomicBool::new(false),
+                connected: AtomicUsize::new(0),
                 arrivals: sender,
                 counters: Arc::clone(counters),
             };
@@ -114,6 +122,7 @@ async fn run(seed: WorkerSeed, shared: Arc<Shared>, listening: Vec<Listening>) {
     let mut connections = tokio::task::JoinSet::new();
     let mut stopping = shared.stopping();
     loop {
+        worker.connected.store(connections.len(), Ordering::Relaxed);
         tokio::select! {
             arrival = arrivals.recv() => {
                 let Some(arrival) = arrival else { break };
@@ -194,7 +203,7 @@ impl LogThread {
                 *asked = false;
             }
             shared.commit();
-            shared.wake_workers();
+            shared.wake_holders();
         }
     }
 }

@@ -40,6 +40,6 @@ mod testing;
 pub use blocks::DamagedBlocks;
 pub use database::{Database, Executed};
 pub use error::{Damage, StorageError};
-pub use log::{Log, LogStats, Urgency};
+pub use log::{Log, LogStats, SLOW_SYNC, Urgency};
 pub use options::Options;
 pub use recovery::{OnProgress, Phase, Progress, RecoveryReport, TornTail};

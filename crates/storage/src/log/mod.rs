@@ -36,6 +36,9 @@ pub(crate) use segment::SEGMENT_HEADER_BYTES;
 use turn::Turns;
 use writer::{Rolling, Writer};
 
+/// A sync that takes so long is worth a line to the operator.
+pub const SLOW_SYNC: Duration = Duration::from_secs(1);
+
 /// An open log. Shared by the database, which appends, and those who commit.
 #[derive(Debug)]
 pub struct Log {
@@ -59,6 +62,9 @@ pub struct Log {
     bytes_written: AtomicU64,
     syncs: AtomicU64,
     sync_last_us: AtomicU64,
+    /// When the sync began that is under way.
+    sync_began: Mutex<Option<Instant>>,
+    syncs_slow: AtomicU64,
     sync_last_end: Mutex<Option<Instant>>,
 }
 
@@ -84,6 +90,8 @@ pub struct LogStats {
     pub syncs: u64,
     /// Microseconds that the last one took.
     pub sync_last_us: u64,
+    /// Syncs that took [`SLOW_SYNC`] or longer.
+    pub syncs_slow: u64,
     /// How long ago it ended; `None` before the first.
     pub sync_last_age: Option<Duration>,
     /// Bytes of records that are not written yet.
@@ -155,6 +163,8 @@ impl Log {
             bytes_written: AtomicU64::new(0),
             syncs: AtomicU64::new(0),
             sync_last_us: AtomicU64::new(0),
+            sync_began: Mutex::new(None),
+            syncs_slow: AtomicU64::new(0),
             sync_last_end: Mutex::new(None),
         })
     }
@@ -435,10 +445,23 @@ impl Log {
             bytes_written: self.bytes_written.load(Ordering::Relaxed),
             syncs: self.syncs.load(Ordering::Relaxed),
             sync_last_us: self.sync_last_us.load(Ordering::Relaxed),
+            syncs_slow: self.syncs_slow.load(Ordering::Relaxed),
             sync_last_age: self.sync_last_end.lock().map(|end| end.elapsed()),
             bytes_buffered,
             is_disk_full,
         }
+    }
+
+    /// How long the last sync took, zero before the first.
+    #[must_use]
+    pub fn sync_time_last(&self) -> Duration {
+        Duration::from_micros(self.sync_last_us.load(Ordering::Relaxed))
+    }
+
+    /// When the sync began that is under way, if there is one.
+    #[must_use]
+    pub fn sync_began(&self) -> Option<Instant> {
+        *self.sync_began.lock()
     }
 
     /// The first failure of the disk, if there was one: nothing is acknowledged any more.
@@ -491,12 +514,18 @@ impl Rolling for Log {
         self.check()?;
         // The only clock in this crate: it feeds statistics and decides nothing.
         let begin = Instant::now();
+        *self.sync_began.lock() = Some(begin);
         let synced = file.sync_data().map_err(StorageError::io("sync", path));
         if let Err(error) = &synced {
             // Before the lock goes: the next sync would succeed, and mean nothing.
             self.poison_with(error);
         }
-        let micros = u64::try_from(begin.elapsed().as_micros()).unwrap_or(u64::MAX);
+        let took = begin.elapsed();
+        *self.sync_began.lock() = None;
+        if SLOW_SYNC <= took {
+            self.syncs_slow.fetch_add(1, Ordering::Relaxed);
+        }
+        let micros = u64::try_from(took.as_micros()).unwrap_or(u64::MAX);
         self.syncs.fetch_add(1, Ordering::Relaxed);
         self.sync_last_us.store(micros, Ordering::Relaxed);
         *self.sync_last_end.lock() = Some(Instant::now());

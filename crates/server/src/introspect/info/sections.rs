@@ -149,8 +149,8 @@ fn persistence(snapshot: &InfoSnapshot<'_>, page: &mut Page) {
     );
     page.field("aof_pending_rewrite", 0);
     page.field("aof_buffer_length", storage.pending_bytes);
-    page.field("aof_pending_bio_fsync", 0);
-    page.field("aof_delayed_fsync", 0);
+    page.field("aof_pending_bio_fsync", u8::from(storage.sync_is_running));
+    page.field("aof_delayed_fsync", storage.syncs_slow);
 }
 
 fn stats(snapshot: &InfoSnapshot<'_>, page: &mut Page) {

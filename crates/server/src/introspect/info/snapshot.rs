@@ -79,6 +79,10 @@ pub struct StorageFacts {
     pub last_sync_age: Option<Duration>,
     /// How long the last sync took.
     pub last_sync_time: Duration,
+    /// Whether a sync of the log is under way.
+    pub sync_is_running: bool,
+    /// Syncs that took a second or longer.
+    pub syncs_slow: u64,
     /// Whether a checkpoint runs.
     pub checkpoint_running: bool,
     /// Checkpoints so far.
