@@ -99,7 +99,8 @@ fn acknowledged_writes_survive_every_end() {
     let mut workers: Vec<_> = (0..CLIENTS)
         .map(|index| {
             let keys = Keys::new(index);
-            keys.prepare(&mut server.connect());
+            let made = keys.prepare(&mut server.connect());
+            assert_eq!(made.expect("a reply"), Value::simple("OK"));
             Worker {
                 keys,
                 rng: Rng::new(rng.next()),

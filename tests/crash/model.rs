@@ -7,6 +7,7 @@
 //! half a transaction, or a reordering.
 
 use std::collections::BTreeMap;
+use std::io;
 
 use support::{Client, Rng, Value, encode, encode_into};
 
@@ -66,7 +67,7 @@ pub(crate) struct Keys {
     plain: [String; 2],
     counter: String,
     projection: String,
-    jobs: String,
+    pub(crate) jobs: String,
 }
 
 impl Keys {
@@ -81,8 +82,8 @@ impl Keys {
     }
 
     /// Makes the group; done once before the first cycle.
-    pub(crate) fn prepare(&self, client: &mut Client) {
-        client.ok(&["XGROUP", "CREATE", &self.jobs, GROUP, "0", "MKSTREAM"]);
+    pub(crate) fn prepare(&self, client: &mut Client) -> io::Result<Value> {
+        client.try_command(&["XGROUP", "CREATE", &self.jobs, GROUP, "0", "MKSTREAM"])
     }
 }
 

@@ -273,6 +273,12 @@ impl Server {
         self.child.wait().expect("our own child can be waited for")
     }
 
+    /// How it ended, if it has, and everything that it printed has been read.
+    pub fn ended(&mut self) -> Option<ExitStatus> {
+        let status = self.child.try_wait().expect("our own child can be waited for");
+        status.filter(|_| self.output.has_ended())
+    }
+
     /// Waits until it ends by itself.
     pub fn wait(mut self) -> ExitStatus {
         self.child.wait().expect("our own child can be waited for")

@@ -2,8 +2,12 @@
 
 use std::collections::HashMap;
 use std::fs;
+use std::ops::Range;
 
-use support::{Rng, encode, require_tool};
+use support::{Rng, Server, encode, require_tool};
+
+/// Clients that write at the same time.
+const CROWD: u64 = 80;
 
 /// What happened to one file descriptor, in the order of the trace.
 #[derive(Debug)]
@@ -27,7 +31,7 @@ fn no_reply_leaves_before_its_sync() {
     let launch = crate::launch();
     let dir = launch.path().to_str().expect("a path in UTF-8").to_owned();
     let calls = "trace=write,pwrite64,writev,pwritev,pwritev2,sendto,sendmsg,fdatasync,fsync";
-    let words = [strace.to_str(), Some("-f"), Some("-qq"), Some("-y"), Some("-s"), Some("4096")];
+    let words = [strace.to_str(), Some("-f"), Some("-qq"), Some("-y"), Some("-s"), Some("100000")];
     let more = [Some("-e"), Some(calls), Some("-o"), trace.to_str()];
     let words = words.into_iter().chain(more).map(|word| word.expect("a path in UTF-8"));
     let server = launch.wrapper(words).start();
@@ -55,6 +59,13 @@ fn no_reply_leaves_before_its_sync() {
             }
         }
     }
+    let group_commit = next..next + CROWD;
+    crowd(&server, group_commit.clone());
+    let transactions = group_commit.end..group_commit.end + 20;
+    transact(&server, transactions.clone());
+    let woken = transactions.end..transactions.end + 20;
+    wake_readers(&server, woken.clone());
+    next = woken.end;
     server.terminate();
 
     let text =
@@ -63,6 +74,47 @@ fn no_reply_leaves_before_its_sync() {
     let events = events(&lines, &dir);
     for n in 0..next {
         check_order(&events, &marker(n), &id(n));
+    }
+}
+
+/// Many clients at once, so that one sync serves all of them and another thread does it.
+fn crowd(server: &Server, numbers: Range<u64>) {
+    let mut clients: Vec<_> = numbers.map(|n| (n, server.connect())).collect();
+    for (n, client) in &mut clients {
+        client
+            .send_command(&["XADD", &format!("crowd{n}"), &id(*n), "marker", &marker(*n)])
+            .expect("sent");
+    }
+    for (n, client) in &mut clients {
+        assert_eq!(client.receive().expect("a reply").text(), id(*n));
+    }
+}
+
+/// MULTI blocks: their entries are told by EXEC.
+fn transact(server: &Server, numbers: Range<u64>) {
+    let mut client = server.connect();
+    for n in numbers.step_by(2) {
+        client.ok(&["MULTI"]);
+        client.ok(&["XADD", "block", &id(n), "marker", &marker(n)]);
+        client.ok(&["XADD", "block", &id(n + 1), "marker", &marker(n + 1)]);
+        assert_eq!(client.ok(&["EXEC"]).array().len(), 2);
+    }
+}
+
+/// Readers that wait get an entry no earlier than its writer gets its ID.
+fn wake_readers(server: &Server, numbers: Range<u64>) {
+    let mut writer = server.connect();
+    let mut readers = [server.connect(), server.connect()];
+    for n in numbers {
+        for reader in &mut readers {
+            reader.send_command(&["XREAD", "BLOCK", "0", "STREAMS", "woken", "$"]).expect("sent");
+        }
+        while writer.info("blocked_clients") != "2" {}
+        writer.ok(&["XADD", "woken", &id(n), "marker", &marker(n)]);
+        for reader in &mut readers {
+            let read = format!("{:?}", reader.receive().expect("the entry"));
+            assert!(read.contains(&id(n)), "{read}");
+        }
     }
 }
 
@@ -122,7 +174,8 @@ fn events<'a>(lines: &[&'a str], dir: &str) -> Vec<(usize, Event<'a>)> {
             _ if is_socket && began == at => {
                 events.push((at, Event::Send { bytes: arguments }));
             }
-            _ if is_data && is_over => {
+            // The zeros of segments that are laid out, megabytes of them, carry no marker.
+            _ if is_data && is_over && arguments.contains("<m") => {
                 let is_durable = call.contains("RWF_DSYNC") || start.contains("RWF_DSYNC");
                 events.push((at, Event::Write { bytes: arguments, is_durable }));
             }
