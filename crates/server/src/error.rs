@@ -90,7 +90,8 @@ pub fn storage_exit_code(error: &StorageError) -> u8 {
         StorageError::Corrupt { .. }
         | StorageError::UnsupportedVersion { .. }
         | StorageError::NotOurs { .. }
-        | StorageError::NoDatabase { .. } => EX_DATAERR,
+        | StorageError::NoDatabase { .. }
+        | StorageError::IsBackup { .. } => EX_DATAERR,
         StorageError::Locked { .. } => EX_TEMPFAIL,
         StorageError::Io { .. }
         | StorageError::Poisoned { .. }

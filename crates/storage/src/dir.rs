@@ -17,6 +17,8 @@ const KNOWN: &[&str] = &[
     "log",
     "blocks",
     "snapshots",
+    "BACKUP",
+    "RESTORED",
     "lost+found",
 ];
 
@@ -40,6 +42,16 @@ pub(crate) fn format(dir: &Path) -> PathBuf {
 /// The mark of a clean stop.
 pub(crate) fn clean(dir: &Path) -> PathBuf {
     dir.join("CLEAN")
+}
+
+/// The manifest of a backup: a directory that has one is no place for a server.
+pub(crate) fn backup(dir: &Path) -> PathBuf {
+    dir.join("BACKUP")
+}
+
+/// Where a restored directory came from, for people.
+pub(crate) fn restored(dir: &Path) -> PathBuf {
+    dir.join("RESTORED")
 }
 
 /// The directory of the log.
@@ -122,6 +134,9 @@ pub(crate) fn list_temporaries(fs: &dyn Fs, dir: &Path) -> Result<Vec<u64>, Stor
 pub(crate) fn claim(fs: &dyn Fs, dir: &Path) -> Result<Box<dyn Any + Send + Sync>, StorageError> {
     make_durable(fs, dir)?;
     refuse_foreign(fs, dir)?;
+    if exists(fs, &backup(dir))? {
+        return Err(StorageError::IsBackup { dir: dir.to_path_buf() });
+    }
     let path = lock(dir);
     let owner = format!("{}\n", std::process::id());
     match fs.lock(&path, &owner).map_err(StorageError::io("lock", &path))? {

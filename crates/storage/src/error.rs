@@ -74,6 +74,12 @@ pub enum StorageError {
         /// The directory.
         dir: PathBuf,
     },
+    /// The directory is a backup: a server would change it.
+    #[error("{0}: a backup, and no place for a server; `headwater restore {0} NEWDIR` makes a data directory of it", .dir.display())]
+    IsBackup {
+        /// The directory.
+        dir: PathBuf,
+    },
     /// An operation too long for any record. Nothing has happened.
     #[error("a record of {len} bytes is longer than the {max} bytes that one may have")]
     TooLong {

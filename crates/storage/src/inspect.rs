@@ -4,6 +4,7 @@
 //! Recovery reads a log that nobody writes. Here somebody may, so a record that is not readable gets
 //! a second look before it is called damaged: what proves that it was durable was written after it.
 
+use std::io;
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -56,6 +57,17 @@ pub struct LogEnd {
     pub offset: u64,
     /// That segment, open.
     pub file: Arc<dyn File>,
+    /// The segments before it that were read, and whether each bears its seal: then it never changes.
+    pub passed: Vec<(SegmentFile, SegmentEnd)>,
+}
+
+/// How a segment ends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct SegmentEnd {
+    /// Where its last record ends.
+    pub offset: u64,
+    /// Whether the seal stands there.
+    pub is_sealed: bool,
 }
 
 impl LogEnd {
@@ -65,7 +77,11 @@ impl LogEnd {
     ///
     /// Those of `fdatasync(2)`: then what was read may not be there after a power cut.
     pub fn sync(&self) -> Result<(), StorageError> {
-        self.file.sync_data().map_err(StorageError::io("sync", &self.segment.path))
+        match self.file.sync_data() {
+            // Where nobody can write there is nothing to sync.
+            Err(error) if error.kind() == io::ErrorKind::ReadOnlyFilesystem => Ok(()),
+            other => other.map_err(StorageError::io("sync", &self.segment.path)),
+        }
     }
 }
 
@@ -91,6 +107,12 @@ impl LogFiles {
             return Err(StorageError::NoDatabase { dir: place });
         }
         Ok(Self { place, is_dir, segments })
+    }
+
+    /// Segments that were found elsewhere, rising.
+    pub(crate) fn of(segments: Vec<SegmentFile>) -> Self {
+        assert!(!segments.is_empty(), "a log has a segment");
+        Self { place: PathBuf::new(), is_dir: false, segments }
     }
 
     /// The segments, rising.
@@ -120,14 +142,17 @@ impl LogFiles {
     ) -> Result<LogEnd, StorageError> {
         let after = self.segments.partition_point(|segment| segment.first <= from);
         let mut index = after.saturating_sub(1);
+        let mut passed = Vec::new();
         loop {
             let segment = self.segments[index].clone();
             let mut reader = SegmentReader::open_file(fs, &segment.path, Some(segment.first))?;
             let (next, stop) = self.walk_segment(&mut reader, index, from, each)?;
+            let end = SegmentEnd { offset: reader.offset(), is_sealed: stop == Stop::Sealed };
             if stop == Stop::Sealed && self.segments.len() == index + 1 && self.is_dir {
                 // The server has gone on to another segment since we looked.
                 self.segments = segments_in(fs, &self.place)?;
                 index = self.segments.partition_point(|found| found.first < next);
+                passed.push((segment.clone(), end));
                 if self.segments.get(index).is_none_or(|found| found.first != next) {
                     let missing = dir::segment_in(&self.place, next);
                     return Err(StorageError::corrupt(&missing, 0, Damage::Missing));
@@ -137,8 +162,9 @@ impl LogFiles {
             index += 1;
             if stop == Stop::Broken || self.segments.len() == index {
                 let (offset, file) = (reader.offset(), reader.file());
-                return Ok(LogEnd { last: next - 1, segment, offset, file });
+                return Ok(LogEnd { last: next - 1, segment, offset, file, passed });
             }
+            passed.push((segment, end));
         }
     }
 

@@ -17,6 +17,7 @@
 //! `docs/on-disk-format.md`, then `database`, `log`, [`recovery`](RecoveryReport), `snapshot`,
 //! [`checkpoint`]. The disk itself is behind [`fs`].
 
+pub mod archive;
 mod blocks;
 pub mod check;
 pub mod checkpoint;

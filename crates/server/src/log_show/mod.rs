@@ -79,7 +79,7 @@ pub(crate) fn run(show: &LogShow) -> Result<ExitCode, StartError> {
         Shower { show, printer: Printer::local(), held: VecDeque::new(), stdout, failed: None };
     let end = log.walk(&RealFs, from, &mut |record, place| shower.record(record, place));
     // A running server may have written the last ones and not synced them yet.
-    let shown = end.as_ref().map_or(Ok(()), synced);
+    let shown = end.as_ref().map_or(Ok(()), inspect::LogEnd::sync);
     if shown.is_ok() {
         shower.release(u64::MAX);
     }
@@ -98,21 +98,6 @@ pub(crate) fn run(show: &LogShow) -> Result<ExitCode, StartError> {
     end?;
     shown?;
     Ok(ExitCode::SUCCESS)
-}
-
-/// On a file system that is mounted read-only nobody writes, and there is nothing to sync.
-fn synced(end: &inspect::LogEnd) -> Result<(), StorageError> {
-    match end.sync() {
-        Err(StorageError::Io { source, .. })
-            if matches!(
-                source.kind(),
-                io::ErrorKind::ReadOnlyFilesystem | io::ErrorKind::InvalidInput
-            ) =>
-        {
-            Ok(())
-        }
-        other => other,
-    }
 }
 
 /// Prints records as they come.

@@ -1,0 +1,71 @@
+//! Why there is no backup, or nothing restored.
+
+use std::path::PathBuf;
+
+use thiserror::Error;
+
+use crate::error::StorageError;
+
+/// A backup or restore that did not happen. Nothing of it is left.
+#[derive(Debug, Error)]
+pub enum ArchiveError {
+    /// A file.
+    #[error(transparent)]
+    Storage(#[from] StorageError),
+    /// The result would overwrite something.
+    #[error("{} is there already and not empty; choose a new directory", .dir.display())]
+    NotEmpty {
+        /// What was named.
+        dir: PathBuf,
+    },
+    /// The result would stand inside a database.
+    #[error("{} lies inside the data directory {}; choose a place outside", .dir.display(), .source_dir.display())]
+    Inside {
+        /// What was named.
+        dir: PathBuf,
+        /// The database.
+        source_dir: PathBuf,
+    },
+    /// There is nothing that the directory could stand in.
+    #[error("{} is missing: make it first", .dir.display())]
+    NoParent {
+        /// The parent.
+        dir: PathBuf,
+    },
+    /// Somebody else is at work there.
+    #[error("{}: somebody else is at work there; try again", .dir.display())]
+    Busy {
+        /// Where.
+        dir: PathBuf,
+    },
+    /// Neither snapshot nor log reaches so far.
+    #[error("cannot go to {wanted}: {reason}")]
+    OutOfReach {
+        /// As in "cannot go to ...".
+        wanted: String,
+        /// What there is.
+        reason: String,
+    },
+    /// The log belongs to another history than the backup.
+    #[error("{} is no continuation of {}: it belongs to another history", .log.display(), .base.display())]
+    OtherHistory {
+        /// The log.
+        log: PathBuf,
+        /// The backup.
+        base: PathBuf,
+    },
+    /// What was read back is not what was written, or was damaged before.
+    #[error("the result was not sound and is gone: {what}")]
+    NotSound {
+        /// The first thing found.
+        what: String,
+    },
+}
+
+impl ArchiveError {
+    /// Whether the disk was full.
+    #[must_use]
+    pub fn is_space(&self) -> bool {
+        matches!(self, ArchiveError::Storage(error) if error.is_space())
+    }
+}
