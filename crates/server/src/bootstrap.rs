@@ -26,6 +26,7 @@ use crate::shutdown::{self, Request, Signals};
 use crate::sockets::Sockets;
 use crate::stats::Stats;
 use crate::systemd::{Inherited, Manager};
+use crate::times::Printer;
 use crate::tls::TlsAcceptor;
 
 /// How often recovery says how far it is.
@@ -178,6 +179,15 @@ fn recover(
             offset = tail.offset,
             bytes = tail.bytes,
             "cut the torn tail of the log: a write that was under way at the crash, never acknowledged"
+        );
+    }
+    if let Some(restored) = storage::archive::restored_from(&settings.dir) {
+        tracing::info!(
+            from = %restored.from.display(),
+            lsn = restored.lsn,
+            lsn_at = Printer::local().print(restored.lsn_ms),
+            restored_at = Printer::local().print(restored.restored_ms),
+            "this directory was restored, and has gone its own way since"
         );
     }
     tracing::info!(

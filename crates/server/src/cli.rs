@@ -8,6 +8,7 @@ use std::path::PathBuf;
 use clap::builder::Styles;
 use clap::{Arg, ArgAction, ArgMatches, Command, FromArgMatches};
 
+use crate::archive::{BackupRequest, RestoreRequest};
 use crate::config::directives;
 use crate::config::value::Kind;
 use crate::config::{Directive, Effect, Sources};
@@ -40,6 +41,10 @@ pub enum Invocation {
     LogShow(LogShow),
     /// Break a server again and again, and check what it had promised.
     Drill(Box<drill::Options>),
+    /// Back up a data directory.
+    Backup(BackupRequest),
+    /// Make a data directory of a backup.
+    Restore(RestoreRequest),
 }
 
 impl Invocation {
@@ -59,6 +64,10 @@ impl Invocation {
                 json: matches.get_flag("json"),
             },
             Some(("log", matches)) => Self::LogShow(archive::log_show(matches)),
+            Some(("backup", matches)) => {
+                Self::Backup(archive::backup_request(matches, environment))
+            }
+            Some(("restore", matches)) => Self::Restore(archive::restore_request(matches)),
             Some(("ping", matches)) => Self::Ping(sources(matches, environment)),
             Some(("drill", matches)) => {
                 Self::Drill(Box::new(drill::Options::from_arg_matches(matches)?))
@@ -111,7 +120,16 @@ pub fn command() -> Command {
         .about("A durable server for Redis Streams: when the reply arrives, it is on disk")
         .styles(Styles::styled())
         .args_conflicts_with_subcommands(true)
-        .subcommands([server, check, ping, drill::command(), config, archive::log()])
+        .subcommands([
+            server,
+            check,
+            ping,
+            drill::command(),
+            config,
+            archive::log(),
+            archive::backup(),
+            archive::restore(),
+        ])
 }
 
 fn with_directives(command: Command) -> Command {

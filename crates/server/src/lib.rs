@@ -5,6 +5,7 @@
 //! [`tools`] is the whole program; `bootstrap` puts the server together; `worker`, `connection` and `core` serve requests;
 //! [`introspect`] answers INFO, CONFIG and CLIENT LIST; `housekeeping` is what happens by itself.
 
+mod archive;
 mod blocking;
 mod bootstrap;
 mod check;

@@ -7,6 +7,7 @@ use std::os::unix::net::UnixStream;
 use std::process::ExitCode;
 use std::time::Duration;
 
+use crate::archive;
 use crate::check;
 use crate::cli::Invocation;
 use crate::config::{self, Config, Kind, Sources};
@@ -26,6 +27,8 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         Ok(Invocation::Ping(sources)) => ping(sources),
         Ok(Invocation::LogShow(show)) => log_show::run(&show),
         Ok(Invocation::Drill(options)) => Ok(ExitCode::from(drill::main(&options))),
+        Ok(Invocation::Backup(request)) => archive::backup(request),
+        Ok(Invocation::Restore(request)) => Ok(archive::restore(&request)),
         Err(error) => {
             // The text of --help goes to standard output, a mistake to standard error.
             let _ = error.print();

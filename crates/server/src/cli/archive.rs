@@ -6,6 +6,10 @@ use std::path::PathBuf;
 
 use clap::{Arg, ArgAction, ArgMatches, Command};
 
+use storage::archive::Target;
+
+use crate::archive::{BackupRequest, RestoreRequest};
+use crate::config::Sources;
 use crate::log_show::{Bound, LogShow};
 
 /// `headwater log ...`.
@@ -52,6 +56,101 @@ pub(super) fn log_show(matches: &ArgMatches) -> LogShow {
         all: matches.get_flag("all"),
         full: matches.get_flag("full"),
     }
+}
+
+/// `headwater backup`.
+pub(super) fn backup() -> Command {
+    Command::new("backup")
+        .about("Back up the data directory, beside its server or without one")
+        .arg(required("DEST", "The backup: a new directory"))
+        .arg(
+            Arg::new("dir")
+                .long("dir")
+                .value_name("DIR")
+                .help("Data directory [default: that of the configuration]"),
+        )
+        .arg(
+            Arg::new("config-file")
+                .long("config")
+                .value_name("FILE")
+                .help("Configuration of the server [env: HEADWATER_CONFIG]")
+                .value_parser(clap::value_parser!(PathBuf)),
+        )
+        .arg(flag("copy", "Share no block with the original, also on one file system"))
+        .arg(flag("no-verify", "Do not read everything back"))
+        .arg(flag("json", "Report in JSON"))
+}
+
+/// `headwater restore`.
+pub(super) fn restore() -> Command {
+    Command::new("restore")
+        .about("Make a data directory of a backup, as it was at its end or at any record")
+        .arg(required("FROM", "A backup, or a data directory"))
+        .arg(required("NEWDIR", "The result: a new directory"))
+        .arg(
+            Arg::new("log")
+                .long("log")
+                .value_name("DIR")
+                .help("The directory that the backup was made of, or its log: to go beyond the backup")
+                .value_parser(clap::value_parser!(PathBuf)),
+        )
+        .arg(
+            Arg::new("to-lsn")
+                .long("to-lsn")
+                .value_name("LSN")
+                .help("Up to this record, inclusive (see `headwater log show`)")
+                .value_parser(clap::value_parser!(u64)),
+        )
+        .arg(
+            Arg::new("to-time")
+                .long("to-time")
+                .value_name("TIME")
+                .help("Up to the last record of this time: 2026-11-21T14:03:05Z, '2026-11-21 14:03' (local), 14:03, 'yesterday 14:03', '10m ago', Unix milliseconds")
+                .conflicts_with("to-lsn")
+                .value_parser(crate::times::parse),
+        )
+        .arg(flag("no-verify", "Do not read everything back"))
+        .arg(flag("json", "Report in JSON"))
+}
+
+/// What `headwater backup ...` asks for.
+pub(super) fn backup_request(
+    matches: &ArgMatches,
+    environment: Vec<(String, String)>,
+) -> BackupRequest {
+    let named = environment.iter().find(|(variable, _)| variable == "HEADWATER_CONFIG");
+    let file = matches.get_one::<PathBuf>("config-file").cloned();
+    let file = file.or_else(|| named.map(|(_, path)| PathBuf::from(path)));
+    let dir = matches.get_one::<String>("dir").map(|dir| ("dir".to_owned(), dir.clone()));
+    BackupRequest {
+        sources: Sources { file, environment, flags: dir.into_iter().collect() },
+        dest: path(matches, "DEST"),
+        copy: matches.get_flag("copy"),
+        verify: !matches.get_flag("no-verify"),
+        json: matches.get_flag("json"),
+    }
+}
+
+/// What `headwater restore ...` asks for.
+pub(super) fn restore_request(matches: &ArgMatches) -> RestoreRequest {
+    let lsn = matches.get_one("to-lsn").copied().map(Target::Lsn);
+    let time = matches.get_one("to-time").copied().map(Target::Time);
+    RestoreRequest {
+        from: path(matches, "FROM"),
+        to: path(matches, "NEWDIR"),
+        log: matches.get_one("log").cloned(),
+        target: lsn.or(time).unwrap_or(Target::End),
+        verify: !matches.get_flag("no-verify"),
+        json: matches.get_flag("json"),
+    }
+}
+
+fn required(name: &'static str, help: &'static str) -> Arg {
+    Arg::new(name).help(help).required(true).value_parser(clap::value_parser!(PathBuf))
+}
+
+fn path(matches: &ArgMatches, name: &str) -> PathBuf {
+    matches.get_one::<PathBuf>(name).cloned().unwrap_or_default()
 }
 
 fn place(name: &'static str, help: &'static str) -> Arg {

@@ -46,6 +46,18 @@ pub enum ArchiveError {
         /// What there is.
         reason: String,
     },
+    /// The log has nothing so old.
+    #[error(
+        "cannot go to the time {wanted_ms}: the oldest record in the log is {first}, of {first_ms} (Unix milliseconds)"
+    )]
+    TooEarly {
+        /// What was asked for, in Unix milliseconds.
+        wanted_ms: u64,
+        /// The oldest record.
+        first: u64,
+        /// When it was written.
+        first_ms: u64,
+    },
     /// The log belongs to another history than the backup.
     #[error("{} is no continuation of {}: it belongs to another history", .log.display(), .base.display())]
     OtherHistory {

@@ -191,13 +191,8 @@ fn choose(request: &RestoreRequest, log: &mut LogFiles) -> Result<(Base, Survey)
                 found = whole(found)?;
             }
             let Some(cut) = &found.cut else {
-                return Err(ArchiveError::OutOfReach {
-                    wanted: format!("the time {wanted}"),
-                    reason: format!(
-                        "the oldest record in the log is {first}, of the time {} (Unix milliseconds)",
-                        found.first_ms
-                    ),
-                });
+                let (wanted_ms, first_ms) = (wanted, found.first_ms);
+                return Err(ArchiveError::TooEarly { wanted_ms, first, first_ms });
             };
             let base = newest_reached(from, log, cut.lsn)?;
             (base, found)
