@@ -1,6 +1,6 @@
 //! Blocking reads that found nothing, kept by the caller until one of their keys changes.
 
-use crate::command::{Command, GroupReadFrom, ReadFrom, XRead, XReadGroup};
+use crate::command::{Command, GroupReadFrom, ReadFrom, ReadLimits, XRead, XReadGroup};
 use crate::id::StreamId;
 
 /// A blocking read that is waiting: owned, and with `$` resolved to the ID that it meant at first.
@@ -10,8 +10,8 @@ pub struct BlockedRead {
     pub kind: BlockedReadKind,
     /// Keys in the order named. The ID is where XREAD goes on; XREADGROUP waits on `>` only.
     pub streams: Vec<(Box<[u8]>, StreamId)>,
-    /// COUNT per stream.
-    pub count: Option<u64>,
+    /// How much is returned at most.
+    pub limits: ReadLimits,
 }
 
 /// Which command is waiting.
@@ -42,7 +42,7 @@ impl BlockedRead {
                     .iter()
                     .map(|(key, id)| (&**key, Ok(ReadFrom::After(*id))))
                     .collect(),
-                count: self.count,
+                limits: self.limits,
                 block_ms: Some(0),
             }),
             BlockedReadKind::Group { group, consumer, no_ack } => Command::XReadGroup(XReadGroup {
@@ -53,7 +53,7 @@ impl BlockedRead {
                     .iter()
                     .map(|(key, _)| (&**key, Ok(GroupReadFrom::New)))
                     .collect(),
-                count: self.count,
+                limits: self.limits,
                 block_ms: Some(0),
                 no_ack: *no_ack,
             }),

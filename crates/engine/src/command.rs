@@ -281,10 +281,29 @@ pub enum Order {
 pub struct XRead<'a> {
     /// Keys in the order named, each with where to read from.
     pub streams: Vec<(&'a [u8], Deferred<ReadFrom>)>,
-    /// Per stream; `None` for no limit.
-    pub count: Option<u64>,
+    /// How much is returned at most.
+    pub limits: ReadLimits,
     /// BLOCK in milliseconds, 0 without limit.
     pub block_ms: Option<u64>,
+}
+
+/// How much XREAD and XREADGROUP return at most; `None` for no limit.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct ReadLimits {
+    /// COUNT: entries of each stream, at least 1.
+    pub count: Option<u64>,
+    /// MAXCOUNT: entries of all streams, at least 1.
+    pub total: Option<u64>,
+    /// MAXSIZE: bytes of the reply, exceeded by one entry at most.
+    pub bytes: Option<u64>,
+}
+
+impl ReadLimits {
+    /// COUNT alone. 0 is no limit.
+    #[must_use]
+    pub fn count(count: Option<u64>) -> Self {
+        Self { count: count.filter(|count| *count != 0), ..Self::default() }
+    }
 }
 
 /// The ID argument of XREAD.
@@ -307,8 +326,8 @@ pub struct XReadGroup<'a> {
     pub consumer: &'a [u8],
     /// Keys in the order named.
     pub streams: Vec<(&'a [u8], Deferred<GroupReadFrom>)>,
-    /// Per stream; `None` for no limit.
-    pub count: Option<u64>,
+    /// How much is returned at most.
+    pub limits: ReadLimits,
     /// BLOCK in milliseconds, 0 without limit.
     pub block_ms: Option<u64>,
     /// NOACK: deliver without a pending entry.

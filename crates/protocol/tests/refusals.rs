@@ -506,3 +506,21 @@ fn what_becomes_of_references_is_said_once() {
     check("XTRIM k ACKED ACKED", "ERR syntax error");
     check("XTRIM k ACKED x", "ERR syntax error");
 }
+
+#[test]
+fn bounds_of_a_whole_read() {
+    for start in ["XREAD", "XREADGROUP GROUP g c"] {
+        let check = |rest: &str, expected: &str| {
+            check(&format!("{start} {rest} STREAMS k 0"), expected);
+        };
+        check("MAXCOUNT 5 MAXSIZE 1", "");
+        check("COUNT 5 MAXCOUNT 5", "");
+        check("MAXCOUNT 1 COUNT 0", "");
+        check("MAXCOUNT 4 COUNT 5", "ERR MAXCOUNT must be greater than or equal to COUNT");
+        for number in ["0", "-1", "x", "01", "9223372036854775808"] {
+            let refusal = |name| format!("ERR {name} must be a positive integer");
+            check(&format!("MAXCOUNT {number}"), &refusal("MAXCOUNT"));
+            check(&format!("MAXSIZE {number}"), &refusal("MAXSIZE"));
+        }
+    }
+}

@@ -16,6 +16,7 @@ use crate::id::StreamId;
 use crate::op::{Ids, Op, Ops};
 use crate::reply::Reply;
 use crate::stream::Stream;
+use crate::stream::budget::Budget;
 
 /// One stream of the command with its group.
 struct Target<'a, 'e> {
@@ -36,14 +37,15 @@ pub(crate) fn decide_read_group<'a>(
     let mut advanced: BTreeMap<&[u8], Group> = BTreeMap::new();
     let mut ops = Ops::new();
     let mut replies = Vec::new();
+    let mut budget = Budget::of(&command.limits);
     for target in &targets {
         let key = target.key;
         let group = advanced.get(key).unwrap_or(target.group);
         let ops_before = ops.len();
         let reading = Reading { view, command, key, stream: target.stream, group };
         let entries = match target.from {
-            GroupReadFrom::New => reading.new_entries(&mut ops)?,
-            GroupReadFrom::HistoryAfter(id) => Some(reading.history(id, &mut ops)?),
+            GroupReadFrom::New => reading.new_entries(&mut budget, &mut ops)?,
+            GroupReadFrom::HistoryAfter(id) => Some(reading.history(id, &mut budget, &mut ops)?),
         };
         replies.extend(entries.map(|entries| (Bytes::copy_from_slice(key), entries)));
         if keys_twice.binary_search(&key).is_ok() {
@@ -98,7 +100,7 @@ fn blocked(command: &XReadGroup<'_>) -> BlockedRead {
             no_ack: command.no_ack,
         },
         streams: command.streams.iter().map(|(key, _)| ((*key).into(), StreamId::MIN)).collect(),
-        count: command.count,
+        limits: command.limits,
     }
 }
 
@@ -113,14 +115,23 @@ struct Reading<'r, 'a, 'e> {
 
 impl<'a> Reading<'_, 'a, '_> {
     /// `>`: entries above the group's position, or `None` if there are none.
-    fn new_entries(&self, ops: &mut Ops<'a>) -> Result<Option<Reply>, CommandError> {
+    fn new_entries(
+        &self,
+        budget: &mut Budget,
+        ops: &mut Ops<'a>,
+    ) -> Result<Option<Reply>, CommandError> {
         let Self { key, stream, group, .. } = *self;
         let &XReadGroup { group: name, consumer, no_ack, .. } = self.command;
         // The quiet way out: whoever waits at the end of a stream asks often.
-        let ids = if stream.last_id() <= group.last_delivered {
+        let after = group.last_delivered;
+        let ids = if stream.last_id() <= after {
             Vec::new()
         } else {
-            stream.ids_after(group.last_delivered, self.limit()).map_err(|damage| damage.of(key))?
+            let limit = match budget.is_unlimited() {
+                true => self.command.limits.count,
+                false => Some(budget.take(stream, key, after, self.command.limits.count)?),
+            };
+            stream.ids_after(after, as_len(limit)).map_err(|damage| damage.of(key))?
         };
         let (Some(&first), Some(&last)) = (ids.first(), ids.last()) else {
             self.attempt(false, ops);
@@ -146,15 +157,25 @@ impl<'a> Reading<'_, 'a, '_> {
 
     /// The consumer's own pending entries above `after`. Those whose stream entry is there count as
     /// delivered once more.
-    fn history(&self, after: StreamId, ops: &mut Ops<'a>) -> Result<Reply, CommandError> {
+    fn history(
+        &self,
+        after: StreamId,
+        budget: &mut Budget,
+        ops: &mut Ops<'a>,
+    ) -> Result<Reply, CommandError> {
         let Self { key, stream, group, .. } = *self;
         self.attempt(false, ops);
         let consumer = group.consumers.by_name(self.command.consumer);
         let (Some(consumer), Some(start)) = (consumer, after.next()) else {
             return Ok(Reply::Array(Vec::new()));
         };
-        let ids: Vec<StreamId> =
-            consumer.pending.iter_from(start).map(|(id, ())| id).take(self.limit()).collect();
+        let limit = as_len(self.command.limits.count);
+        let mut ids: Vec<StreamId> =
+            consumer.pending.iter_from(start).map(|(id, ())| id).take(limit).collect();
+        if !budget.is_unlimited() {
+            let fitting = budget.take_of(&stream.pick(key, &ids), key, true)?.taken;
+            ids.truncate(as_len(Some(fitting)));
+        }
         if ids.is_empty() {
             return Ok(Reply::Array(Vec::new()));
         }
@@ -194,11 +215,11 @@ impl<'a> Reading<'_, 'a, '_> {
         );
         ops.extend(op);
     }
+}
 
-    fn limit(&self) -> usize {
-        let count = self.command.count.filter(|count| *count != 0);
-        count.and_then(|count| usize::try_from(count).ok()).unwrap_or(usize::MAX)
-    }
+/// A limit of entries as a length; `None` is no limit.
+fn as_len(limit: Option<u64>) -> usize {
+    limit.and_then(|limit| usize::try_from(limit).ok()).unwrap_or(usize::MAX)
 }
 
 /// The operation that an attempt of a consumer takes before anything is given to it: its creation,

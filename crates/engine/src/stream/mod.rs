@@ -8,6 +8,7 @@
 mod bitmap;
 mod block;
 mod body;
+pub(crate) mod budget;
 pub(crate) mod dispose;
 pub(crate) mod info;
 mod items;

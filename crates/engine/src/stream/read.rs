@@ -2,6 +2,7 @@
 
 use bytes::Bytes;
 
+use super::budget::Budget;
 use super::{Damage, EntryRange, Stream};
 use crate::blocked::{BlockedRead, BlockedReadKind};
 use crate::command::{IdRange, Order, ReadFrom, XRead};
@@ -42,6 +43,7 @@ pub(crate) fn xrange<'a>(
 pub(crate) fn xread<'a>(view: &View<'_>, xread: &XRead<'_>) -> Result<Decision<'a>, CommandError> {
     let mut found = Vec::new();
     let mut waiting = Vec::with_capacity(xread.streams.len());
+    let mut budget = Budget::of(&xread.limits);
     for (key, from) in &xread.streams {
         let stream = view.stream(key)?;
         let after = match from.clone()? {
@@ -49,13 +51,22 @@ pub(crate) fn xread<'a>(view: &View<'_>, xread: &XRead<'_>) -> Result<Decision<'
             ReadFrom::Last => stream.map_or(StreamId::MIN, Stream::last_id),
             ReadFrom::LastEntry => match stream.and_then(|stream| stream.last_entry(key)) {
                 Some(last) => {
+                    if !budget.is_unlimited() && budget.take_of(&last, key, true)?.taken == 0 {
+                        continue;
+                    }
                     found.push((Bytes::copy_from_slice(key), Reply::Entries(last)));
                     continue;
                 }
                 None => stream.map_or(StreamId::MIN, Stream::last_id),
             },
         };
-        let entries = stream.map(|stream| stream.entries_after(key, after, xread.count));
+        let mut count = xread.limits.count;
+        if let Some(stream) = stream.filter(|_| !budget.is_unlimited()) {
+            count = Some(budget.take(stream, key, after, count)?);
+        }
+        // What the budget has no room for is left out; the first stream with entries never is.
+        let stream = stream.filter(|_| count != Some(0));
+        let entries = stream.map(|stream| stream.entries_after(key, after, count));
         match entries.transpose().map_err(|damage| damage.of(key))?.flatten() {
             Some(entries) => found.push((Bytes::copy_from_slice(key), Reply::Entries(entries))),
             None => waiting.push((Box::from(*key), after)),
@@ -68,7 +79,7 @@ pub(crate) fn xread<'a>(view: &View<'_>, xread: &XRead<'_>) -> Result<Decision<'
     decision.wait = xread.block_ms.map(|_| BlockedRead {
         kind: BlockedReadKind::Plain,
         streams: waiting,
-        count: xread.count,
+        limits: xread.limits,
     });
     Ok(decision)
 }
@@ -82,10 +93,9 @@ impl Stream {
         count: Option<u64>,
     ) -> Result<Option<EntryRange>, Damage> {
         let last = self.last_live_id()?.filter(|last| after < *last);
-        Ok(last.and_then(|_| after.next()).map(|start| {
-            let count = count.filter(|count| *count != 0);
-            self.range(key, start, StreamId::MAX, Order::Ascending, count)
-        }))
+        Ok(last
+            .and_then(|_| after.next())
+            .map(|start| self.range(key, start, StreamId::MAX, Order::Ascending, count)))
     }
 
     /// The newest live entry.

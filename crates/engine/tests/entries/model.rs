@@ -144,7 +144,7 @@ fn check(steps: &[Step]) {
                     some => format!("s: {some}"),
                 };
                 let streams = vec![(key, Ok(ReadFrom::After(id(*after))))];
-                let xread = XRead { streams, count: *count, block_ms: None };
+                let xread = XRead { streams, limits: ReadLimits::count(*count), block_ms: None };
                 assert_eq!(pair.run(&Command::XRead(xread)), expected, "{step:?}");
             }
             Step::BlockEntries(max) => {

@@ -40,7 +40,7 @@ impl Pair {
             group,
             consumer: b"c",
             streams: vec![(b"s", Ok(GroupReadFrom::New))],
-            count: Some(count),
+            limits: ReadLimits::count(Some(count)),
             block_ms: None,
             no_ack: false,
         }));

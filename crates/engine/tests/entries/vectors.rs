@@ -208,7 +208,7 @@ fn xread_names_streams_with_data_only_and_waits_from_a_fixed_id() {
     let mut pair = stream(2, 5);
     let read = |pair: &mut Pair, streams: Vec<(&'static [u8], ReadFrom)>, count, block_ms| {
         let streams = streams.into_iter().map(|(key, from)| (key, Ok(from))).collect();
-        pair.run(&Command::XRead(XRead { streams, count, block_ms }))
+        pair.run(&Command::XRead(XRead { streams, limits: ReadLimits::count(count), block_ms }))
     };
     let after = |ms| ReadFrom::After(id(ms, 0));
     let got = read(&mut pair, vec![(b"none", after(0)), (b"s", after(3))], None, None);
@@ -222,7 +222,8 @@ fn xread_names_streams_with_data_only_and_waits_from_a_fixed_id() {
     assert_eq!(read(&mut pair, vec![(b"s", after(4))], None, None), "nil array");
     pair.trim(b"s", exact(MaxLen(0)));
     let streams = last.into_iter().map(|(key, from)| (key, Ok(from))).collect();
-    let command = Command::XRead(XRead { streams, count: None, block_ms: Some(0) });
+    let command =
+        Command::XRead(XRead { streams, limits: ReadLimits::default(), block_ms: Some(0) });
     let decision = pair.engine.decide(&command, Context { db: 0, now: 0 }).unwrap();
     assert_eq!(decision.wait.unwrap().streams, [(Box::from(*b"s"), id(5, 0))]);
 }
@@ -306,4 +307,73 @@ fn adoption_goes_on_where_a_slice_ended() {
     assert_eq!(seen, (1..10).collect::<Vec<_>>());
     assert!((3..=5).contains(&slices), "{slices} slices of 4 for 9 blocks");
     assert_eq!(pair.engine.blocks().filter(|block| block.location.is_none()).count(), 9);
+}
+
+#[test]
+fn maxcount_and_maxsize_bound_the_whole_reply() {
+    let mut pair = Pair::new(7);
+    for key in [b"a", b"b", b"c"] {
+        for ms in 1..=100 {
+            pair.add(key, NewId::Explicit(id(ms, 0)), None);
+        }
+    }
+    let mut lengths = |limits: ReadLimits, keys: &[&'static [u8]]| {
+        let streams = keys.iter().map(|key| (*key, Ok(ReadFrom::After(StreamId::MIN)))).collect();
+        let text = pair.run(&Command::XRead(XRead { streams, limits, block_ms: None }));
+        text.split("; ").map(|stream| stream.matches("f=v").count()).collect::<Vec<_>>()
+    };
+    let all: [&[u8]; 3] = [b"a", b"b", b"c"];
+    let total = |count, total| ReadLimits { count, total: Some(total), bytes: None };
+    assert_eq!(lengths(total(Some(50), 80), &all), [50, 30]);
+    assert_eq!(lengths(total(Some(50), 100), &all), [50, 50]);
+    assert_eq!(lengths(total(Some(50), 101), &all), [50, 50, 1]);
+    assert_eq!(lengths(total(None, 250), &all), [100, 100, 50]);
+    assert_eq!(lengths(total(None, 1000), &all), [100, 100, 100]);
+    // `*2 $3 1-0 *2 $1 f $1 v` is 4 + 9 + 4 + 7 + 7 bytes; the stream's head 4 + 7 + 4.
+    let bytes = |bytes| ReadLimits { count: Some(20), total: None, bytes: Some(bytes) };
+    assert_eq!(lengths(bytes(1), &all), [1], "one entry is always there");
+    assert_eq!(lengths(bytes(15 + 31), &all), [1]);
+    assert_eq!(lengths(bytes(15 + 31 + 1), &all), [2]);
+    assert_eq!(lengths(bytes(1_000_000), &all), [20, 20, 20]);
+    let both = ReadLimits { total: Some(3), ..bytes(15 + 2 * 31 + 1) };
+    assert_eq!(lengths(both, &all), [3]);
+    assert_eq!(lengths(ReadLimits { total: Some(2), ..both }, &all), [2]);
+}
+
+#[test]
+fn groups_read_within_the_same_bounds_and_wait_with_them() {
+    let mut pair = stream(3, 10);
+    let create = |key| Command::XGroupCreate {
+        key,
+        group: b"g",
+        from: Ok(GroupStart::After(StreamId::MIN)),
+        make_stream: true,
+        entries_read: None,
+    };
+    for key in [b"s".as_slice(), b"t"] {
+        assert_eq!(pair.run(&create(key)), "OK");
+    }
+    let limits = ReadLimits { count: None, total: Some(4), bytes: None };
+    let read = |from, block_ms| {
+        let streams = [b"s".as_slice(), b"t"].map(|key| (key, Ok(from))).to_vec();
+        let (group, consumer) = (b"g".as_slice(), b"c".as_slice());
+        Command::XReadGroup(XReadGroup {
+            group,
+            consumer,
+            streams,
+            limits,
+            block_ms,
+            no_ack: false,
+        })
+    };
+    pair.add(b"t", NewId::Explicit(id(1, 0)), None);
+    let new = read(GroupReadFrom::New, Some(0));
+    assert_eq!(pair.run(&new), "s: 1-0 f=v, 2-0 f=v, 3-0 f=v, 4-0 f=v");
+    assert_eq!(pair.run(&new), "s: 5-0 f=v, 6-0 f=v, 7-0 f=v, 8-0 f=v");
+    assert_eq!(pair.run(&new), "s: 9-0 f=v, 10-0 f=v; t: 1-0 f=v");
+    let decision = pair.engine.decide(&new, Context { db: 0, now: 0 }).unwrap();
+    assert_eq!(decision.wait.map(|wait| wait.limits), Some(limits));
+    let history = read(GroupReadFrom::HistoryAfter(id(7, 0)), None);
+    assert_eq!(pair.run(&history), "s: 8-0 f=v, 9-0 f=v, 10-0 f=v; t: ");
+    pair.check_twins();
 }

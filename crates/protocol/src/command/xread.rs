@@ -1,17 +1,20 @@
 //! XREAD and XREADGROUP.
 
-use engine::{Command, CommandError, Deferred, GroupReadFrom, ReadFrom, XRead, XReadGroup};
+use engine::{
+    Command, CommandError, Deferred, GroupReadFrom, ReadFrom, ReadLimits, XRead, XReadGroup,
+};
 
 use super::args::{clamped, is, timeout};
 use super::stream_id::parse_id;
 use super::{Arguments, Parsed, Request};
+use crate::number::parse_i64;
 
 pub(crate) fn xread(args: Arguments<'_>) -> Parsed<'_> {
     let read = Read::parse(args, Kind::Plain)?;
     let streams = read.streams().map(|(key, id)| (key, read_from(id))).collect();
     Ok(Request::Engine(Command::XRead(XRead {
         streams,
-        count: read.count,
+        limits: read.limits,
         block_ms: read.block_ms,
     })))
 }
@@ -25,7 +28,7 @@ pub(crate) fn xreadgroup(args: Arguments<'_>) -> Parsed<'_> {
         group,
         consumer,
         streams,
-        count: read.count,
+        limits: read.limits,
         block_ms: read.block_ms,
         no_ack: read.no_ack,
     })))
@@ -40,7 +43,7 @@ enum Kind {
 /// What both commands have in common.
 #[derive(Debug, Default)]
 struct Read<'a> {
-    count: Option<u64>,
+    limits: ReadLimits,
     block_ms: Option<u64>,
     group: Option<(&'a [u8], &'a [u8])>,
     no_ack: bool,
@@ -58,7 +61,13 @@ impl<'a> Read<'a> {
                 read.block_ms = Some(timeout(options.value()?)?);
             } else if is(word, "count") && 1 <= left {
                 // Zero and below: no limit.
-                read.count = Some(clamped(options.integer()?)).filter(|&count| 0 < count);
+                read.limits.count = Some(clamped(options.integer()?)).filter(|&count| 0 < count);
+            } else if is(word, "maxcount") && 1 <= left {
+                const REFUSAL: &str = "ERR MAXCOUNT must be a positive integer";
+                read.limits.total = Some(positive(options.value()?, REFUSAL)?);
+            } else if is(word, "maxsize") && 1 <= left {
+                const REFUSAL: &str = "ERR MAXSIZE must be a positive integer";
+                read.limits.bytes = Some(positive(options.value()?, REFUSAL)?);
             } else if is(word, "streams") && 1 <= left {
                 if !left.is_multiple_of(2) {
                     return Err(unbalanced(kind));
@@ -84,6 +93,12 @@ impl<'a> Read<'a> {
         if read.keys_and_ids.is_empty() {
             return Err(CommandError::Syntax);
         }
+        if let (Some(total), Some(count)) = (read.limits.total, read.limits.count)
+            && total < count
+        {
+            const REFUSAL: &str = "ERR MAXCOUNT must be greater than or equal to COUNT";
+            return Err(CommandError::Fixed(REFUSAL));
+        }
         Ok(read)
     }
 
@@ -91,6 +106,11 @@ impl<'a> Read<'a> {
         let (keys, ids) = self.keys_and_ids.split_at(self.keys_and_ids.len() / 2);
         keys.iter().copied().zip(ids.iter().copied())
     }
+}
+
+fn positive(text: &[u8], refusal: &'static str) -> Result<u64, CommandError> {
+    let number = parse_i64(text).and_then(|number| u64::try_from(number).ok());
+    number.filter(|number| 0 < *number).ok_or(CommandError::Fixed(refusal))
 }
 
 fn refuse_in_xread(kind: Kind, refusal: &'static str) -> Result<(), CommandError> {

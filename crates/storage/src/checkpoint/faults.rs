@@ -4,8 +4,8 @@ use std::path::Path;
 use std::sync::Arc;
 
 use engine::{
-    AdoptCursor, Command, Context, Fields, GroupReadFrom, GroupStart, NewId, References, Settings,
-    StreamId, Trim, TrimKeep, TrimPrecision, XAdd, XReadGroup,
+    AdoptCursor, Command, Context, Fields, GroupReadFrom, GroupStart, NewId, ReadLimits,
+    References, Settings, StreamId, Trim, TrimKeep, TrimPrecision, XAdd, XReadGroup,
 };
 
 use super::{CheckpointReport, Checkpointer};
@@ -66,7 +66,7 @@ fn work(database: &mut Database, round: u64) {
                 group,
                 consumer: b"worker",
                 streams: vec![(key, Ok(GroupReadFrom::New))],
-                count: Some(9),
+                limits: ReadLimits::count(Some(9)),
                 block_ms: None,
                 no_ack: false,
             }),

@@ -2,7 +2,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use engine::{Command, GroupReadFrom, GroupStart, StreamId, XReadGroup};
+use engine::{Command, GroupReadFrom, GroupStart, ReadLimits, StreamId, XReadGroup};
 
 use super::*;
 use crate::fs::RealFs;
@@ -37,7 +37,7 @@ fn deliver(live: &mut Live, key: &'static [u8], count: u64) {
         group: b"g",
         consumer: b"worker",
         streams: vec![(key, Ok(GroupReadFrom::New))],
-        count: Some(count),
+        limits: ReadLimits::count(Some(count)),
         block_ms: None,
         no_ack: false,
     }));

@@ -2,8 +2,8 @@
 
 use engine::{
     Claim, ClaimTime, Command, Context, Disposal, ExpireCondition, ExpireTime, Fields,
-    GroupReadFrom, GroupStart, NewId, References, Set, SetCondition, SetExpiry, SetReply, StreamId,
-    Trim, TrimKeep, TrimPrecision, XAdd, XAutoClaim, XReadGroup,
+    GroupReadFrom, GroupStart, NewId, ReadLimits, References, Set, SetCondition, SetExpiry,
+    SetReply, StreamId, Trim, TrimKeep, TrimPrecision, XAdd, XAutoClaim, XReadGroup,
 };
 use storage::fs::sim::Random;
 
@@ -112,7 +112,7 @@ fn of_group<'a>(random: &mut Random, now: u64, key: &'a [u8]) -> Command<'a> {
                     GroupReadFrom::New
                 }),
             )],
-            count: Some(1 + random.below(5) as u64),
+            limits: ReadLimits::count(Some(1 + random.below(5) as u64)),
             block_ms: None,
             no_ack: random.one_in(9),
         }),

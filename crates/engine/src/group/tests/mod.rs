@@ -243,7 +243,7 @@ fn parse<'a>(words: &[&'a [u8]], fields: &'a [&'a [u8]]) -> Command<'a> {
                 group,
                 consumer,
                 streams: keys.iter().zip(ids).map(|(key, text)| (*key, from(text))).collect(),
-                count,
+                limits: ReadLimits::count(count),
                 block_ms: option(&rest[..at], "BLOCK").map(|n| number(n).unsigned_abs()),
                 no_ack: has(&rest[..at], "NOACK"),
             })

@@ -82,7 +82,7 @@ impl Model {
         let name = super::word(read.consumer);
         self.see(name, now, false);
         let mut answers = Vec::new();
-        let count = usize::try_from(read.count.unwrap_or(u64::MAX)).unwrap_or(usize::MAX);
+        let count = usize::try_from(read.limits.count.unwrap_or(u64::MAX)).unwrap_or(usize::MAX);
         for (_, from) in &read.streams {
             let texts: Vec<String> = match from.as_ref().expect("an ID") {
                 GroupReadFrom::New => {
