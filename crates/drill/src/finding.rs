@@ -26,8 +26,8 @@ pub enum Kind {
     Misordered,
     /// An ID was given out that is not above all earlier ones.
     IdWentBack,
-    /// The group's state is not what the acknowledgements say.
-    GroupDiffers,
+    /// Something else (the state of a group, most often) is not what the acknowledgements say.
+    StateDiffers,
     /// Something else is there than was sent.
     Damaged,
     /// A reply that contradicts the requests before it, or an error where none was due.
@@ -49,7 +49,7 @@ impl fmt::Display for Kind {
             Self::Partial => "partial",
             Self::Misordered => "misordered",
             Self::IdWentBack => "ID went back",
-            Self::GroupDiffers => "group differs",
+            Self::StateDiffers => "state differs",
             Self::Damaged => "damaged",
             Self::WrongReply => "wrong reply",
             Self::BadStop => "bad stop",

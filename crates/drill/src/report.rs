@@ -68,7 +68,7 @@ pub struct Report {
     /// IDs that were not above all earlier ones.
     pub ids_went_back: u64,
     /// Differences in pending entries, delivery counts or positions of groups.
-    pub group_differs: u64,
+    pub state_differs: u64,
     /// Everything else: damaged entries, wrong replies, bad stops, failed starts.
     pub other: u64,
     /// From the start of the process to its first answer, after an end.
@@ -119,7 +119,7 @@ impl Report {
         self.partial = findings.count(Kind::Partial);
         self.misordered = findings.count(Kind::Misordered);
         self.ids_went_back = findings.count(Kind::IdWentBack);
-        self.group_differs = findings.count(Kind::GroupDiffers);
+        self.state_differs = findings.count(Kind::StateDiffers);
         let others = [Kind::Damaged, Kind::WrongReply, Kind::BadStop, Kind::NoStart, Kind::Ended];
         self.other = others.into_iter().map(|kind| findings.count(kind)).sum();
         self.findings = findings.words();
@@ -173,7 +173,7 @@ impl Report {
             ("partial", self.partial),
             ("misordered", self.misordered),
             ("IDs gone back", self.ids_went_back),
-            ("group differs", self.group_differs),
+            ("state differs", self.state_differs),
             ("other trouble", self.other),
         ] {
             writeln!(out, "{name:<15}{}", grouped(count))?;

@@ -84,9 +84,11 @@ pub(super) fn diagnose(
     let state = &observed.state;
     for stream in 0..2 {
         let who = format!("{who}, stream {}", ["a", "b"][stream]);
-        diagnose_plain(&who, &acknowledged.plain[stream], &all.plain[stream], &state.plain[stream])
-            .into_iter()
-            .for_each(|(kind, what)| found.add(kind, what));
+        let added: Vec<_> = in_flight.iter().filter_map(|request| added(request, stream)).collect();
+        let (known, possible) = (&acknowledged.plain[stream], &all.plain[stream]);
+        for (kind, what) in diagnose_plain(&who, known, possible, &added, &state.plain[stream]) {
+            found.add(kind, what);
+        }
         let (known, there) = (acknowledged.tops[stream].id, state.tops[stream].id);
         if there < known {
             found.add(
@@ -112,33 +114,45 @@ pub(super) fn diagnose(
         let last = difference(&all, state).unwrap_or_default();
         let count = in_flight.len();
         let what = format!("{who}: acknowledged only: {first}; with all {count} in flight: {last}");
-        found.add(Kind::GroupDiffers, what);
+        found.add(Kind::StateDiffers, what);
     }
     findings.merge(found);
 }
 
-/// `all` is what all requests lead to, those in flight included.
+/// The number that a request adds to a plain stream.
+fn added(request: &Request, stream: usize) -> Option<u64> {
+    match request {
+        Request::Add { stream: to, number, .. } if *to == stream => Some(*number),
+        Request::AddToBoth { number } => Some(*number),
+        Request::Project { number, .. } if stream == 0 => Some(*number),
+        _ => None,
+    }
+}
+
+/// `possible` is what all requests lead to, those in flight included, and `added` what the latter add.
 fn diagnose_plain(
     who: &str,
     acknowledged: &[Entry],
-    all: &[Entry],
+    possible: &[Entry],
+    added: &[u64],
     observed: &[Entry],
 ) -> Vec<(Kind, String)> {
     let numbers = |entries: &[Entry]| entries.iter().map(|e| e.number).collect::<BTreeSet<_>>();
-    let (known, possible, there) = (numbers(acknowledged), numbers(all), numbers(observed));
+    let (known, possible, there) = (numbers(acknowledged), numbers(possible), numbers(observed));
     let mut found = Vec::new();
     for entry in acknowledged {
         if possible.contains(&entry.number) && !there.contains(&entry.number) {
             found.push((Kind::Lost, format!("{who}: {entry} was acknowledged and is gone")));
         }
     }
-    let newest_known = known.last().copied().unwrap_or_default();
-    for number in there.difference(&known).filter(|number| !possible.contains(number)) {
-        // One in flight may have been stored, and the deletion of it not.
-        if *number <= newest_known {
-            let what = format!("{who}: the deletion of number {number} was acknowledged");
-            found.push((Kind::Lost, what));
-        }
+    for number in there.difference(&known).filter(|number| !added.contains(number)) {
+        let what = format!("{who}: the deletion of number {number} was acknowledged");
+        found.push((Kind::Lost, what));
+    }
+    let stays = added.iter().filter(|number| possible.contains(number));
+    if !stays.map(|number| there.contains(number)).is_sorted_by(|a, b| a >= b) {
+        let what = format!("{who}: {added:?} were sent, not the first of them are there");
+        found.push((Kind::Misordered, what));
     }
     let mut seen = BTreeSet::new();
     let mut highest = 0;

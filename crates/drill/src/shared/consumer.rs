@@ -96,7 +96,7 @@ impl Consumer {
             let order = order_of(fields).map_err(Failure::Strange)?;
             if id <= self.last_delivered {
                 let what = format!("{} got {id} after {}", self.name, self.last_delivered);
-                self.findings.add(Kind::GroupDiffers, what);
+                self.findings.add(Kind::StateDiffers, what);
             }
             self.last_delivered = id;
             self.held.insert(id, Held { order, deliveries: 1 });
@@ -114,7 +114,7 @@ impl Consumer {
         if !given.iter().eq(self.held.keys()) {
             let what =
                 format!("{} holds {:?} and was given {given:?}", self.name, self.held.keys());
-            self.findings.add(Kind::GroupDiffers, what);
+            self.findings.add(Kind::StateDiffers, what);
         }
         self.held.values_mut().for_each(|held| held.deliveries += 1);
         Ok(())
