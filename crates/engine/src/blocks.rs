@@ -10,7 +10,7 @@ use bytes::Bytes;
 
 use crate::engine::Engine;
 use crate::keyspace::Value;
-use crate::stream::{BlockHeader, BlockLocation, BlockSource, Body, Stored, Stream};
+use crate::stream::{Block, BlockHeader, BlockLocation, BlockSource, Body, Stored, Stream};
 
 /// A sealed block as `storage` sees it.
 #[derive(Debug, Clone, Copy)]
@@ -35,6 +35,21 @@ impl BlockRef<'_> {
     pub fn bytes(&self) -> Result<Bytes, String> {
         self.body.bytes()
     }
+}
+
+/// A block that [`Engine::drop_blocks`] took out of its stream.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DroppedBlock {
+    /// Database of the stream.
+    pub db: u8,
+    /// Its key.
+    pub key: Box<[u8]>,
+    /// Number, first and last slot of the block.
+    pub header: BlockHeader,
+    /// Entries that went with it: those that were not deleted before.
+    pub entries: u64,
+    /// Where the block was.
+    pub location: Option<BlockLocation>,
 }
 
 /// How far [`Engine::adopt`] has come.
@@ -71,6 +86,36 @@ impl Engine {
                 body: &block.body,
             })
         })
+    }
+
+    /// Takes the blocks that `is_lost` out of their streams, for a repair: no operation does so. What
+    /// is left is as after an XDEL of their entries; groups keep them pending, as after XDEL.
+    pub fn drop_blocks(
+        &mut self,
+        is_lost: &mut dyn FnMut(&BlockRef<'_>) -> bool,
+    ) -> Vec<DroppedBlock> {
+        let mut dropped = Vec::new();
+        for (number, db) in (0u8..).zip(&mut self.dbs) {
+            for index in 0..db.len() {
+                let Some((key, Value::Stream(stream))) = db.value_at_mut(index) else { continue };
+                let key: Box<[u8]> = key.into();
+                let mut is_lost = |block: &Block| {
+                    let location = block.body.location();
+                    let (header, body) = (block.header(), &block.body);
+                    is_lost(&BlockRef { db: number, key: &key, header, location, body })
+                };
+                for block in stream.drop_blocks(&mut is_lost) {
+                    dropped.push(DroppedBlock {
+                        db: number,
+                        key: key.clone(),
+                        header: block.header(),
+                        entries: block.span.live.into(),
+                        location: block.body.location(),
+                    });
+                }
+            }
+        }
+        dropped
     }
 
     /// Visits about `budget` keys and blocks (at least one) from `cursor` on, and lets each block

@@ -41,7 +41,7 @@ mod stream;
 mod strings;
 
 pub use blocked::{BlockedRead, BlockedReadKind};
-pub use blocks::{Adopt, AdoptCursor, BlockRef};
+pub use blocks::{Adopt, AdoptCursor, BlockRef, DroppedBlock};
 pub use command::*;
 pub use engine::{DATABASES, DbSize, Decision, Engine, Settings};
 pub use error::CommandError;

@@ -13,6 +13,7 @@ use crate::config::directives;
 use crate::config::value::Kind;
 use crate::config::{Directive, Effect, Sources};
 use crate::log_show::LogShow;
+use crate::repair;
 
 /// What the command line asks for.
 #[derive(Debug, Clone)]
@@ -35,6 +36,8 @@ pub enum Invocation {
         /// Answer in JSON.
         json: bool,
     },
+    /// Build a sound directory from what can be read of a damaged one.
+    Repair(repair::Request),
     /// Ask a running server whether it serves.
     Ping(Sources),
     /// Print the log.
@@ -68,6 +71,12 @@ impl Invocation {
                 Self::Backup(archive::backup_request(matches, environment))
             }
             Some(("restore", matches)) => Self::Restore(archive::restore_request(matches)),
+            Some(("repair", matches)) => Self::Repair(repair::Request {
+                dir: matches.get_one::<PathBuf>("DIR").cloned().unwrap_or_default(),
+                to: matches.get_one::<PathBuf>("to").cloned().unwrap_or_default(),
+                yes: matches.get_flag("yes"),
+                json: matches.get_flag("json"),
+            }),
             Some(("ping", matches)) => Self::Ping(sources(matches, environment)),
             Some(("drill", matches)) => {
                 Self::Drill(Box::new(drill::Options::from_arg_matches(matches)?))
@@ -99,6 +108,16 @@ pub fn command() -> Command {
                 .default_value("data"),
         )
         .arg(Arg::new("json").long("json").action(ArgAction::SetTrue).help("Report in JSON"));
+    let path = |name: &'static str| {
+        Arg::new(name).value_parser(clap::value_parser!(PathBuf)).required(true)
+    };
+    let flag = |name: &'static str| Arg::new(name).long(name).action(ArgAction::SetTrue);
+    let repair = Command::new("repair")
+        .about("Build a sound directory from what can be read of a damaged one; shows what goes and asks first")
+        .arg(path("DIR").help("Damaged data directory; it is only read"))
+        .arg(path("to").long("to").value_name("NEWDIR").help("Where to write: missing or empty"))
+        .arg(flag("yes").help("Do not ask"))
+        .arg(flag("json").help("Report in JSON"));
     let ping = with_directives(
         Command::new("ping")
             .about("Ask the server that this configuration describes whether it serves"),
@@ -123,6 +142,7 @@ pub fn command() -> Command {
         .subcommands([
             server,
             check,
+            repair,
             ping,
             drill::command(),
             config,

@@ -90,6 +90,8 @@ pub fn storage_exit_code(error: &StorageError) -> u8 {
         StorageError::Corrupt { .. }
         | StorageError::UnsupportedVersion { .. }
         | StorageError::NotOurs { .. }
+        | StorageError::NotEmpty { .. }
+        | StorageError::Unrepairable { .. }
         | StorageError::NoDatabase { .. }
         | StorageError::IsBackup { .. } => EX_DATAERR,
         StorageError::Locked { .. } => EX_TEMPFAIL,

@@ -27,6 +27,7 @@ mod listener;
 mod log_show;
 pub mod logging;
 mod output;
+mod repair;
 mod running;
 mod scrubbing;
 mod serve;

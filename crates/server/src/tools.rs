@@ -13,6 +13,7 @@ use crate::cli::Invocation;
 use crate::config::{self, Config, Kind, Sources};
 use crate::error::StartError;
 use crate::log_show;
+use crate::repair;
 
 /// The whole program.
 pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
@@ -24,6 +25,7 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         Ok(Invocation::ShowConfig { sources, origin }) => show_config(sources, origin),
         Ok(Invocation::ExampleConfig) => Ok(print(&config::example())),
         Ok(Invocation::Check { dir, json }) => Ok(check::run(&dir, json)),
+        Ok(Invocation::Repair(request)) => repair::run(&request),
         Ok(Invocation::Ping(sources)) => ping(sources),
         Ok(Invocation::LogShow(show)) => log_show::run(&show),
         Ok(Invocation::Drill(options)) => Ok(ExitCode::from(drill::main(&options))),

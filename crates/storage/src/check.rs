@@ -132,19 +132,32 @@ pub struct Progress<'a> {
     pub file: &'a Path,
 }
 
+/// Told about progress now and then.
+pub type OnCheck<'a> = &'a mut dyn FnMut(Progress<'_>);
+
 /// Reads every byte of the database in `dir`.
 ///
 /// # Errors
 ///
 /// `NotOurs` and `NoDatabase` if there is nothing to check, `Locked` if a server works there, `Io` if something cannot be read at all. Damage is no error
 /// here, it stands in the report.
-pub fn check(
+pub fn check(fs: &dyn Fs, dir: &Path, progress: OnCheck<'_>) -> Result<CheckReport, StorageError> {
+    let _lock = claim(fs, dir)?;
+    read_all(fs, dir, progress)
+}
+
+/// Keeps servers out of a directory that holds a database, damaged or not.
+pub(crate) fn claim(fs: &dyn Fs, dir: &Path) -> Result<Option<LockAnswer>, StorageError> {
+    expect_database(fs, dir)?;
+    lock(fs, dir)
+}
+
+/// As [`check`], for one who keeps servers out already.
+pub(crate) fn read_all(
     fs: &dyn Fs,
     dir: &Path,
-    progress: &mut dyn FnMut(Progress<'_>),
+    progress: OnCheck<'_>,
 ) -> Result<CheckReport, StorageError> {
-    expect_database(fs, dir)?;
-    let _lock = lock(fs, dir)?;
     let mut check = Check::new(fs, dir, progress)?;
     check.snapshots()?;
     check.block_files()?;
@@ -173,7 +186,12 @@ fn lock(fs: &dyn Fs, dir: &Path) -> Result<Option<LockAnswer>, StorageError> {
         return Ok(None);
     }
     let owner = format!("{}\n", std::process::id());
-    match fs.lock(&path, &owner).map_err(StorageError::io("lock", &path))? {
+    let answer = match fs.lock(&path, &owner) {
+        // No server can be at work where nobody can write.
+        Err(error) if error.kind() == std::io::ErrorKind::ReadOnlyFilesystem => return Ok(None),
+        answer => answer.map_err(StorageError::io("lock", &path))?,
+    };
+    match answer {
         LockAnswer::Taken { owner } => {
             Err(StorageError::Locked { dir: dir.to_path_buf(), pid: owner.trim().to_owned() })
         }

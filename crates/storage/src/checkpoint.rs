@@ -251,7 +251,7 @@ fn nothing_to_do(base: Loaded) -> CheckpointReport {
 }
 
 /// Lets every block of an engine take what `adopt` has for it.
-fn adopt_all(engine: &mut Engine, adopt: Adopt<'_>) {
+pub(crate) fn adopt_all(engine: &mut Engine, adopt: Adopt<'_>) {
     let mut cursor = Some(AdoptCursor::default());
     while let Some(at) = cursor {
         cursor = engine.adopt(at, usize::MAX, adopt);
@@ -270,7 +270,7 @@ fn places(engine: &Engine) -> Vec<(u64, BlockLocation)> {
 }
 
 /// The block files that an engine refers to, with what of them it uses.
-fn referenced_files(engine: &Engine, open_files: &BlockFiles) -> Vec<BlockFile> {
+pub(crate) fn referenced_files(engine: &Engine, open_files: &BlockFiles) -> Vec<BlockFile> {
     let mut files = BTreeMap::<u64, BlockFile>::new();
     for (_, place) in places(engine) {
         let file = files.entry(place.file).or_insert_with(|| BlockFile {

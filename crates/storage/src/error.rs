@@ -33,7 +33,7 @@ pub enum StorageError {
         cause: Arc<StorageError>,
     },
     /// Bytes that were durable are not what was written. Do not start.
-    #[error("{}: damaged at offset {offset}: {reason}; nothing was changed. `headwater check {}` shows the extent", .file.display(), dir::of_file(.file).display())]
+    #[error("{}: damaged at offset {offset}: {reason}; nothing was changed. `headwater check {dir}` shows the extent, `headwater repair {dir} --to NEWDIR` saves what can be read", .file.display(), dir = dir::of_file(.file).display())]
     Corrupt {
         /// The damaged (or missing) file.
         file: PathBuf,
@@ -66,6 +66,20 @@ pub enum StorageError {
         /// The directory.
         dir: PathBuf,
         /// The first thing that is not ours.
+        name: String,
+    },
+    /// There is nothing that a repair could begin with.
+    #[error("{}: no snapshot can be read, and the log does not begin with record 1: only a backup helps", .dir.display())]
+    Unrepairable {
+        /// The directory.
+        dir: PathBuf,
+    },
+    /// A directory to be written already holds something.
+    #[error("{}: not empty ({name} is there); choose an empty or new directory", .dir.display())]
+    NotEmpty {
+        /// The directory.
+        dir: PathBuf,
+        /// The first thing in it.
         name: String,
     },
     /// The directory holds nothing of a database.
@@ -199,6 +213,7 @@ mod tests {
         let check = |file: &str| {
             let error = StorageError::corrupt(Path::new(file), 0, Damage::Header).to_string();
             assert!(error.contains("`headwater check /data/db` shows the extent"), "{error}");
+            assert!(error.contains("`headwater repair /data/db --to NEWDIR` saves"), "{error}");
         };
         check("/data/db/log/00000000000000000001.log");
         check("/data/db/snapshots/00000000000000000001.snap");

@@ -219,17 +219,25 @@ impl LogFiles {
 ///
 /// `Corrupt` if the payload makes no sense although its checksum is right.
 pub fn ops<'a>(record: &Record<'a>, place: Place<'_>) -> Result<Vec<Op<'a>>, StorageError> {
+    decode(record).map_err(|what| {
+        let reason = Damage::Undecodable(format!("record {}: {what}", record.stamp.lsn));
+        StorageError::corrupt(&place.segment.path, place.offset, reason)
+    })
+}
+
+/// As [`ops`], of a record from anywhere.
+///
+/// # Errors
+///
+/// What makes no sense.
+pub fn decode<'a>(record: &Record<'a>) -> Result<Vec<Op<'a>>, String> {
     let mut ops = Vec::new();
     let mut rest = if record.stamp.kind == Kind::Ops { record.payload } else { &[] };
     while !rest.is_empty() {
-        let decoded = match record.payload_format {
-            codec::PAYLOAD_FORMAT => codec::decode::<Op<'a>>(rest),
-            other => Err(format!("payload format {other}")),
+        let (op, taken) = match record.payload_format {
+            codec::PAYLOAD_FORMAT => codec::decode::<Op<'a>>(rest)?,
+            other => return Err(format!("payload format {other}")),
         };
-        let (op, taken) = decoded.map_err(|what| {
-            let reason = Damage::Undecodable(format!("record {}: {what}", record.stamp.lsn));
-            StorageError::corrupt(&place.segment.path, place.offset, reason)
-        })?;
         ops.push(op);
         rest = &rest[taken..];
     }

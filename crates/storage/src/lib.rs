@@ -32,6 +32,7 @@ mod options;
 #[cfg(any(test, feature = "sim"))]
 pub mod planted;
 mod recovery;
+pub mod repair;
 pub mod scrub;
 pub mod snapshot;
 mod sync;

@@ -23,8 +23,9 @@ pub(crate) mod write;
 
 use std::collections::{BTreeMap, VecDeque};
 
+pub(crate) use block::Block;
+use block::Span;
 pub use block::{BadBlock, BlockHeader};
-use block::{Block, Span};
 pub use body::{BlockSource, DamagedBlock};
 pub(crate) use body::{Body, Stored};
 pub use items::{BlockItem, StreamItem};
@@ -342,6 +343,24 @@ impl Stream {
         self.last_id = last_id;
         self.entries_added = entries_added;
         self.max_deleted_id = max_deleted_id;
+    }
+
+    /// Takes out the blocks that are lost, as if their entries had been deleted. The others must be
+    /// readable: the first entry is looked for in them.
+    pub(crate) fn drop_blocks(&mut self, is_lost: &mut dyn FnMut(&Block) -> bool) -> Vec<Block> {
+        let (lost, kept): (Vec<_>, Vec<_>) =
+            std::mem::take(&mut self.blocks).into_iter().partition(|block| is_lost(block));
+        self.blocks = kept.into();
+        for block in &lost {
+            self.length -= u64::from(block.span.live);
+            self.max_deleted_id = self.max_deleted_id.max(block.span.last);
+        }
+        if lost.iter().any(|block| block.span.reaches_over(self.first_id)) {
+            let first = self.ids_after(StreamId::MIN, 1).ok().and_then(|ids| ids.first().copied());
+            let slot = self.nodes_from(StreamId::MIN).next().map(|node| node.span().first);
+            self.set_first(first.or(slot).unwrap_or(StreamId::MIN));
+        }
+        lost
     }
 
     fn clear_dead_tail(&mut self) {

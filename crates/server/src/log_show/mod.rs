@@ -1,6 +1,6 @@
 //! `headwater log show`: the log as readable operations.
 
-mod words;
+pub(crate) mod words;
 
 use std::collections::VecDeque;
 use std::io::{self, Write};

@@ -5,17 +5,17 @@ use serde_json::{Value, json};
 
 /// An operation as a command: a verb, the key, and what follows it.
 #[derive(Debug)]
-pub(super) struct Words<'a> {
+pub(crate) struct Words<'a> {
     /// `None` where it concerns no single database.
-    pub(super) db: Option<u8>,
-    pub(super) verb: &'static str,
-    pub(super) key: Option<&'a [u8]>,
-    pub(super) arguments: Vec<Argument<'a>>,
+    pub(crate) db: Option<u8>,
+    pub(crate) verb: &'static str,
+    pub(crate) key: Option<&'a [u8]>,
+    pub(crate) arguments: Vec<Argument<'a>>,
 }
 
 /// Something behind the key.
 #[derive(Debug)]
-pub(super) enum Argument<'a> {
+pub(crate) enum Argument<'a> {
     /// Our own words.
     Word(String),
     /// What a client sent.
@@ -56,7 +56,7 @@ impl<'a> Words<'a> {
 
     /// What an operation does. It is absolute: XADD has the ID that `*` came to, XTRIM the ID below
     /// which everything went, whatever was asked for.
-    pub(super) fn of(op: &'a Op<'a>) -> Self {
+    pub(crate) fn of(op: &'a Op<'a>) -> Self {
         match op {
             Op::StreamCreate { .. }
             | Op::StreamAppend { .. }
@@ -201,7 +201,7 @@ impl<'a> Words<'a> {
     }
 
     /// One line of text; values longer than `bytes_max` are cut, and say so.
-    pub(super) fn text(&self, bytes_max: usize, out: &mut String) {
+    pub(crate) fn text(&self, bytes_max: usize, out: &mut String) {
         out.push_str(self.verb);
         if let Some(key) = self.key {
             out.push(' ');
@@ -217,7 +217,7 @@ impl<'a> Words<'a> {
     }
 
     /// The same for programs.
-    pub(super) fn json(&self) -> Value {
+    pub(crate) fn json(&self) -> Value {
         let arguments = self.arguments.iter().map(|argument| match argument {
             Argument::Word(word) => json!(word),
             Argument::Bytes(bytes) => lossless(bytes),
