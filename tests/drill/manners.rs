@@ -99,6 +99,28 @@ fn memory_is_no_disk() {
     assert!(text(&output.stderr).contains("syncs prove nothing"), "{}", text(&output.stderr));
 }
 
+/// Too little room before the start, and none left in the middle of it.
+#[test]
+fn a_disk_without_room() {
+    if !rustix::process::geteuid().is_root() {
+        support::skipped("a_disk_without_room", "mounts need root");
+        return;
+    }
+    let dir = support::temp_dir();
+    let with = |size: &str, script: &str, words: &str| {
+        let script = format!("mount -t tmpfs -o size={size} tmpfs \"$0\" && {script}");
+        let mut command = Command::new(require_tool("unshare"));
+        command.args(["-m", "--propagation", "private", "sh", "-c", &script]).arg(dir.path());
+        command.arg(env!("CARGO_BIN_EXE_headwater"));
+        check(&mut command, dir.path(), 73, words);
+    };
+    let drill = "\"$1\" drill --kill kill --cycles 500 --dir \"$0\"";
+    with("100m", &format!("exec {drill}"), "has 100 MiB free, a drill wants 256 MiB");
+    let ballast = "until ls \"$0\"/headwater-drill-*/data/log; do sleep 0.01; done >/dev/null 2>&1; \
+                   cat /dev/zero >\"$0\"/ballast 2>/dev/null";
+    with("300m", &format!("({ballast}) & exec {drill}"), "is full: the drill cannot go on");
+}
+
 #[test]
 fn ctrl_c_ends_a_drill_in_order() {
     let dir = support::temp_dir();

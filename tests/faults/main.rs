@@ -1,5 +1,5 @@
 //! The real binary on disks that fail, lie full, stall, or lose their power: the disk's half of what
-//! can go wrong, as `crash` is the process's.
+//! can go wrong, as `drill` is the process's.
 //!
 //! - `inject`: every system call on the data directory fails once, or from then on.
 //! - `syskill`: SIGKILL from inside chosen system calls.
@@ -8,7 +8,7 @@
 //! - `slow`: syncs that take seconds.
 //! - `tails`: a log that ends anywhere.
 //! - `order`: no reply leaves before the sync that covers it, seen from the system calls.
-//! - `disk`, `load`: file systems of a test's own, and clients that know what must be there.
+//! - `disk`, `load`, `model`: file systems of a test's own, and clients that know what must be there.
 //!
 //! Counts come from the environment; the defaults are those of CI, `scripts/durability` asks for more.
 
@@ -17,7 +17,6 @@ mod disk;
 mod full;
 mod inject;
 mod load;
-#[path = "../crash/model.rs"]
 mod model;
 mod order;
 mod slow;

@@ -55,12 +55,20 @@ pub fn main(options: &Options) -> u8 {
             };
             // A reader that has gone away does not change what was found.
             let _ = io::stdout().write_all(text.as_bytes());
+            warn(&report.warnings);
             report.exit_code()
         }
         Err(error) => {
             let _ = writeln!(io::stderr(), "headwater drill: {error}");
             error.exit_code()
         }
+    }
+}
+
+/// Says what cannot be proven here: before, as a drill may take hours, and below the report again.
+fn warn(warnings: &[String]) {
+    for warning in warnings {
+        let _ = writeln!(io::stderr(), "headwater drill: warning: {warning}");
     }
 }
 
@@ -76,9 +84,7 @@ pub fn run(options: &Options) -> Result<Report, DrillError> {
     let interrupted = interrupt::flag().map_err(DrillError::io("taking over signals"))?;
     let mut warnings = Vec::new();
     let place = Place::make(options, &mut warnings)?;
-    for warning in &warnings {
-        let _ = writeln!(io::stderr(), "headwater drill: {warning}");
-    }
+    warn(&warnings);
     let seed = options.seed.unwrap_or_else(|| fastrand::u64(..));
     let mut progress = Progress::new(options.cycles_max(), options.duration);
     let mut drill = Drill::new(options, &interrupted, place, seed)?;

@@ -190,9 +190,6 @@ impl Report {
                 writeln!(out, "               {hint}")?;
             }
         }
-        for warning in &self.warnings {
-            writeln!(out, "warning: {warning}")?;
-        }
         let words = match self.verdict {
             Verdict::Ok => "Every promise was kept.",
             Verdict::Broken if self.appendfsync != "always" && self.ends.cut > 0 => {
