@@ -1,11 +1,13 @@
 //! What all connections share: the database with those who wait on it, under one lock, and the ways
 //! to make its records safe.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering, fence};
 use std::time::Duration;
 
 use parking_lot::Mutex;
+use storage::fs::Fs;
 use storage::{Database, Log, StorageError};
 use tokio::sync::{Notify, watch};
 
@@ -16,6 +18,7 @@ use crate::clock::Clock;
 use crate::config::{Config, FsyncPolicy};
 use crate::introspect::info::StorageFacts;
 use crate::introspect::process::{ProcessFacts, ProcessMemory};
+use crate::retention::Retained;
 use crate::running::{Parts, Recovered};
 use crate::scrubbing::Scrubbing;
 use crate::stats::Stats;
@@ -59,6 +62,10 @@ pub(crate) struct Shared {
     /// A client has sent SHUTDOWN.
     pub(crate) shutdown: Notify,
     pub(crate) recovery: Recovered,
+    /// The disk, and the data directory on it.
+    pub(crate) place: (Arc<dyn Fs>, PathBuf),
+    /// Log that is kept to go back with.
+    pub(crate) retained: Retained,
     /// Anonymous memory when the server began to serve, in bytes.
     pub(crate) memory_at_start: u64,
     memory_peak: AtomicU64,
@@ -72,6 +79,8 @@ impl Shared {
     /// What connections share, around a recovered database.
     pub(crate) fn new(parts: Parts, workers: Vec<Arc<Worker>>) -> Self {
         let log = Arc::clone(parts.database.log());
+        let place = (Arc::clone(parts.database.fs()), parts.database.dir().to_owned());
+        let retained = Retained::new(&*place.0, &place.1, &parts.recovery.report);
         let scrubbing = Scrubbing::new(parts.database.damaged_blocks().clone());
         let core = Core {
             database: parts.database,
@@ -95,6 +104,8 @@ impl Shared {
             scrubbing,
             shutdown: Notify::new(),
             recovery: parts.recovery,
+            place,
+            retained,
             memory_at_start: ProcessMemory::now().anonymous,
             memory_peak: AtomicU64::new(0),
             stop: watch::Sender::new(false),
@@ -173,6 +184,7 @@ impl Shared {
             snapshot_lsn: checkpoint.lsn.max(recovery.report.snapshot_lsn),
             log_segments: log.segments as u64,
             log_bytes: log.bytes_on_disk,
+            log_kept: self.retained.kept(),
             log_bytes_since_checkpoint: log
                 .bytes_written
                 .saturating_sub(checkpoint.log_bytes_written),

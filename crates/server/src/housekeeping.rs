@@ -16,6 +16,7 @@ use crate::clock::{Clock, ClockStep};
 use crate::config::FsyncPolicy;
 use crate::core::Shared;
 use crate::introspect::process::ProcessMemory;
+use crate::retention;
 use crate::scrubbing::scrub_loop;
 use crate::serve::deliver;
 use crate::systemd::Manager;
@@ -26,6 +27,8 @@ const TICK: Duration = Duration::from_millis(100);
 const SEGMENT_TICK: Duration = Duration::from_millis(20);
 /// How long to wait for space before laying out a segment is tried again.
 const NO_SPACE_PAUSE: Duration = Duration::from_millis(200);
+/// How often log is given up that has grown older than asked for.
+const RETENTION_INTERVAL: Duration = Duration::from_secs(5);
 /// How long after a failed checkpoint another one is tried.
 const CHECKPOINT_RETRY: Duration = Duration::from_secs(30);
 /// Expired keys removed under one lock.
@@ -189,8 +192,13 @@ fn remove_expired(shared: &Shared, now: u64) {
 /// Lays out spare segments before they are needed.
 fn segment_loop(shared: &Shared) {
     let mut was_full = false;
+    let mut enforced_at = None::<Instant>;
     while !shared.is_stopping() {
         let mut pause = SEGMENT_TICK;
+        if enforced_at.is_none_or(|at| RETENTION_INTERVAL <= at.elapsed()) {
+            enforced_at = Some(Instant::now());
+            retention::enforce(shared);
+        }
         if shared.log.wants_segment() {
             match shared.log.prepare_segment() {
                 Ok(_) if was_full => {
@@ -236,12 +244,17 @@ fn checkpoint_loop(shared: &Shared, hash_seed: u64) {
         let (fs, dir) = (Arc::clone(database.fs()), database.dir().to_owned());
         Checkpointer::new(fs, dir, hash_seed).noting(database.damaged_blocks().clone())
     };
+    // Older snapshots are kept to go back with, unless there is no room for a new one.
+    let mut has_room = true;
     while shared.checkpoints.next() {
         let started = Instant::now();
         shared.commit();
         let log_bytes_written = shared.log.stats().bytes_written;
+        let is_on = !shared.config.settings().retention.is_off();
+        checkpointer.set_retains(is_on && has_room);
         match run_behind_others(&mut checkpointer, shared.log.durable()) {
             Ok(report) => {
+                has_room = true;
                 finish_checkpoint(shared, &report, started.elapsed());
                 shared.checkpoints.succeeded(CheckpointDone {
                     lsn: report.lsn,
@@ -252,6 +265,10 @@ fn checkpoint_loop(shared: &Shared, hash_seed: u64) {
             }
             Err(error) => {
                 tracing::error!(%error, "a checkpoint failed: the log is kept, nothing is lost");
+                has_room = !error.is_space();
+                if !has_room {
+                    retention::give_way(shared);
+                }
                 shared.checkpoints.failed();
             }
         }
@@ -280,13 +297,8 @@ fn finish_checkpoint(shared: &Shared, report: &CheckpointReport, time: Duration)
     while let Some(from) = cursor {
         cursor = shared.core.lock().database.adopt_blocks(&report.adoption, from, ADOPTED_SLICE);
     }
-    let segments = match shared.log.remove_before(report.log_needed_from) {
-        Ok(segments) => segments,
-        Err(error) => {
-            tracing::warn!(%error, "segments that are not needed any more stay for now");
-            0
-        }
-    };
+    shared.retained.needs_from(report.log_needed_from);
+    let segments = retention::enforce(shared);
     tracing::info!(
         lsn = report.lsn,
         records = report.records,

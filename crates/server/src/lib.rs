@@ -28,6 +28,7 @@ mod log_show;
 pub mod logging;
 mod output;
 mod repair;
+mod retention;
 mod running;
 mod scrubbing;
 mod serve;

@@ -43,6 +43,8 @@ pub struct Checkpointer {
     dir: PathBuf,
     hash_seed: u64,
     damaged: DamagedBlocks,
+    /// Older snapshots stay, as long as the log goes on from them.
+    retains: bool,
 }
 
 /// What a checkpoint did.
@@ -100,7 +102,12 @@ impl Checkpointer {
     /// For the directory of a database. `hash_seed` is that of [`Engine::new`].
     #[must_use]
     pub fn new(fs: Arc<dyn Fs>, dir: PathBuf, hash_seed: u64) -> Self {
-        Self { fs, dir, hash_seed, damaged: DamagedBlocks::default() }
+        Self { fs, dir, hash_seed, damaged: DamagedBlocks::default(), retains: false }
+    }
+
+    /// Whether to keep snapshots for going back (see [`crate::retention`]), beyond the newest two.
+    pub fn set_retains(&mut self, retains: bool) {
+        self.retains = retains;
     }
 
     /// Lets readers of the blocks that the live engine adopts note damage in `damaged`.
@@ -135,7 +142,7 @@ impl Checkpointer {
     }
 
     fn load(&self, log_first: u64) -> Result<Loaded, StorageError> {
-        let Self { fs, dir, hash_seed, damaged } = self;
+        let Self { fs, dir, hash_seed, damaged, .. } = self;
         load_newest_telling(&**fs, dir, *hash_seed, log_first, damaged, &mut |_| {})
     }
 
@@ -180,8 +187,10 @@ impl Checkpointer {
         }
         let snapshot_bytes = writer.finish()?;
 
-        let keep = Keep::new((lsn, &files), (lsn_before, &files_before));
-        let cleanup = keep.remove_others(fs, &self.dir);
+        let mut keep = Keep::new((lsn, &files), (lsn_before, &files_before));
+        let older = if self.retains { keep.add_older(fs, &self.dir) } else { Ok(()) };
+        // Without knowing what they refer to, nothing can be removed.
+        let cleanup = older.and_then(|()| keep.remove_others(fs, &self.dir));
         if let Err(error) = &cleanup {
             tracing::warn!(%error, "a checkpoint could not remove what is of no use any more");
         }

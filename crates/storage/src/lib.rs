@@ -33,6 +33,7 @@ mod options;
 pub mod planted;
 mod recovery;
 pub mod repair;
+pub mod retention;
 pub mod scrub;
 pub mod snapshot;
 mod sync;

@@ -217,6 +217,31 @@ fn stale_bytes_of_a_recycled_segment_do_not_pass() {
     assert!(state(&database) == expected);
 }
 
+/// What is only kept for going back goes before a write is refused.
+#[test]
+fn kept_log_gives_way_when_the_disk_is_full() {
+    let fs = SimFs::new(1);
+    let (mut database, _) = open(&fs, SEGMENT).unwrap();
+    let log = database.log().clone();
+    let write = |database: &mut Database| -> Result<u64, StorageError> {
+        let lsn = set(database, "key", &[9; 1000])?;
+        database.log().commit()?;
+        Ok(lsn)
+    };
+    while log.stats().segments < 6 {
+        write(&mut database).unwrap();
+    }
+    fs.set_capacity(Some(fs.used()));
+    let fill = |database: &mut Database| (0..1000).find(|_| write(database).is_err());
+    assert!(fill(&mut database).is_some(), "nothing may go, so writes are refused at last");
+    let segments = log.stats().segments;
+    log.set_needed_from(log.durable());
+    let written = fill(&mut database).expect("refused once everything is given");
+    // Seven such records fit into a segment.
+    let rooms = (segments - 1) * ((SEGMENT as usize - 4096 - 304) / 1080);
+    assert!(rooms <= written, "{written} records in the room of {} segments", segments - 1);
+}
+
 /// A backup links closed segments. Were such a file used again, the backup would hold other records.
 #[test]
 fn a_linked_segment_is_deleted_and_never_used_again() {

@@ -208,6 +208,18 @@ pub const HONOURED: &[Directive] = &[
         memory(MIB),
         "Bytes of log after which a checkpoint starts by itself. More means fewer checkpoints and a longer restart.",
     ),
+    live(
+        "log-retention-time",
+        "0",
+        integer(0, I32_MAX),
+        "Seconds of log to keep for going back, beyond what a restart needs; 0 for no such bound. With log-retention-size 0 as well, nothing is kept.",
+    ),
+    live(
+        "log-retention-size",
+        "0",
+        Kind::Memory { min: 0, max: u64::MAX },
+        "Most bytes of log to keep for going back; 0 for no such bound.",
+    ),
     at_start(
         "log-segment-size",
         "67108864",

@@ -3,6 +3,8 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
+use storage::retention::Retention;
+
 use super::value::OutputLimits;
 use super::{ConfigError, Values};
 
@@ -45,6 +47,8 @@ pub struct Settings {
     pub scrub_rate: u64,
     /// `scrub-interval`; `None` for never by itself.
     pub scrub_interval: Option<Duration>,
+    /// `log-retention-time`, `log-retention-size`
+    pub retention: Retention,
     /// `log-segment-size`
     pub log_segment_bytes: u64,
     /// `stream-node-max-entries`, `stream-node-max-bytes`
@@ -212,6 +216,10 @@ impl Settings {
             checkpoint_log_bytes: number(values, "auto-aof-rewrite-min-size"),
             scrub_rate: number(values, "scrub-rate"),
             scrub_interval: Some(seconds("scrub-interval")).filter(|time| !time.is_zero()),
+            retention: Retention {
+                time_ms: 1000 * number::<u64>(values, "log-retention-time"),
+                bytes_max: number(values, "log-retention-size"),
+            },
             log_segment_bytes: number(values, "log-segment-size"),
             engine: engine::Settings {
                 block_entries_max: number(values, "stream-node-max-entries"),

@@ -57,6 +57,8 @@ pub struct Log {
     last: AtomicU64,
     written: AtomicU64,
     durable: AtomicU64,
+    /// See [`Log::set_needed_from`].
+    needed_from: AtomicU64,
     is_poisoned: AtomicBool,
     poison: Mutex<Option<Arc<StorageError>>>,
     bytes_written: AtomicU64,
@@ -158,6 +160,7 @@ impl Log {
             last: AtomicU64::new(last),
             written: AtomicU64::new(last),
             durable: AtomicU64::new(last),
+            needed_from: AtomicU64::new(0),
             is_poisoned: AtomicBool::new(false),
             poison: Mutex::new(None),
             bytes_written: AtomicU64::new(0),
@@ -197,13 +200,22 @@ impl Log {
         kind: Kind,
         time_ms: u64,
         urgency: Urgency,
-        fill: impl FnOnce(&mut Vec<u8>),
+        fill: impl Fn(&mut Vec<u8>),
     ) -> Result<u64, StorageError> {
         self.check()?;
-        let mut buffer = self.buffer.lock();
-        let lsn = buffer.append(kind, (time_ms, self.durable()), urgency, fill)?;
-        self.last.store(lsn, Ordering::Release);
-        Ok(lsn)
+        loop {
+            let mut buffer = self.buffer.lock();
+            match buffer.append(kind, (time_ms, self.durable()), urgency, &fill) {
+                Ok(lsn) => {
+                    self.last.store(lsn, Ordering::Release);
+                    return Ok(lsn);
+                }
+                Err(error) => {
+                    drop(buffer);
+                    self.make_way(error)?;
+                }
+            }
+        }
     }
 
     /// Makes sure that a record with a payload of this length can be appended.
@@ -213,7 +225,42 @@ impl Log {
     /// Those of appending it.
     pub(crate) fn reserve(&self, payload: usize, urgency: Urgency) -> Result<(), StorageError> {
         self.check()?;
-        self.buffer.lock().reserve(payload, urgency)
+        loop {
+            let reserved = self.buffer.lock().reserve(payload, urgency);
+            match reserved {
+                Ok(()) => return Ok(()),
+                Err(error) => self.make_way(error)?,
+            }
+        }
+    }
+
+    /// For lack of space, lets segments go that are only kept for going back; another failure is one.
+    fn make_way(&self, error: StorageError) -> Result<(), StorageError> {
+        let has_given = matches!(error, StorageError::NoSpace { .. }) && self.give_way()?;
+        if has_given { Ok(()) } else { Err(error) }
+    }
+
+    /// Records below this one serve no restart: their segments may be kept to go back with, and go
+    /// when there is no room for the log. 0, the beginning, gives nothing.
+    pub fn set_needed_from(&self, lsn: u64) {
+        self.needed_from.store(lsn, Ordering::Release);
+    }
+
+    /// Gives up the oldest segment that no restart needs, if there is one.
+    ///
+    /// # Errors
+    ///
+    /// As [`Log::remove_before`].
+    pub fn give_way(&self) -> Result<bool, StorageError> {
+        let needed = self.needed_from.load(Ordering::Acquire);
+        let oldest = self.segments.lock().get(1).map(|second| second.first);
+        let Some(second) = oldest.filter(|second| *second <= needed) else { return Ok(false) };
+        let has_given = 0 < self.remove_before(second)?;
+        if has_given {
+            tracing::warn!(upto = second - 1, "no room for the log: older log is given up for it");
+            self.buffer.lock().set_disk_full(false);
+        }
+        Ok(has_given)
     }
 
     /// Makes everything appended so far durable, and returns [`Log::durable`]. One caller at a time
@@ -365,10 +412,12 @@ impl Log {
                 Ok(true)
             }
             Err(error) => {
-                if error.is_space() {
-                    buffer.set_disk_full(true);
+                if !error.is_space() {
+                    return Err(error);
                 }
-                Err(error)
+                buffer.set_disk_full(true);
+                drop(buffer);
+                if self.give_way()? { Ok(true) } else { Err(error) }
             }
         }
     }

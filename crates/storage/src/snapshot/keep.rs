@@ -8,6 +8,7 @@ use crate::blocks::BlockFile;
 use crate::dir;
 use crate::error::StorageError;
 use crate::fs::{Fs, Pin};
+use crate::{recovery, retention};
 
 /// The snapshots that are kept, and the block files that they refer to.
 #[derive(Debug)]
@@ -26,6 +27,27 @@ impl Keep {
             lsns: [lsn, lsn_before].into(),
             files: files.iter().chain(files_before).map(|file| file.number).collect(),
         }
+    }
+
+    /// Keeps older snapshots as well, as many as retention wants of those that the log goes on from.
+    pub(crate) fn add_older(&mut self, fs: &dyn Fs, dir: &Path) -> Result<(), StorageError> {
+        let log_first = recovery::log_first(fs, dir)?;
+        let mut lsns = dir::list_snapshots(fs, dir)?;
+        lsns.retain(|lsn| !self.lsns.contains(lsn) && log_first <= lsn + 1);
+        for lsn in retention::thinned(lsns) {
+            match block_files(fs, dir, lsn) {
+                Ok(files) => {
+                    self.files.extend(files.iter().map(|file| file.number));
+                    self.lsns.insert(lsn);
+                }
+                // It serves nobody. What is damaged of the newest two is for recovery to say.
+                Err(error @ StorageError::Corrupt { .. }) => {
+                    tracing::warn!(%error, "an older snapshot is damaged, and goes");
+                }
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(())
     }
 
     /// Removes the other snapshots, then the other block files.

@@ -263,6 +263,9 @@ fn headwater(snapshot: &InfoSnapshot<'_>, page: &mut Page) {
     page.field("snapshot_lsn", storage.snapshot_lsn);
     page.field("log_segments", storage.log_segments);
     page.field("log_bytes", storage.log_bytes);
+    page.field("log_first_lsn", storage.log_kept.first);
+    page.field("log_first_time_ms", storage.log_kept.first_ms);
+    page.field("log_retained_bytes", storage.log_kept.bytes);
     page.field("log_bytes_since_checkpoint", storage.log_bytes_since_checkpoint);
     page.field("log_syncs", storage.syncs);
     let age = storage.last_sync_age.map_or(-1, |age| i64::try_from(age.as_millis()).unwrap_or(-1));

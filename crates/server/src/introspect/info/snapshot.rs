@@ -3,6 +3,8 @@
 use std::path::Path;
 use std::time::Duration;
 
+use storage::retention::Kept;
+
 use crate::config::Settings;
 use crate::introspect::process::{ProcessFacts, ProcessMemory, ProcessorTime};
 use crate::scrubbing::ScrubFacts;
@@ -67,6 +69,8 @@ pub struct StorageFacts {
     pub snapshot_lsn: u64,
     /// Segments of the log.
     pub log_segments: u64,
+    /// How far back the log goes.
+    pub log_kept: Kept,
     /// Bytes of records in the log.
     pub log_bytes: u64,
     /// Bytes of records since the last checkpoint.
