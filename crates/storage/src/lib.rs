@@ -12,6 +12,13 @@
 //!
 //! No thread, no socket, no async runtime, no RESP. Time is an argument.
 //!
+//! # How it is tested
+//!
+//! `tests/simulation` drives all of it on a simulated disk whose power is cut between any two calls,
+//! and says at its top which environment variables make more of it; `tests/damage` damages every byte
+//! of small files; `tests/interleavings` (at the root of the repository) runs the threads of the log
+//! through their interleavings.
+//!
 //! # Reading order
 //!
 //! `docs/on-disk-format.md`, then `database`, `log`, [`recovery`](RecoveryReport), `snapshot`,

@@ -85,7 +85,7 @@ fn nothing_acknowledged_is_lost() {
     let sum = |of: fn(&Tally) -> u64| tallies.iter().map(of).sum::<u64>();
     let (cuts, seconds) = (sum(|tally| tally.cuts), begin.elapsed().as_secs_f64());
     println!(
-        "{cuts} power cuts, {} kills, {} damaged copies, {} I/O calls from seed {first} on, \
+        "figure: {cuts} power cuts, {} kills, {} damaged copies, {} I/O calls from seed {first} on, \
          in {seconds:.1} s ({:.0} cuts/s)",
         sum(|tally| tally.kills),
         sum(|tally| tally.damaged),

@@ -35,7 +35,7 @@ fn random_schedules() {
         shuttle::check_random(move || run(scenario), each);
         shuttle::check_pct(move || run(scenario), each, CHANGES);
     }
-    println!("{runs} schedules");
+    println!("figure: {runs} schedules");
 }
 
 #[test]
