@@ -5,12 +5,12 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use serde_json::{Value, json};
-use storage::StorageError;
 use storage::check::CheckReport;
 use storage::format::record::Record;
 use storage::fs::RealFs;
 use storage::inspect;
 use storage::repair::{self, Repair};
+use storage::{Options, StorageError};
 
 use crate::check;
 use crate::error::StartError;
@@ -59,7 +59,7 @@ pub(crate) fn run(request: &Request) -> Result<ExitCode, StartError> {
     } else {
         plan.show(request);
     }
-    let report = repair.write(&RealFs, &request.to)?;
+    let report = repair.write(&RealFs, &request.to, &Options::default())?;
     let text = format!(
         "written: {}, {} bytes, checked; the damaged directory is as it was",
         report.dir.display(),

@@ -170,6 +170,10 @@ pub(crate) fn scan(
         };
         match firsts.get(index + 1) {
             // The header of the next segment was durable only after all records before it were.
+            Some(&following) if following != next && is_sealed => {
+                let missing = dir::segment(dir, next);
+                return Err(StorageError::corrupt(&missing, 0, Damage::Missing));
+            }
             Some(&following) if following != next => {
                 // Open it first: a header that is not valid proves nothing but damage to itself.
                 SegmentReader::open(fs, dir, following)?;

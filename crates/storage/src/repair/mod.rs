@@ -28,6 +28,7 @@ use crate::error::StorageError;
 use crate::format::record::Record;
 use crate::fs::{File, Fs, LockAnswer};
 use crate::log::CleanStop;
+use crate::options::Options;
 use crate::recovery::Replay;
 use crate::snapshot::{SectionKind, SnapshotReader};
 use remains::Remains;
@@ -153,12 +154,18 @@ impl Repair {
     }
 
     /// Writes a sound directory at `to`, which must be missing or empty, and checks it.
+    /// `options` say how long its first log segment is.
     ///
     /// # Errors
     ///
     /// `NotEmpty`; `Io`. What was written until then is no database yet.
-    pub fn write(self, fs: &dyn Fs, to: &Path) -> Result<CheckReport, StorageError> {
-        write::write(fs, (&self.dir, to), self.engine, self.lsn_last)?;
+    pub fn write(
+        self,
+        fs: &dyn Fs,
+        to: &Path,
+        options: &Options,
+    ) -> Result<CheckReport, StorageError> {
+        write::write(fs, (&self.dir, to), options, (self.engine, self.lsn_last))?;
         check::check(fs, to, &mut |_| {})
     }
 

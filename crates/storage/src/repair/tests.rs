@@ -9,7 +9,6 @@ use super::*;
 use crate::checkpoint::Checkpointer;
 use crate::database::Database;
 use crate::fs::RealFs;
-use crate::options::Options;
 use crate::testing::{answers, put};
 
 const CONTEXT: Context = Context { db: 0, now: 1_700_000_000_000 };
@@ -118,7 +117,7 @@ impl Fixture {
         let readable = records.iter().filter(|lost| lost.is_readable);
         assert_eq!(listed, readable.map(|lost| lost.lsns.end - lost.lsns.start).sum::<u64>());
         let blocks = repair.lost_blocks.clone();
-        let check = repair.write(&RealFs, to.path()).unwrap();
+        let check = repair.write(&RealFs, to.path(), &options()).unwrap();
         assert!(check.sound, "{check:#?}");
         assert!(files(self.dir.path()) == before, "the damaged directory is as it was");
         let (mut database, report) =
@@ -231,6 +230,6 @@ fn nothing_is_written_over() {
     let repair = examine(&RealFs, fixture.dir.path(), &mut |_| {}).unwrap();
     let to = tempfile::tempdir().unwrap();
     std::fs::write(to.path().join("mine"), "mine").unwrap();
-    let error = repair.write(&RealFs, to.path()).unwrap_err();
+    let error = repair.write(&RealFs, to.path(), &options()).unwrap_err();
     assert!(matches!(&error, StorageError::NotEmpty { name, .. } if name == "mine"), "{error}");
 }

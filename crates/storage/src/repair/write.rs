@@ -18,8 +18,8 @@ use crate::snapshot::SnapshotWriter;
 pub(super) fn write(
     fs: &dyn Fs,
     (from, to): (&Path, &Path),
-    mut engine: Engine,
-    lsn: u64,
+    options: &Options,
+    (mut engine, lsn): (Engine, u64),
 ) -> Result<(), StorageError> {
     expect_empty(fs, to)?;
     let _lock = dir::claim(fs, to)?;
@@ -37,7 +37,7 @@ pub(super) fn write(
     }
     // A history of its own: what was written after record `lsn` over there is not what will be here.
     let mark = dir::Mark { history: fs.random(), ..dir::Mark::default() };
-    Log::create(fs, to, &Options::default(), (lsn + 1, mark.history))?;
+    Log::create(fs, to, options, (lsn + 1, mark.history))?;
     fs.sync_dir(to).map_err(StorageError::io("sync", to))?;
     // Last: from here on it is a database.
     dir::put_mark(fs, to, mark)
