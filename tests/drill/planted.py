@@ -6,6 +6,8 @@ split            the commands of a MULTI are carried out one by one at EXEC
 shown            XREVRANGE shows an entry that is not there
 unacknowledged   XACK is answered and not passed on
 abrupt           SIGTERM ends it with exit code 3
+crashing         now and then, it ends with exit code 7
+once             it starts only once
 """
 
 import ctypes
@@ -104,6 +106,8 @@ class Session:
             return self.ask(words)[0]
         if FAULT == "early" and own_add:
             return self.early(words)
+        if FAULT == "crashing" and random.random() < 0.002:
+            os._exit(7)
         if FAULT == "twice" and own_add and random.random() < 0.05:
             self.ask(words)
         if FAULT == "unacknowledged" and name == b"XACK" and len(words) > 4:
@@ -146,6 +150,10 @@ class Session:
 
 
 def main():
+    if FAULT == "once":
+        if os.path.exists(FRONT + ".once"):
+            sys.exit("not again")
+        open(FRONT + ".once", "w").close()
     child = real_server()
 
     def stop(*_):

@@ -3,6 +3,7 @@
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
+use serde_json::Value;
 use support::require_tool;
 
 use super::{drill, is_without_power_cuts, number, report, seed};
@@ -27,7 +28,7 @@ fn program(dir: &Path, name: &str, script: &str) -> PathBuf {
     path
 }
 
-fn check(fault: &str, how: &str, fields: &[&str]) {
+fn check(fault: &str, how: &str, fields: &[&str]) -> Value {
     let dir = support::temp_dir();
     let output = drill(dir.path())
         .args(["--kill", how, "--cycles", "30", "--seed", &seed(), "--server"])
@@ -37,6 +38,7 @@ fn check(fault: &str, how: &str, fields: &[&str]) {
     let report = report(&output, 1);
     let seen: u64 = fields.iter().map(|field| number(&report, field)).sum();
     assert!(0 < seen, "{fault} should be seen as {fields:?}: {report}");
+    report
 }
 
 #[test]
@@ -67,6 +69,20 @@ fn an_xack_that_does_nothing() {
 #[test]
 fn an_end_that_is_no_orderly_one() {
     check("abrupt", "term", &["other"]);
+}
+
+#[test]
+fn an_end_that_nobody_asked_for() {
+    let report = check("crashing", "kill", &["other"]);
+    let words = "the server ended by itself: exit status: 7";
+    assert!(report["findings"].to_string().contains(words), "{report}");
+}
+
+#[test]
+fn a_start_that_fails() {
+    let report = check("once", "kill", &["other"]);
+    assert_eq!(report["findings"][0]["kind"], "no_start", "{report}");
+    assert!(report["findings"][0]["what"].to_string().contains("not again"), "{report}");
 }
 
 /// Not planted by us: a restart of Redis forgets how often an entry was read again. Everything else that

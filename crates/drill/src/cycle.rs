@@ -16,12 +16,12 @@ use crate::options::{Ends, Options};
 use crate::place::Place;
 use crate::progress::Progress;
 use crate::report::{Counts, Report, Verdict};
-use crate::server::{Launch, NoStart, Server};
+use crate::server::{Launch, NoStart, STOP_TIMEOUT, Server};
 use crate::wire::{Connection, Failure};
 
 /// The shortest and the longest load before an end, in acknowledged requests.
 const REQUESTS: std::ops::Range<u64> = 20..2_500;
-/// No request is acknowledged for so long: the server hangs.
+/// No request is acknowledged for so long: the server hangs. (A single one may take longer.)
 const STANDSTILL: Duration = Duration::from_secs(60);
 /// Between two looks at what the load has done.
 const POLL: Duration = Duration::from_micros(200);
@@ -32,6 +32,16 @@ enum End {
     Kill,
     Term,
     Cut,
+}
+
+/// How the load of a cycle was over.
+enum Moment {
+    /// By itself, with nothing in flight; the server still runs.
+    AtRest,
+    /// With the end of the server.
+    Ended(Stopped),
+    /// The server had ended or hung before.
+    Lost(String),
 }
 
 /// Whether another cycle follows.
@@ -128,35 +138,39 @@ impl<'a> Drill<'a> {
         let pause = Duration::from_micros(self.rng.u64(..1_500));
         self.clock.step(&mut self.rng)?;
         let Self { load, launch, interrupted, checkpoints, clock, rng, .. } = self;
-        let wait = Wait { ending: &ending, interrupted, socket: launch.socket() };
-        let outcome = load.run(launch.socket(), &ending, || {
+        let wait = Wait { ending: &ending, interrupted, patience: STANDSTILL };
+        let moment = load.run(launch.socket(), &ending, || {
             wait.for_requests(target / 2);
-            clock.step(rng)?;
-            wait.for_requests(target);
-            *checkpoints += wait.checkpoints();
-            if is_quiet {
+            let stepped = clock.step(rng);
+            let is_moving = wait.for_requests(target);
+            if is_moving && !ending.is_broken() {
+                *checkpoints += checkpoints_of(launch.socket());
+            }
+            if is_quiet && is_moving && stepped.is_ok() && !ending.is_broken() {
                 ending.come_to_rest();
-                return Ok(None);
+                return Ok(Moment::AtRest);
             }
             thread::sleep(pause);
+            // One that ends by itself takes a moment to be gone.
+            let ended = if ending.is_broken() { server.end_within(STOP_TIMEOUT) } else { None };
             ending.announce();
-            Ok(Some(end_process(&mut server, end)))
+            let stopped = end_process(&mut server, end);
+            stepped.map(|()| match (is_moving, ended) {
+                (true, None) => Moment::Ended(stopped),
+                (true, Some(how)) => Moment::Lost(format!("the server ended by itself: {how}")),
+                (false, _) => Moment::Lost(format!("nothing for {} s", STANDSTILL.as_secs())),
+            })
         });
-        let outcome = outcome.map_err(DrillError::io("connecting to the server"))??;
+        let moment = moment.map_err(DrillError::io("connecting to the server"))??;
         self.tally.acknowledged += ending.acknowledged();
         if ending.is_disk_full() {
             return Err(self.disk_full());
         }
-        let stopped = outcome.unwrap_or_else(|| {
-            if ending.is_broken() {
-                thread::sleep(Duration::from_millis(100));
-            }
-            if let Some(how) = server.end() {
-                self.findings.add(Kind::Ended, format!("the server ended by itself: {how}"));
-            }
-            end_process(&mut server, end)
-        });
-        self.take_stop(stopped);
+        match moment {
+            Moment::AtRest => self.take_stop(end_process(&mut server, end)),
+            Moment::Ended(stopped) => self.take_stop(stopped),
+            Moment::Lost(how) => self.findings.add(Kind::Ended, how),
+        }
         drop(server);
         if self.is_interrupted() {
             return Ok((Outcome::Stop, None));
@@ -296,36 +310,60 @@ fn end_process(server: &mut Server, end: End) -> Stopped {
 struct Wait<'a> {
     ending: &'a Ending,
     interrupted: &'a AtomicBool,
-    socket: &'a Path,
+    patience: Duration,
 }
 
 impl Wait<'_> {
-    /// Until so many requests were acknowledged, or it makes no sense to wait on.
-    fn for_requests(&self, target: u64) {
+    /// Until so many requests were acknowledged, or it makes no sense to wait on. False if there was no
+    /// progress at all for too long.
+    fn for_requests(&self, target: u64) -> bool {
         let mut seen = 0;
         let mut since = Instant::now();
         loop {
             let now = self.ending.acknowledged();
             if target <= now || self.ending.is_broken() || self.interrupted.load(SeqCst) {
-                return;
+                return true;
             }
             if seen < now {
                 (seen, since) = (now, Instant::now());
-            } else if STANDSTILL < since.elapsed() {
-                // Those who wait for replies find out the same, and say so.
-                return;
+            } else if self.patience < since.elapsed() {
+                return false;
             }
             thread::sleep(POLL);
         }
     }
+}
 
-    /// Checkpoints since the server's start, as it says; none if it says nothing.
-    fn checkpoints(&self) -> u64 {
-        let ask = || -> Result<u64, Failure> {
-            let info = Connection::open(self.socket)?.ok(&["INFO", "persistence"])?.text()?;
-            let line = info.lines().find_map(|line| line.strip_prefix("rdb_saves:"));
-            Ok(line.and_then(|count| count.trim().parse().ok()).unwrap_or_default())
-        };
-        ask().unwrap_or_default()
+/// Checkpoints since the server's start, as it says; none if it says nothing.
+fn checkpoints_of(socket: &Path) -> u64 {
+    let ask = || -> Result<u64, Failure> {
+        let info = Connection::open(socket)?.ok(&["INFO", "persistence"])?.text()?;
+        let line = info.lines().find_map(|line| line.strip_prefix("rdb_saves:"));
+        Ok(line.and_then(|count| count.trim().parse().ok()).unwrap_or_default())
+    };
+    ask().unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_standstill_is_noticed_and_a_slow_server_is_none() {
+        let (ending, interrupted) = (Ending::default(), AtomicBool::new(false));
+        let patience = Duration::from_millis(300);
+        let wait = Wait { ending: &ending, interrupted: &interrupted, patience };
+        assert!(!wait.for_requests(1));
+        thread::scope(|scope| {
+            scope.spawn(|| {
+                for _ in 0..10 {
+                    thread::sleep(Duration::from_millis(50));
+                    ending.progress();
+                }
+            });
+            assert!(wait.for_requests(10));
+        });
+        interrupted.store(true, SeqCst);
+        assert!(wait.for_requests(11));
     }
 }

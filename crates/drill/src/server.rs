@@ -1,8 +1,8 @@
 //! The server under test: started, waited for, ended by its pid.
 
-use std::fs::{File, OpenOptions};
+use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read, Seek, SeekFrom};
-use std::os::unix::process::{CommandExt, ExitStatusExt};
+use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::atomic::{AtomicBool, Ordering::SeqCst};
@@ -20,6 +20,8 @@ const START_TIMEOUT: Duration = Duration::from_secs(120);
 pub(crate) const STOP_TIMEOUT: Duration = Duration::from_secs(5);
 /// Between two looks at something that takes milliseconds.
 const POLL: Duration = Duration::from_millis(1);
+/// What it prints goes on in a new file beyond this: a drill may take days.
+const OUTPUT_BYTES_MAX: u64 = 4 << 20;
 /// Of what the server has printed, so much of the end is shown.
 const OUTPUT_BYTES_SHOWN: u64 = 2_000;
 
@@ -62,7 +64,7 @@ impl Launch {
     /// Starts it and waits until it answers.
     pub(crate) fn start(&self, interrupted: &AtomicBool) -> Result<Server, NoStart> {
         // Left behind by the one that was killed. A connection to it would be refused anyway.
-        let _ = std::fs::remove_file(&self.socket);
+        let _ = fs::remove_file(&self.socket);
         let began = Instant::now();
         let child = self.command().and_then(|mut command| command.spawn());
         let mut server =
@@ -88,6 +90,9 @@ impl Launch {
     }
 
     fn command(&self) -> io::Result<Command> {
+        if fs::metadata(&self.output).is_ok_and(|file| OUTPUT_BYTES_MAX < file.len()) {
+            fs::rename(&self.output, self.output.with_extension("log.old"))?;
+        }
         let output = OpenOptions::new().create(true).append(true).open(&self.output)?;
         let mut command = Command::new(&self.program);
         command
@@ -168,13 +173,16 @@ impl Server {
         }
     }
 
-    /// How it ended, if it did.
-    pub(crate) fn end(&mut self) -> Option<String> {
-        let status = self.child.try_wait().ok()??;
-        Some(match status.signal() {
-            Some(signal) => format!("signal {signal}"),
-            None => status.to_string(),
-        })
+    /// How it ended, if it does within this time.
+    pub(crate) fn end_within(&mut self, patience: Duration) -> Option<String> {
+        let began = Instant::now();
+        loop {
+            match self.child.try_wait() {
+                Ok(Some(status)) => return Some(status.to_string()),
+                Ok(None) if began.elapsed() < patience => thread::sleep(POLL),
+                _ => return None,
+            }
+        }
     }
 
     fn signal(&self, signal: Signal) {

@@ -10,7 +10,7 @@ use std::time::Duration;
 
 /// How long a reply may take: far beyond any that a working server needs, so that a server that
 /// hangs is found out and a slow machine is not.
-const REPLY_TIMEOUT: Duration = Duration::from_secs(60);
+const REPLY_TIMEOUT: Duration = Duration::from_secs(120);
 
 /// The deepest reply of the commands that are used here has five levels.
 const DEPTH_MAX: usize = 16;
