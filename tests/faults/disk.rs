@@ -36,6 +36,10 @@ pub(crate) fn cannot_mount(test: &str) -> bool {
         "mounts need root"
     } else if !Path::new("/dev/loop-control").exists() {
         "there are no loop devices"
+    } else if !succeeds(Command::new(tool("unshare")).args(["-m", "true"])) {
+        "mount namespaces are not allowed here"
+    } else if !succeeds(Command::new(tool("losetup")).arg("-f")) {
+        "loop devices are not allowed here"
     } else {
         return false;
     };
@@ -198,6 +202,11 @@ impl Drop for Disk {
 fn tool(name: &str) -> PathBuf {
     let candidates = [Path::new("/usr/sbin").join(name), Path::new("/sbin").join(name)];
     candidates.into_iter().find(|path| path.is_file()).unwrap_or_else(|| require_tool(name))
+}
+
+fn succeeds(command: &mut Command) -> bool {
+    let command = command.stdout(Stdio::null()).stderr(Stdio::null());
+    command.status().is_ok_and(|status| status.success())
 }
 
 fn run(command: &mut Command) {
