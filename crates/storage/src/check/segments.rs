@@ -45,10 +45,12 @@ impl Check<'_> {
 
     /// Reads every segment of the log.
     pub(super) fn segments(&mut self) -> Result<(), StorageError> {
-        for first in dir::list_segments(self.fs, self.dir)? {
+        let firsts = dir::list_segments(self.fs, self.dir)?;
+        for (index, &first) in firsts.iter().enumerate() {
             let path = dir::segment(self.dir, first);
             let mut tally = Tally::default();
-            let problems = match self.segment(first, &mut tally) {
+            let following = firsts.get(index + 1).copied();
+            let problems = match self.segment((first, following), &mut tally) {
                 Ok(()) => Vec::new(),
                 Err(error) => vec![Problem::from_error(error)?],
             };
@@ -65,8 +67,14 @@ impl Check<'_> {
         self.judge()
     }
 
-    /// Counts the records of a segment, up to the first that is not one.
-    fn segment(&mut self, first: u64, tally: &mut Tally) -> Result<(), StorageError> {
+    /// Counts the records of a segment, up to the first that is not one. If that is neither the seal
+    /// nor the place where the next segment begins, it is damaged, also where no start would look: a
+    /// restore may want it.
+    fn segment(
+        &mut self,
+        (first, following): (u64, Option<u64>),
+        tally: &mut Tally,
+    ) -> Result<(), StorageError> {
         let mut reader = SegmentReader::open(self.fs, self.dir, first)?;
         let path = reader.path().to_path_buf();
         let mut at = 0;
@@ -77,7 +85,14 @@ impl Check<'_> {
                 self.advance(&path, offset - at);
                 at = offset;
             }
-            let Found::Record(record) = reader.next(lsn)? else { return Ok(()) };
+            let record = match (reader.next(lsn)?, following) {
+                (Found::Record(record), _) => record,
+                (Found::Nothing, Some(following)) if following != lsn => {
+                    let reason = Damage::Record { lsn, durable_says: following };
+                    return Err(StorageError::corrupt(&path, offset, reason));
+                }
+                _ => return Ok(()),
+            };
             if record.stamp.kind == Kind::Ops {
                 decode(record.payload).map_err(|what| {
                     let what = format!("record {lsn}: {what}");

@@ -158,3 +158,17 @@ fn what_is_whole_again_is_forgotten() {
     run();
     assert_eq!(damaged.count(), 0);
 }
+
+/// No start would read the first segment any more, but a restore to an earlier record would.
+#[test]
+fn a_check_reads_the_segments_that_are_only_kept() {
+    let dir = database();
+    let path = dir::segment(dir.path(), 1);
+    let mut bytes = std::fs::read(&path).unwrap();
+    bytes[20_000] ^= 1;
+    put(&path, &bytes);
+    let report = crate::check::check(&RealFs, dir.path(), &mut |_| {}).unwrap();
+    let damaged: Vec<_> = report.files.iter().filter(|file| !file.problems.is_empty()).collect();
+    assert_eq!(damaged.len(), 1, "{damaged:#?}");
+    assert_eq!((&damaged[0].file, report.sound), (&path, false));
+}
