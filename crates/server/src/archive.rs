@@ -39,8 +39,8 @@ pub struct RestoreRequest {
 }
 
 /// Makes a backup. 0: it is there.
-pub(crate) fn backup(request: BackupRequest) -> Result<ExitCode, StartError> {
-    let dir = Config::load(request.sources)?.settings().dir.clone();
+pub(crate) fn backup(request: &BackupRequest) -> Result<ExitCode, StartError> {
+    let dir = Config::load(request.sources.clone())?.settings().dir.clone();
     let options = BackupOptions {
         verify: request.verify,
         copy: request.copy,
@@ -52,7 +52,7 @@ pub(crate) fn backup(request: BackupRequest) -> Result<ExitCode, StartError> {
     bar.0.finish_and_clear();
     Ok(match made {
         Ok(report) if request.json => print(&format!("{}\n", backup_json(&report))),
-        Ok(report) => print(&backup_text(&report, request.verify)),
+        Ok(report) => print(&backup_text(&report, request)),
         Err(error) => refused("no backup was made", &error),
     })
 }
@@ -73,7 +73,7 @@ pub(crate) fn restore(request: &RestoreRequest) -> ExitCode {
     bar.0.finish_and_clear();
     match restored {
         Ok(report) if request.json => print(&format!("{}\n", restore_json(&report))),
-        Ok(report) => print(&restore_text(&report)),
+        Ok(report) => print(&restore_text(&report, request)),
         Err(error) => refused("nothing was restored", &error),
     }
 }
@@ -103,7 +103,7 @@ fn refused(outcome: &str, error: &ArchiveError) -> ExitCode {
     })
 }
 
-fn backup_text(report: &BackupReport, verified: bool) -> String {
+fn backup_text(report: &BackupReport, request: &BackupRequest) -> String {
     let manifest = &report.manifest;
     let at = match manifest.lsn_ms {
         0 => String::new(),
@@ -112,12 +112,12 @@ fn backup_text(report: &BackupReport, verified: bool) -> String {
     format!(
         "backup of {} in {}\nup to record {}{at}; {} files, {} bytes, {} of them linked; {}\n",
         manifest.source.display(),
-        report.dir.display(),
+        request.dest.display(),
         manifest.lsn,
         manifest.files.len(),
         report.bytes,
         report.bytes_linked,
-        if verified { "read back, all sound" } else { "not read back" },
+        if request.verify { "read back, all sound" } else { "not read back" },
     )
 }
 
@@ -135,12 +135,12 @@ fn backup_json(report: &BackupReport) -> serde_json::Value {
     })
 }
 
-fn restore_text(report: &RestoreReport) -> String {
+fn restore_text(report: &RestoreReport, request: &RestoreRequest) -> String {
     let at =
         report.lsn_ms.map_or_else(String::new, |ms| format!(", of {}", Printer::local().print(ms)));
     let mut text = format!(
         "restored in {}\nlast record: {}{at}; {} later ones left out\n",
-        report.dir.display(),
+        request.to.display(),
         report.lsn,
         report.left_out
     );

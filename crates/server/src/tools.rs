@@ -29,7 +29,7 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         Ok(Invocation::Ping(sources)) => ping(sources),
         Ok(Invocation::LogShow(show)) => log_show::run(&show),
         Ok(Invocation::Drill(options)) => Ok(ExitCode::from(drill::main(&options))),
-        Ok(Invocation::Backup(request)) => archive::backup(request),
+        Ok(Invocation::Backup(request)) => archive::backup(&request),
         Ok(Invocation::Restore(request)) => Ok(archive::restore(&request)),
         Err(error) => {
             // The text of --help goes to standard output, a mistake to standard error.

@@ -1,0 +1,102 @@
+//! How far back the log goes.
+
+use std::process::Command;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use support::Client;
+
+/// How long the server may take to give log up.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+fn field(client: &mut Client, name: &str) -> u64 {
+    client.info(name).parse().expect("a number")
+}
+
+fn wait_for(client: &mut Client, what: &str, is_so: impl Fn(&mut Client) -> bool) {
+    let began = Instant::now();
+    while !is_so(client) {
+        assert!(began.elapsed() < PATIENCE, "{what}: {}", client.info("log_retained_bytes"));
+        thread::sleep(Duration::from_millis(50));
+    }
+}
+
+#[test]
+fn log_is_kept_by_size_and_by_time_and_can_be_gone_back_to() {
+    const LIMIT: u64 = 8 << 20;
+    let launch = crate::launch().args([
+        "--log-segment-size",
+        "1mb",
+        "--auto-aof-rewrite-min-size",
+        "2mb",
+        "--log-retention-size",
+        "8mb",
+    ]);
+    let server = launch.start();
+    let mut client = server.connect();
+    let payload = "x".repeat(8000);
+    for n in 1..=3000 {
+        client.send_command(&["XADD", "s", &format!("{n}-0"), "data", &payload]).expect("it runs");
+        if n % 100 == 0 {
+            (0..100).for_each(|_| drop(client.receive().expect("an answer")));
+        }
+        if n % 250 == 0 {
+            client.ok(&["SAVE"]);
+        }
+    }
+    wait_for(&mut client, "within the limit", |client| {
+        (1..=LIMIT).contains(&field(client, "log_retained_bytes"))
+            && 1 < field(client, "log_first_lsn")
+    });
+    assert!(LIMIT / 2 < field(&mut client, "log_retained_bytes"), "not much less than asked for");
+
+    // From the directory of the running server, to a record that no restart needs any more.
+    let (first, needed) = (field(&mut client, "log_first_lsn"), field(&mut client, "snapshot_lsn"));
+    let home = support::temp_dir();
+    let old = home.path().join("old");
+    let target = (first + (needed - first) / 2).to_string();
+    crate::done(&["restore", "--to-lsn", &target], &[server.dir(), &old]);
+    let restored = crate::launch().dir(&old).start();
+    let there = restored.connect().ok(&["XLEN", "s"]).int();
+    // Record n has entry n, but for the marks of idle moments.
+    let wanted = target.parse::<i64>().expect("a number");
+    assert!((wanted - 50..=wanted).contains(&there), "{there} entries up to record {target}");
+    restored.kill();
+
+    // By time: nothing here is an hour old.
+    client.ok(&["CONFIG", "SET", "log-retention-size", "0", "log-retention-time", "3600"]);
+    let kept = field(&mut client, "log_retained_bytes");
+    client.ok(&["SET", "more", "1"]);
+    client.ok(&["SAVE"]);
+    assert!(kept <= field(&mut client, "log_retained_bytes"), "an hour has not passed");
+    client.ok(&["CONFIG", "SET", "log-retention-time", "0"]);
+    wait_for(&mut client, "off", |client| field(client, "log_retained_bytes") == 0);
+}
+
+#[test]
+fn log_show_is_quiet_when_nobody_reads_on_and_shows_what_a_server_writes() {
+    let server = crate::launch().start();
+    let mut client = server.connect();
+    for n in 1..=2000 {
+        client.ok(&["XADD", "orders", &format!("{n}-0"), "item", "book"]);
+    }
+    client.ok(&["XTRIM", "orders", "MAXLEN", "5"]);
+    client.ok(&["SET", "other", "1"]);
+    client.ok(&["FLUSHALL"]);
+    let script = "\"$0\" log show \"$1\" | head -n 1; echo \"${PIPESTATUS[0]}\"";
+    let output = Command::new("bash")
+        .args(["-c", script, env!("CARGO_BIN_EXE_headwater")])
+        .arg(server.dir())
+        .output()
+        .expect("bash runs");
+    let printed = String::from_utf8_lossy(&output.stdout).into_owned();
+    assert!(printed.contains(" db0 XADD orders 1-0 item book\n"), "{printed}");
+    assert!(printed.ends_with("\n0\n"), "{printed}");
+    assert!(output.stderr.is_empty(), "{}", String::from_utf8_lossy(&output.stderr));
+
+    let shown = crate::done(&["log", "show", "--key", "orders", "--from", "2001"], &[server.dir()]);
+    let words: Vec<_> =
+        shown.lines().map(|line| line.splitn(3, ' ').nth(2).unwrap_or("")).collect();
+    let trimmed = "db0 XTRIM orders MINID 1996-0 (first entry now 1996-0)";
+    assert_eq!(words, [trimmed, "- FLUSHALL"], "{shown}");
+}
