@@ -102,12 +102,19 @@ const DIFFERENCES: &[ByDesign] = &[
         },
     },
     ByDesign {
-        why: "radix-tree-keys and -nodes describe the reference's storage",
+        why: "radix-tree-keys and -nodes describe the reference's storage; six fields are newer",
         rule: |case, redis, headwater| {
             if case.is_sub("XINFO", "STREAM") {
                 for reply in [redis, headwater] {
                     reply.remove_field("radix-tree-keys");
                     reply.remove_field("radix-tree-nodes");
+                }
+                // Idempotent produce came with 8.6.
+                for field in ["idmp-duration", "idmp-maxsize", "pids-tracked"] {
+                    headwater.remove_field(field);
+                }
+                for field in ["iids-tracked", "iids-added", "iids-duplicates"] {
+                    headwater.remove_field(field);
                 }
             }
             Verdict::Normalised

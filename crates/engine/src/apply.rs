@@ -30,6 +30,7 @@ impl Engine {
             Op::Configure { block_entries_max, block_bytes_max } => {
                 self.settings = Settings { block_entries_max, block_bytes_max };
             }
+            Op::ConfigureIdmp { settings } => self.idmp_settings = settings,
             Op::Delete { .. }
             | Op::Expire { .. }
             | Op::Rename { .. }
@@ -163,6 +164,11 @@ impl Engine {
                 let stream = stream(self.dbs[usize::from(db)].change(key, version));
                 stream.apply_set_id(last_id, entries_added, max_deleted_id);
             }
+            Op::StreamMessage { db, key, .. }
+            | Op::StreamDuplicate { db, key }
+            | Op::StreamConfigure { db, key, .. } => {
+                stream(self.dbs[usize::from(db)].change(key, version)).apply_idmp(op);
+            }
             _ => unreachable!("not about the entries of a stream: {op:?}"),
         }
     }
@@ -170,7 +176,8 @@ impl Engine {
     /// The stream of a key, made where it is missing.
     fn stream_to_fill(&mut self, db: u8, key: &[u8], version: u64) -> &mut Stream {
         let clock_s = self.clock_s();
-        let make = |_| Value::Stream(Box::default());
+        let idmp_settings = self.idmp_settings;
+        let make = |_| Value::Stream(Box::new(Stream::new(idmp_settings)));
         let db = &mut self.dbs[usize::from(db)];
         stream(Some(&mut db.change_or_insert_with(key, version, clock_s, make).value))
     }

@@ -22,6 +22,12 @@ pub enum Command<'a> {
     // ---- streams: entries ----
     /// <https://redis.io/commands/xadd>
     XAdd(XAdd<'a>),
+    /// XADD with IDMP; with IDMPAUTO `iid` is `None`: it comes from the fields.
+    XAddOnce { xadd: XAdd<'a>, pid: &'a [u8], iid: Option<&'a [u8]> },
+    /// <https://redis.io/commands/xcfgset>; within the bounds of [`IdmpSettings`](crate::IdmpSettings).
+    XCfgSet { key: &'a [u8], duration_s: Option<u64>, iids_max: Option<u64> },
+    /// XIDMPRECORD; neither `pid` nor `iid` is empty.
+    XIdmpRecord { key: &'a [u8], pid: &'a [u8], iid: &'a [u8], id: StreamId },
     /// <https://redis.io/commands/xlen>
     XLen { key: &'a [u8] },
     /// <https://redis.io/commands/xrange>, and XREVRANGE with `Order::Descending`.

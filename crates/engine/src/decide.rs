@@ -16,6 +16,13 @@ pub(crate) fn decide<'a>(
 ) -> Result<Decision<'a>, CommandError> {
     match command {
         Command::XAdd(xadd) => stream::write::xadd(view, xadd),
+        Command::XAddOnce { xadd, pid, iid } => stream::idmp::xadd_once(view, xadd, pid, *iid),
+        Command::XCfgSet { key, duration_s, iids_max } => {
+            stream::idmp::xcfgset(view, key, *duration_s, *iids_max)
+        }
+        Command::XIdmpRecord { key, pid, iid, id } => {
+            stream::idmp::xidmprecord(view, key, pid, iid, *id)
+        }
         Command::XLen { key } => stream::read::xlen(view, key),
         Command::XRange { key, range, count, order } => {
             stream::read::xrange(view, key, *range, *count, *order)

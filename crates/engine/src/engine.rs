@@ -12,6 +12,7 @@ use crate::error::CommandError;
 use crate::keyspace::Db;
 use crate::op::{Op, Ops};
 use crate::reply::Reply;
+use crate::stream::IdmpSettings;
 
 /// Number of databases that SELECT can choose, as in Redis's default configuration.
 pub const DATABASES: u8 = 16;
@@ -37,6 +38,8 @@ impl Default for Settings {
 pub struct Engine {
     pub(crate) dbs: Vec<Db>,
     pub(crate) settings: Settings,
+    /// Those of streams to come.
+    pub(crate) idmp_settings: IdmpSettings,
     /// Number of the next block to be sealed. Blocks are numbered by the operations alone, so that a
     /// checkpoint's copy of a block and the live one are known to be the same.
     pub(crate) block_next: u64,
@@ -93,6 +96,7 @@ impl Engine {
         Self {
             dbs: (0..DATABASES).map(|_| Db::new(hash_seed)).collect(),
             settings,
+            idmp_settings: IdmpSettings::default(),
             block_next: 1,
             first_command_s: AtomicU32::new(0),
             clock_s: AtomicU32::new(0),
@@ -103,6 +107,12 @@ impl Engine {
     #[must_use]
     pub fn settings(&self) -> Settings {
         self.settings
+    }
+
+    /// What streams made from now on will remember of their producers.
+    #[must_use]
+    pub fn idmp_settings(&self) -> IdmpSettings {
+        self.idmp_settings
     }
 
     /// The databases that hold keys.

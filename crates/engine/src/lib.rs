@@ -54,6 +54,6 @@ pub use image::{ImageError, ImageLoader, Item, LoadError};
 pub use op::{Ids, Op, Ops, Text, Touched};
 pub use reply::Reply;
 pub use stream::{
-    BadBlock, BlockHeader, BlockItem, BlockLocation, BlockSource, DamagedBlock, EntryRange, Pairs,
-    StreamItem,
+    BadBlock, BlockHeader, BlockItem, BlockLocation, BlockSource, DamagedBlock, EntryRange,
+    IDMP_DURATION_S_MAX, IDMP_IIDS_MAX, IdmpItem, IdmpSettings, Pairs, StreamItem,
 };

@@ -15,6 +15,7 @@ use smallvec::SmallVec;
 
 use crate::fields::Fields;
 use crate::id::{StreamId, UnixMillis};
+use crate::stream::IdmpSettings;
 
 /// The operations of one command; nearly always none or one.
 pub type Ops<'a> = SmallVec<[Op<'a>; 1]>;
@@ -291,6 +292,35 @@ pub enum Op<'a> {
         before: StreamId,
         ids: Ids,
     },
+    /// What streams made from here on remember of their producers.
+    ConfigureIdmp { settings: IdmpSettings },
+    /// A stream remembers since `time` that a producer's message is its entry `id`. `is_new` counts it
+    /// as added.
+    StreamMessage {
+        db: u8,
+        #[serde(borrow, with = "serde_bytes")]
+        key: &'a [u8],
+        #[serde(borrow, with = "serde_bytes")]
+        pid: &'a [u8],
+        #[serde(borrow)]
+        iid: Text<'a>,
+        id: StreamId,
+        time: UnixMillis,
+        is_new: bool,
+    },
+    /// A message came once more.
+    StreamDuplicate {
+        db: u8,
+        #[serde(borrow, with = "serde_bytes")]
+        key: &'a [u8],
+    },
+    /// XCFGSET: what the stream remembers from here on; what it knew of messages is forgotten.
+    StreamConfigure {
+        db: u8,
+        #[serde(borrow, with = "serde_bytes")]
+        key: &'a [u8],
+        settings: IdmpSettings,
+    },
 }
 
 /// What an operation touched, for those who wait on keys or watch them.
@@ -321,7 +351,9 @@ impl<'a> Op<'a> {
     #[must_use]
     pub fn touched(&self) -> Touched<'a> {
         match *self {
-            Op::Configure { .. } | Op::ConsumerSeen { .. } => Touched::Nothing,
+            Op::Configure { .. } | Op::ConfigureIdmp { .. } | Op::ConsumerSeen { .. } => {
+                Touched::Nothing
+            }
             Op::Flush { db: None } => Touched::Everything,
             Op::Flush { db: Some(db) } => Touched::Db(db),
             Op::SwapDb { first, second } => Touched::Dbs(first, second),
@@ -340,6 +372,9 @@ impl<'a> Op<'a> {
             | Op::StreamDelete { db, key, .. }
             | Op::StreamSetId { db, key, .. }
             | Op::StreamForget { db, key, .. }
+            | Op::StreamMessage { db, key, .. }
+            | Op::StreamDuplicate { db, key }
+            | Op::StreamConfigure { db, key, .. }
             | Op::GroupCreate { db, key, .. }
             | Op::GroupSetId { db, key, .. }
             | Op::GroupDestroy { db, key, .. }
@@ -355,13 +390,21 @@ impl<'a> Op<'a> {
 
 /// A byte string inside an operation: borrowed from the request or the record, or owned where the
 /// decision computed it (INCR).
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone)]
 pub enum Text<'a> {
     /// As the client sent it, or as it stands in the record.
     Borrowed(&'a [u8]),
     /// Computed by the decision.
     Owned(Vec<u8>),
 }
+
+impl PartialEq for Text<'_> {
+    fn eq(&self, other: &Self) -> bool {
+        **self == **other
+    }
+}
+
+impl Eq for Text<'_> {}
 
 impl std::ops::Deref for Text<'_> {
     type Target = [u8];

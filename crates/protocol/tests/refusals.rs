@@ -524,3 +524,37 @@ fn bounds_of_a_whole_read() {
         }
     }
 }
+
+#[test]
+fn idempotent_produce() {
+    const ID: &str = "ERR Invalid stream ID specified as stream command argument";
+    const GENERATED: &str = "ERR IDMP/IDMPAUTO can be used only with auto-generated IDs";
+    check("XADD k IDMP p i * f v", "");
+    check("XADD k NOMKSTREAM idmpauto p MAXLEN 5 * f v", "");
+    check("XADD k IDMP p 1-1 * f v", "");
+    check("XADD k IDMP p * * f v", "");
+    check("XADD k IDMP p1 * f v", ID);
+    check("XADD k IDMP p i IDMPAUTO p * f v", "ERR IDMP/IDMPAUTO specified multiple times");
+    check("XADD k IDMP p i 5-1 f v", GENERATED);
+    check("XADD k IDMP p i 5-* f v", GENERATED);
+    check("XADD k IDMP '' i * f v", "ERR IDMP requires a non-empty producer ID");
+    check("XADD k IDMP p '' * f v", "ERR IDMP requires a non-empty idempotent ID");
+    check("XADD k IDMPAUTO '' * f v", "ERR IDMPAUTO requires a non-empty producer ID");
+    check("XADD k IDMP p i * f", "ERR wrong number of arguments for 'xadd' command");
+    check("XCFGSET k IDMP-DURATION 1 idmp-maxsize 10000", "");
+    check("XCFGSET k", "ERR At least one parameter must be specified");
+    for number in ["0", "-1", "86401"] {
+        let refusal = "ERR IDMP-DURATION must be between 1 and 86400 seconds";
+        check(&format!("XCFGSET k IDMP-DURATION {number}"), refusal);
+    }
+    for number in ["0", "-1", "10001"] {
+        let refusal = "ERR IDMP-MAXSIZE must be between 1 and 10000 entries";
+        check(&format!("XCFGSET k IDMP-MAXSIZE {number}"), refusal);
+    }
+    check("XCFGSET k IDMP-MAXSIZE x", "ERR value is not an integer or out of range");
+    check("XCFGSET k IDMP-MAXSIZE", "ERR syntax error");
+    check("XCFGSET k MAXSIZE 5", "ERR syntax error");
+    check("XIDMPRECORD k p i 5-1", "");
+    check("XIDMPRECORD k p i x", ID);
+    check("XIDMPRECORD k '' i 5-1", "ERR IDMP requires a non-empty producer ID");
+}

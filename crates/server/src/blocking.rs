@@ -182,6 +182,9 @@ fn may_concern(op: &Op<'_>) -> bool {
             | Op::StreamTrim { .. }
             | Op::StreamDelete { .. }
             | Op::StreamForget { .. }
+            | Op::StreamMessage { .. }
+            | Op::StreamDuplicate { .. }
+            | Op::StreamConfigure { .. }
             | Op::Expire { .. }
             | Op::HashDelete { .. }
     )

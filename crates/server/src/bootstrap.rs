@@ -164,6 +164,7 @@ fn recover(
     let options = Options {
         segment_bytes: settings.log_segment_bytes,
         settings: settings.engine,
+        idmp_settings: settings.idmp,
         hash_seed,
         ..Options::default()
     };
@@ -292,8 +293,8 @@ fn reload(shared: &Shared, manager: Manager) {
     {
         tracing::error!(%error, "the certificates stay as they were");
     }
-    let settings = settings.engine;
-    if let Err(error) = shared.core.lock().database.configure(settings, shared.clock.now()) {
+    let (engine, idmp) = (settings.engine, settings.idmp);
+    if let Err(error) = shared.core.lock().database.configure(engine, idmp, shared.clock.now()) {
         tracing::error!(%error, "the limits of blocks stay as they were");
     }
     if let Err(error) = logging::reopen() {

@@ -109,7 +109,7 @@ impl Executor<'_> {
     fn configured(&mut self) {
         descriptors::make_room(&self.shared.config);
         let settings = self.shared.config.settings();
-        if let Err(error) = self.core.database.configure(settings.engine, self.now) {
+        if let Err(error) = self.core.database.configure(settings.engine, settings.idmp, self.now) {
             tracing::warn!(%error, "the new block limits wait for the next start");
         }
     }

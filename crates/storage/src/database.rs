@@ -5,8 +5,8 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use engine::{
-    AdoptCursor, BlockedRead, Command, CommandError, Context, Engine, Op, Ops, Reply, Settings,
-    UnixMillis,
+    AdoptCursor, BlockedRead, Command, CommandError, Context, Engine, IdmpSettings, Op, Ops, Reply,
+    Settings, UnixMillis,
 };
 
 use crate::blocks::DamagedBlocks;
@@ -84,7 +84,7 @@ impl Database {
         let (engine, log, report) = recover(fs.clone(), dir, &options, &damaged, progress)?;
         let (log, dir) = (Arc::new(log), dir.to_path_buf());
         let mut database = Self { engine, log, fs, dir, damaged, transaction: None, _lock: lock };
-        database.configure(options.settings, now)?;
+        database.configure(options.settings, options.idmp_settings, now)?;
         Ok((database, report))
     }
 
@@ -163,17 +163,27 @@ impl Database {
         self.record_and_apply(ops, now, Urgency::FreesSpace)
     }
 
-    /// Sets the block limits from here on, unless they are in force already.
+    /// Sets the block limits from here on, and what new streams remember of producers, unless that is
+    /// in force already.
     ///
     /// # Errors
     ///
     /// Those of the log; nothing was changed.
-    pub fn configure(&mut self, settings: Settings, now: UnixMillis) -> Result<(), StorageError> {
-        if settings == self.engine.settings() {
-            return Ok(());
+    pub fn configure(
+        &mut self,
+        settings: Settings,
+        idmp_settings: IdmpSettings,
+        now: UnixMillis,
+    ) -> Result<(), StorageError> {
+        let mut ops = Ops::new();
+        if settings != self.engine.settings() {
+            let Settings { block_entries_max, block_bytes_max } = settings;
+            ops.push(Op::Configure { block_entries_max, block_bytes_max });
         }
-        let Settings { block_entries_max, block_bytes_max } = settings;
-        self.record(&[Op::Configure { block_entries_max, block_bytes_max }], now).map(|_| ())
+        if idmp_settings != self.engine.idmp_settings() {
+            ops.push(Op::ConfigureIdmp { settings: idmp_settings });
+        }
+        if ops.is_empty() { Ok(()) } else { self.record(&ops, now).map(|_| ()) }
     }
 
     /// Begins a transaction: everything executed until [`Database::end_transaction`] stands in one

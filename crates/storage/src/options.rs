@@ -1,6 +1,6 @@
 //! What the opener of a database may choose.
 
-use engine::Settings;
+use engine::{IdmpSettings, Settings};
 
 const KIB: u64 = 1024;
 const MIB: u64 = 1024 * KIB;
@@ -19,6 +19,8 @@ pub struct Options {
     pub spares: usize,
     /// Block limits. Where they differ from those in force, opening records the change.
     pub settings: Settings,
+    /// What new streams remember of their producers.
+    pub idmp_settings: IdmpSettings,
     /// Protects the hash maps of the engine against chosen keys.
     pub hash_seed: u64,
 }
@@ -31,6 +33,7 @@ impl Default for Options {
             reserve_bytes: 256 * KIB,
             spares: 1,
             settings: Settings::default(),
+            idmp_settings: IdmpSettings::default(),
             hash_seed: 0,
         }
     }

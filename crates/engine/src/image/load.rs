@@ -108,6 +108,10 @@ impl ImageLoader {
                 self.at = At::Keys;
             }
             (At::Start, _) => return Err("the first item is not about the engine"),
+            (At::Keys, Item::EngineIdmp { settings }) if self.db.is_none() => {
+                self.engine.idmp_settings = *settings;
+            }
+            (_, Item::EngineIdmp { .. }) => return Err("settings out of place"),
             (_, Item::Engine { .. }) => return Err("two items about the engine"),
             (At::Hash, Item::HashFields { pairs }) => self.push_fields(pairs)?,
             (_, Item::HashFields { .. }) => return Err("fields outside a hash"),
@@ -160,6 +164,7 @@ impl ImageLoader {
             }
             Item::End => self.at = At::End,
             Item::Engine { .. }
+            | Item::EngineIdmp { .. }
             | Item::HashFields { .. }
             | Item::StreamPart { .. }
             | Item::GroupPart { .. } => return Err("an item out of place"),
@@ -208,7 +213,7 @@ impl ImageLoader {
     fn stream_for(&mut self, part: &StreamItem<'_>) -> Result<&mut Stream, &'static str> {
         match (self.at, part) {
             (At::NewStream, StreamItem::Numbers { .. }) => self.at = At::Stream,
-            (At::Stream, StreamItem::Blocks { .. }) => {}
+            (At::Stream, StreamItem::Blocks { .. } | StreamItem::Idmp { .. }) => {}
             (At::Stream, StreamItem::Tail { .. }) => self.at = At::Groups,
             _ => return Err("a part of a stream out of place"),
         }

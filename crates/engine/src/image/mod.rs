@@ -4,7 +4,7 @@
 //! order is fixed, and belongs to the format (`docs/on-disk-format.md`, "Snapshot items"):
 //!
 //! ```text
-//! Engine, then for each database with keys: Db, then its keys in the order of their array, each
+//! Engine, EngineIdmp, then for each database with keys: Db, then its keys in the order of their array, each
 //!     String | Hash, HashFields... | Stream, StreamPart..., GroupPart...
 //! End
 //! ```
@@ -23,7 +23,7 @@ use crate::group::GroupItem;
 use crate::id::UnixMillis;
 use crate::keyspace::{Entry, Hash, Value};
 use crate::op::Text;
-use crate::stream::{Stream, StreamItem};
+use crate::stream::{IdmpSettings, Stream, StreamItem};
 pub use load::{ImageError, ImageLoader, LoadError};
 
 /// Bytes of names and values after which an item of many parts ends. A single value may be larger.
@@ -95,6 +95,11 @@ pub enum Item<'a> {
         #[serde(borrow)]
         part: GroupItem<'a>,
     },
+    /// Behind the first, if they are not the default: what streams to come remember of producers.
+    EngineIdmp {
+        /// The settings.
+        settings: IdmpSettings,
+    },
 }
 
 impl Engine {
@@ -103,12 +108,15 @@ impl Engine {
         let Settings { block_entries_max, block_bytes_max } = self.settings;
         let first =
             Item::Engine { block_entries_max, block_bytes_max, block_next: self.block_next };
+        let settings = self.idmp_settings;
+        let idmp = settings != IdmpSettings::default();
+        let idmp = idmp.then_some(Item::EngineIdmp { settings });
         let keys =
             (0u8..).zip(&self.dbs).filter(|(_, db)| db.len() != 0).flat_map(|(number, db)| {
                 let keys = db.iter().flat_map(|(key, entry)| key_items(key, entry));
                 std::iter::once(Item::Db { db: number }).chain(keys)
             });
-        std::iter::once(first).chain(keys).chain(std::iter::once(Item::End))
+        std::iter::once(first).chain(idmp).chain(keys).chain(std::iter::once(Item::End))
     }
 }
 

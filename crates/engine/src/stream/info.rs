@@ -7,6 +7,7 @@ use crate::error::CommandError;
 use crate::group;
 use crate::id::StreamId;
 use crate::reply::Reply;
+use crate::stream::idmp::Idmp;
 
 /// <https://redis.io/commands/xinfo-stream>
 pub(crate) fn xinfo_stream<'a>(
@@ -27,6 +28,8 @@ pub(crate) fn xinfo_stream<'a>(
         (Reply::text("entries-added"), Reply::count(stream.entries_added)),
         (Reply::text("recorded-first-entry-id"), Reply::Id(stream.first_id)),
     ];
+    let unused = Idmp::default();
+    pairs.extend(stream.idmp.as_deref().unwrap_or(&unused).info(view.context.now));
     let entries = |order, count| stream.range(key, StreamId::MIN, StreamId::MAX, order, count);
     match detail {
         InfoDetail::Summary => {

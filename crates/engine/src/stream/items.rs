@@ -10,7 +10,7 @@ use super::bitmap::Bitmap;
 use super::block::{Block, Span};
 use super::slots::{Names, Pairs};
 use super::tail::Tail;
-use super::{BlockHeader, BlockLocation, BlockSource, Body, Stored, Stream};
+use super::{BlockHeader, BlockLocation, BlockSource, Body, IdmpItem, Stored, Stream};
 use crate::id::StreamId;
 use crate::op::Text;
 
@@ -19,8 +19,8 @@ const BLOCKS_PER_ITEM_MAX: usize = 1024;
 /// Bytes of blocks after which an item ends.
 const ITEM_BYTES: usize = 256 << 10;
 
-/// One part of a stream in a snapshot: first the numbers, then blocks in order, then the tail if
-/// there is one.
+/// One part of a stream in a snapshot: first the numbers, then what is remembered of producers,
+/// then blocks in order, then the tail if there is one.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub enum StreamItem<'a> {
     /// What belongs to the stream as a whole.
@@ -53,6 +53,12 @@ pub enum StreamItem<'a> {
         /// The slots.
         #[serde(borrow)]
         bytes: Text<'a>,
+    },
+    /// What is remembered of producers: behind the numbers, where there is any.
+    Idmp {
+        /// A part of it.
+        #[serde(borrow)]
+        part: IdmpItem<'a>,
     },
 }
 
@@ -92,7 +98,9 @@ impl Stream {
             deleted: tail.span.deleted.words().into(),
             bytes: Text::Borrowed(&tail.bytes),
         });
-        std::iter::once(numbers).chain(self.block_items()).chain(tail)
+        let idmp = self.idmp.iter().flat_map(|idmp| idmp.items());
+        let idmp = idmp.map(|part| StreamItem::Idmp { part });
+        std::iter::once(numbers).chain(idmp).chain(self.block_items()).chain(tail)
     }
 
     fn block_items(&self) -> impl Iterator<Item = StreamItem<'_>> {
@@ -128,6 +136,9 @@ impl Stream {
             StreamItem::Numbers { first_id, last_id, max_deleted_id, entries_added } => {
                 self.first_id = *first_id;
                 self.apply_set_id(*last_id, *entries_added, *max_deleted_id);
+            }
+            StreamItem::Idmp { part } => {
+                return Ok(self.idmp.get_or_insert_default().load(part));
             }
             StreamItem::Blocks { blocks } => {
                 for item in blocks {

@@ -10,6 +10,7 @@ mod block;
 mod body;
 pub(crate) mod budget;
 pub(crate) mod dispose;
+pub(crate) mod idmp;
 pub(crate) mod info;
 mod items;
 mod live;
@@ -28,6 +29,8 @@ use block::Span;
 pub use block::{BadBlock, BlockHeader};
 pub use body::{BlockSource, DamagedBlock};
 pub(crate) use body::{Body, Stored};
+use idmp::Idmp;
+pub use idmp::{IDMP_DURATION_S_MAX, IDMP_IIDS_MAX, IdmpItem, IdmpSettings};
 pub use items::{BlockItem, StreamItem};
 use live::LiveIds;
 pub use range::EntryRange;
@@ -69,6 +72,8 @@ pub(crate) struct Stream {
     last_id: StreamId,
     max_deleted_id: StreamId,
     entries_added: u64,
+    /// What is remembered of producers; `None` with the default settings and nothing to remember.
+    idmp: Option<Box<Idmp>>,
 }
 
 /// The bytes of a block cannot be had or trusted: its entries cannot be read. The caller knows the
@@ -155,6 +160,12 @@ impl<'s> Node<'s> {
 }
 
 impl Stream {
+    /// An empty stream.
+    pub(crate) fn new(idmp: IdmpSettings) -> Self {
+        let is_default = idmp == IdmpSettings::default();
+        Self { idmp: (!is_default).then(|| Box::new(Idmp::new(idmp))), ..Self::default() }
+    }
+
     /// Number of live entries.
     pub(crate) fn length(&self) -> u64 {
         self.length
@@ -201,6 +212,7 @@ impl Stream {
             + self.blocks.capacity() * size_of::<Block>()
             + blocks
             + self.tail.bytes.capacity()
+            + self.idmp.as_ref().map_or(0, |idmp| idmp.heap_bytes())
             + groups
     }
 

@@ -4,6 +4,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a test ends where its preparation fails")]
 
+mod idmp;
 mod model;
 mod references;
 mod vectors;

@@ -1,7 +1,8 @@
 //! XADD and XTRIM, which share their trimming clause.
 
 use engine::{
-    Command, CommandError, Fields, NewId, References, StreamId, Trim, TrimKeep, TrimPrecision, XAdd,
+    Command, CommandError, Fields, IDMP_DURATION_S_MAX, IDMP_IIDS_MAX, NewId, References, StreamId,
+    Trim, TrimKeep, TrimPrecision, XAdd,
 };
 
 use super::args::{integer, is};
@@ -13,6 +14,7 @@ pub(crate) fn xadd(args: Arguments<'_>) -> Parsed<'_> {
     let mut options = args.options(2);
     let mut clause = Clause::default();
     let mut no_make_stream = false;
+    let mut once = None;
     let mut id = None;
     while id.is_none() {
         let Some(word) = options.next() else { break };
@@ -20,11 +22,21 @@ pub(crate) fn xadd(args: Arguments<'_>) -> Parsed<'_> {
             id = Some(NewId::Auto);
         } else if is(word, "nomkstream") {
             no_make_stream = true;
+        } else if is(word, "idmp") || is(word, "idmpauto") {
+            if once.is_some() {
+                return Err(CommandError::Fixed("ERR IDMP/IDMPAUTO specified multiple times"));
+            }
+            let is_auto = is(word, "idmpauto");
+            let pid = options.value()?;
+            once = Some((pid, if is_auto { None } else { Some(options.value()?) }));
         } else if !clause.take(word, &mut options)? {
             id = Some(new_id(word)?);
         }
     }
     let trim = clause.finish()?;
+    if let Some((pid, iid)) = once {
+        check_once(pid, iid, id)?;
+    }
     let fields = options.rest;
     let Some(id) = id.filter(|_| !fields.is_empty() && fields.len().is_multiple_of(2)) else {
         return Err(args.wrong_number());
@@ -33,7 +45,61 @@ pub(crate) fn xadd(args: Arguments<'_>) -> Parsed<'_> {
         return Err(CommandError::Fixed("ERR The ID specified in XADD must be greater than 0-0"));
     }
     let fields = Fields::Borrowed(fields);
-    Ok(Request::Engine(Command::XAdd(XAdd { key: args.at(1), id, fields, no_make_stream, trim })))
+    let xadd = XAdd { key: args.at(1), id, fields, no_make_stream, trim };
+    Ok(Request::Engine(match once {
+        None => Command::XAdd(xadd),
+        Some((pid, iid)) => Command::XAddOnce { xadd, pid, iid },
+    }))
+}
+
+/// What IDMP (with `iid`) and IDMPAUTO ask for. A missing ID is refused elsewhere.
+fn check_once(pid: &[u8], iid: Option<&[u8]>, id: Option<NewId>) -> Result<(), CommandError> {
+    let refuse = |text| Err(CommandError::Fixed(text));
+    if id.is_some_and(|id| id != NewId::Auto) {
+        return refuse("ERR IDMP/IDMPAUTO can be used only with auto-generated IDs");
+    }
+    match iid {
+        None if pid.is_empty() => refuse("ERR IDMPAUTO requires a non-empty producer ID"),
+        Some(_) if pid.is_empty() => refuse("ERR IDMP requires a non-empty producer ID"),
+        Some([]) => refuse("ERR IDMP requires a non-empty idempotent ID"),
+        _ => Ok(()),
+    }
+}
+
+pub(crate) fn xcfgset(args: Arguments<'_>) -> Parsed<'_> {
+    let mut options = args.options(2);
+    let (mut duration_s, mut iids_max) = (None, None);
+    while let Some(word) = options.next() {
+        if is(word, "idmp-duration") {
+            const REFUSAL: &str = "ERR IDMP-DURATION must be between 1 and 86400 seconds";
+            duration_s = Some(between_1_and(IDMP_DURATION_S_MAX, &mut options, REFUSAL)?);
+        } else if is(word, "idmp-maxsize") {
+            const REFUSAL: &str = "ERR IDMP-MAXSIZE must be between 1 and 10000 entries";
+            iids_max = Some(between_1_and(IDMP_IIDS_MAX, &mut options, REFUSAL)?);
+        } else {
+            return Err(CommandError::Syntax);
+        }
+    }
+    if duration_s.is_none() && iids_max.is_none() {
+        return Err(CommandError::Fixed("ERR At least one parameter must be specified"));
+    }
+    Ok(Request::Engine(Command::XCfgSet { key: args.at(1), duration_s, iids_max }))
+}
+
+fn between_1_and(
+    max: u64,
+    options: &mut Options<'_>,
+    refusal: &'static str,
+) -> Result<u64, CommandError> {
+    let number = u64::try_from(options.integer()?).ok();
+    number.filter(|number| (1..=max).contains(number)).ok_or(CommandError::Fixed(refusal))
+}
+
+pub(crate) fn xidmprecord(args: Arguments<'_>) -> Parsed<'_> {
+    let (key, pid, iid) = (args.at(1), args.at(2), args.at(3));
+    check_once(pid, Some(iid), None)?;
+    let id = parse_id(args.at(4), 0)?;
+    Ok(Request::Engine(Command::XIdmpRecord { key, pid, iid, id }))
 }
 
 pub(crate) fn xtrim(args: Arguments<'_>) -> Parsed<'_> {

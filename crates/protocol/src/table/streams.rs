@@ -35,6 +35,12 @@ pub(super) static COMMANDS: &[CommandSpec] = &[
             "O(1) for a small COUNT",
             "Makes a consumer the owner of pending entries idle for long.",
         ),
+    spec("xcfgset", -2, WRITE | FAST, &[KeySpec::at(&["RW", "update"], 1)], xadd::xcfgset).about(
+        Stream,
+        "8.6.0",
+        "O(1)",
+        "Sets what a stream remembers of the messages of its producers.",
+    ),
     spec("xclaim", -6, WRITE | FAST, &[KeySpec::at(&["RW", "update"], 1)], pending::xclaim).about(
         Stream,
         "5.0.0",
@@ -101,6 +107,19 @@ pub(super) static COMMANDS: &[CommandSpec] = &[
             spec("xgroup|setid", -5, WRITE, &[KeySpec::at(&["RW", "update"], 2)], xgroup::set_id)
                 .about(Stream, "5.0.0", "O(1)", "Sets the last-delivered ID of a group."),
         ]),
+    spec(
+        "xidmprecord",
+        5,
+        WRITE | DENYOOM | FAST,
+        &[KeySpec::at(&["RW", "update"], 1)],
+        xadd::xidmprecord,
+    )
+    .about(
+        Stream,
+        "8.8.0",
+        "O(1)",
+        "Notes which entry a message of a producer is; for rewritten logs.",
+    ),
     spec("xinfo", -2, NONE, NO_KEYS, container)
         .about(Stream, "5.0.0", "Depends on the subcommand.", "Commands that describe streams.")
         .with(&[

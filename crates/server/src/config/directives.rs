@@ -239,6 +239,18 @@ pub const HONOURED: &[Directive] = &[
         "Bytes in one block of a stream; 0 for no limit.",
     ),
     live(
+        "stream-idmp-duration",
+        "100",
+        integer(1, engine::IDMP_DURATION_S_MAX),
+        "Seconds for which a new stream remembers the messages of XADD IDMP; XCFGSET changes it for one stream.",
+    ),
+    live(
+        "stream-idmp-maxsize",
+        "100",
+        integer(1, engine::IDMP_IIDS_MAX),
+        "Messages of XADD IDMP that a new stream remembers of each producer; XCFGSET changes it for one stream.",
+    ),
+    live(
         "scrub-rate",
         "16777216",
         memory(0),

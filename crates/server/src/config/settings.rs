@@ -53,6 +53,8 @@ pub struct Settings {
     pub log_segment_bytes: u64,
     /// `stream-node-max-entries`, `stream-node-max-bytes`
     pub engine: engine::Settings,
+    /// `stream-idmp-duration`, `stream-idmp-maxsize`
+    pub idmp: engine::IdmpSettings,
     /// `maxmemory`; 0 for no limit.
     pub memory_bytes_max: u64,
     /// `proto-max-bulk-len`
@@ -224,6 +226,10 @@ impl Settings {
             engine: engine::Settings {
                 block_entries_max: number(values, "stream-node-max-entries"),
                 block_bytes_max: number(values, "stream-node-max-bytes"),
+            },
+            idmp: engine::IdmpSettings {
+                duration_s: number(values, "stream-idmp-duration"),
+                iids_max: number(values, "stream-idmp-maxsize"),
             },
             memory_bytes_max: number(values, "maxmemory"),
             bulk_bytes_max: number(values, "proto-max-bulk-len"),

@@ -63,6 +63,9 @@ impl<'a> Words<'a> {
             | Op::StreamTrim { .. }
             | Op::StreamDelete { .. }
             | Op::StreamForget { .. }
+            | Op::StreamMessage { .. }
+            | Op::StreamDuplicate { .. }
+            | Op::StreamConfigure { .. }
             | Op::StreamSetId { .. } => Self::of_stream(op),
             Op::GroupCreate { .. }
             | Op::GroupSetId { .. }
@@ -109,6 +112,11 @@ impl<'a> Words<'a> {
             Op::Flush { db: Some(db) } => Self { db: Some(*db), ..Self::of_all("FLUSHDB") },
             Op::Flush { db: None } => Self::of_all("FLUSHALL"),
             Op::SwapDb { first, second } => Self::of_all("SWAPDB").word(first).word(second),
+            Op::ConfigureIdmp { settings } => Self::of_all("CONFIG SET")
+                .word("stream-idmp-duration")
+                .word(settings.duration_s)
+                .word("stream-idmp-maxsize")
+                .word(settings.iids_max),
             Op::Configure { block_entries_max, block_bytes_max } => Self::of_all("CONFIG SET")
                 .word("stream-node-max-entries")
                 .word(block_entries_max)
@@ -137,6 +145,15 @@ impl<'a> Words<'a> {
                 }
             }
             Op::StreamDelete { db, key, ids, .. } => Self::new(*db, "XDEL", key).ids(ids),
+            Op::StreamMessage { db, key, pid, iid, id, .. } => {
+                Self::new(*db, "XIDMPRECORD", key).bytes(pid).bytes(iid).word(id)
+            }
+            Op::StreamDuplicate { db, key } => Self::new(*db, "XADD", key).word("(duplicate)"),
+            Op::StreamConfigure { db, key, settings } => Self::new(*db, "XCFGSET", key)
+                .word("IDMP-DURATION")
+                .word(settings.duration_s)
+                .word("IDMP-MAXSIZE")
+                .word(settings.iids_max),
             Op::StreamForget { db, key, before, ids } => Self::new(*db, "XACK", key)
                 .word("(every group)")
                 .word("BELOW")

@@ -75,6 +75,15 @@ pub fn random<R>(random: &mut Random, now: u64, run: impl FnOnce(&Command<'_>, C
             condition: ExpireCondition::default(),
         },
     };
+    // Some messages come once more now and then, as there are few values.
+    let command = match command {
+        Command::XAdd(xadd) if xadd.id == NewId::Auto && random.one_in(6) => Command::XAddOnce {
+            pid: pick(random, &CONSUMERS),
+            iid: random.one_in(2).then_some(name[0]),
+            xadd,
+        },
+        command => command,
+    };
     run(&command, context)
 }
 

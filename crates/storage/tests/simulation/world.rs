@@ -5,8 +5,8 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use engine::{
-    AdoptCursor, BlockLocation, Command, Context, Fields, IdRange, NewId, Op, Order, PendingRange,
-    Reply, Settings, StreamId, XAdd,
+    AdoptCursor, BlockLocation, Command, Context, Fields, IdRange, IdmpSettings, NewId, Op, Order,
+    PendingRange, Reply, Settings, StreamId, XAdd,
 };
 use parking_lot::Mutex;
 use storage::checkpoint::Checkpointer;
@@ -71,6 +71,7 @@ impl World {
             reserve_bytes: 256,
             spares: random.below(2),
             settings: SETTINGS,
+            idmp_settings: IdmpSettings::default(),
             hash_seed: HASH_SEED,
         };
         let disk = Disk::new(sim.clone(), plant);
