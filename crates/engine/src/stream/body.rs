@@ -10,7 +10,7 @@ use crate::id::StreamId;
 
 /// Most bytes of neighbouring blocks that are read at once. They stay in the processor's cache
 /// between the read and the decoding.
-const WINDOW_BYTES: u64 = 64 << 10;
+const WINDOW_BYTES: u64 = 32 << 10;
 
 /// Gives the bytes of blocks that lie outside memory: the engine's only way to them.
 pub trait BlockSource: Debug + Send + Sync {
