@@ -25,6 +25,10 @@ use crate::systemd::Manager;
 const TICK: Duration = Duration::from_millis(100);
 /// How often a spare segment is thought of: the fastest disk fills one in several times that.
 const SEGMENT_TICK: Duration = Duration::from_millis(20);
+/// How often the sync of `everysec` is thought of.
+const SYNC_TICK: Duration = Duration::from_millis(50);
+/// Unsynced bytes that `everysec` does not leave waiting for its second.
+const SYNC_BYTES: u64 = 4 << 20;
 /// How long to wait for space before laying out a segment is tried again.
 const NO_SPACE_PAUSE: Duration = Duration::from_millis(200);
 /// How often log is given up that has grown older than asked for.
@@ -220,19 +224,26 @@ fn segment_loop(shared: &Shared) {
     }
 }
 
-/// `everysec`: syncs what the workers have written. With `always` there is nothing left to do, with
-/// `no` it is the system's business.
+/// `everysec`: syncs what the workers have written, each second, and sooner if there is much of it: a
+/// sync of a whole segment would keep the disk from everybody else. With `always` there is nothing
+/// left to do. With `no` it is the system's business, but for one sync in each segment of the log, so that
+/// the segment before is known to be durable.
 fn sync_loop(shared: &Shared) {
     let mut synced_at = Instant::now();
     while !shared.is_stopping() {
-        thread::sleep(TICK);
-        if synced_at.elapsed() < Duration::from_secs(1) {
+        thread::sleep(SYNC_TICK);
+        let is_due = Duration::from_secs(1) <= synced_at.elapsed()
+            || SYNC_BYTES <= shared.log.unsynced_bytes();
+        let is_due = match shared.config.settings().fsync {
+            FsyncPolicy::Always => false,
+            FsyncPolicy::EverySec => is_due || shared.log.wants_sync(),
+            FsyncPolicy::No => shared.log.wants_sync(),
+        };
+        if !is_due {
             continue;
         }
         synced_at = Instant::now();
-        if shared.config.settings().fsync == FsyncPolicy::EverySec
-            && let Err(error) = shared.log.write().and_then(|_| shared.log.sync())
-        {
+        if let Err(error) = shared.log.write().and_then(|_| shared.log.sync()) {
             crate::bootstrap::fail(&error);
         }
     }

@@ -333,6 +333,7 @@ fn initialize(fs: &dyn Fs, dir: &Path, options: &Options) -> Result<(), StorageE
     let segments = dir::list_segments(fs, dir)?;
     let is_begun = !segments.is_empty();
     let is_used = dir::exists(fs, &dir::clean(dir))?
+        || !dir::list_ready(fs, dir)?.is_empty()
         || !dir::list_snapshots(fs, dir)?.is_empty()
         || !dir::list_block_files(fs, dir)?.is_empty()
         || (is_begun && segments != [1])
@@ -407,6 +408,7 @@ fn recover(
     let replayed = replay(&*fs, dir, options.hash_seed, damaged, progress)?;
     let Replayed { engine, snapshot_lsn, lsn_promised, snapshots_damaged, scan, bytes } = replayed;
     let was_clean = scan.check_promises(&*fs, dir, snapshot_lsn.max(lsn_promised))?;
+    scan.settle_names(&*fs, dir)?;
     // A process that was killed may have left names that only the page cache knows: what was read
     // under them is about to be built upon.
     for part in [&dir::log(dir), &dir::blocks(dir), &dir::snapshots(dir), &dir.to_path_buf()] {

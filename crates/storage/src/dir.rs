@@ -24,6 +24,7 @@ const KNOWN: &[&str] = &[
 
 const SEGMENT_SUFFIX: &str = ".log";
 const SPARE_SUFFIX: &str = ".spare";
+const READY_SUFFIX: &str = ".next";
 
 const BLOCK_SUFFIX: &str = ".blk";
 const SNAPSHOT_SUFFIX: &str = ".snap";
@@ -67,6 +68,16 @@ pub(crate) fn segment(dir: &Path, first: u64) -> PathBuf {
 /// A segment that is not in use.
 pub(crate) fn spare(dir: &Path, number: u64) -> PathBuf {
     numbered(&log(dir), number, SPARE_SUFFIX)
+}
+
+/// A segment that is ready to be the next one: no record in it comes before `number`.
+pub(crate) fn ready(dir: &Path, number: u64) -> PathBuf {
+    numbered(&log(dir), number, READY_SUFFIX)
+}
+
+/// Numbers of the segments that are ready, rising.
+pub(crate) fn list_ready(fs: &dyn Fs, dir: &Path) -> Result<Vec<u64>, StorageError> {
+    list(fs, &log(dir), READY_SUFFIX)
 }
 
 /// First LSNs of the segments there are, rising.

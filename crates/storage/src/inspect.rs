@@ -100,8 +100,9 @@ impl LogFiles {
             segments_in(fs, &place)?
         } else {
             fs.open(&place).map_err(StorageError::io("open", &place))?;
-            let reader = SegmentReader::open_file(fs, &place, None)?;
-            vec![SegmentFile { path: place.clone(), first: reader.header().number }]
+            let mut reader = SegmentReader::open_any(fs, place.clone())?;
+            let first = reader.first_lsn()?.unwrap_or(reader.header().number);
+            vec![SegmentFile { path: place.clone(), first }]
         };
         if segments.is_empty() {
             return Err(StorageError::NoDatabase { dir: place });
@@ -145,7 +146,7 @@ impl LogFiles {
         let mut passed = Vec::new();
         loop {
             let segment = self.segments[index].clone();
-            let mut reader = SegmentReader::open_file(fs, &segment.path, Some(segment.first))?;
+            let mut reader = SegmentReader::open_at(fs, segment.path.clone(), segment.first)?;
             let (next, stop) = self.walk_segment(&mut reader, index, from, each)?;
             let end = SegmentEnd { offset: reader.offset(), is_sealed: stop == Stop::Sealed };
             if stop == Stop::Sealed && self.segments.len() == index + 1 && self.is_dir {
@@ -189,7 +190,7 @@ impl LogFiles {
                         return Ok((next, Stop::Broken));
                     }
                 }
-                Found::Sealed => return Ok((next, Stop::Sealed)),
+                Found::Sealed(_) => return Ok((next, Stop::Sealed)),
                 Found::Nothing if following == Some(next) => return Ok((next, Stop::End)),
                 Found::Nothing => {
                     let damage = match following {

@@ -379,3 +379,139 @@ fn a_transaction_that_was_let_in_may_use_the_reserve_to_its_end() {
     fs.power_cut(1);
     assert!(state(&open(&fs, SEGMENT).unwrap().0) == expected);
 }
+
+/// A database that has just gone over to a segment that was ready, with everything committed.
+fn rolled(fs: &SimFs) -> Database {
+    let (mut database, _) = open(fs, SEGMENT).unwrap();
+    set(&mut database, "key", b"1").unwrap();
+    database.log().commit().unwrap();
+    assert!(database.log().prepare_segment().unwrap());
+    assert!(!database.log().wants_segment());
+    let segments = database.log().stats().segments;
+    while database.log().stats().segments == segments {
+        set(&mut database, "key", &[9; 100]).unwrap();
+        database.log().write().unwrap();
+    }
+    database
+}
+
+#[test]
+fn going_over_to_a_segment_that_is_ready_syncs_nothing() {
+    let database = rolled(&SimFs::new(1));
+    let (syncs, durable) = (database.log().stats().syncs, database.log().durable());
+    assert_eq!((syncs, durable), (1, 1), "the one record that rolled() commits");
+    // The commit syncs both segments before it tells.
+    let last = database.log().last();
+    assert_eq!(database.log().commit().unwrap(), last);
+    assert_eq!(database.log().stats().syncs, 3);
+}
+
+#[test]
+fn a_segment_whose_new_name_was_lost_is_found_under_the_old_one() {
+    let mut is_lost = false;
+    for seed in 0..40 {
+        let fs = SimFs::new(seed);
+        let mut database = rolled(&fs);
+        set(&mut database, "key", b"after").unwrap();
+        let expected = database.log().commit().unwrap();
+        let state_before = state(&database);
+        drop(database);
+        fs.power_cut(seed);
+        let names = fs.list(&Path::new(DIR).join("log")).unwrap();
+        is_lost |= names.iter().any(|name| name.ends_with(".next"));
+        let (database, report) = open(&fs, SEGMENT).unwrap();
+        assert_eq!(report.last_lsn, expected, "seed {seed}: {names:?}");
+        assert!(state(&database) == state_before, "seed {seed}");
+        let names = fs.list(&Path::new(DIR).join("log")).unwrap();
+        assert!(!names.iter().any(|name| name.ends_with(".next")), "seed {seed}: {names:?}");
+    }
+    assert!(is_lost, "no seed lost the name");
+}
+
+#[test]
+fn a_lost_segment_is_missed_although_another_is_ready() {
+    let fs = SimFs::new(1);
+    let mut database = rolled(&fs);
+    set(&mut database, "key", b"after").unwrap();
+    database.log().commit().unwrap();
+    database.log().prepare_segment().unwrap();
+    let segments = database.log().stats().segments;
+    drop(database);
+    fs.kill();
+    let names = fs.list(&Path::new(DIR).join("log")).unwrap();
+    let logs: Vec<_> = names.iter().filter(|name| name.ends_with(".log")).collect();
+    assert_eq!(logs.len(), segments);
+    let active = Path::new(DIR).join("log").join(logs[segments - 1]);
+    fs.remove(&active).unwrap();
+    let error = open(&fs, SEGMENT).unwrap_err();
+    let StorageError::Corrupt { file, reason, .. } = &error else { panic!("{error}") };
+    assert_eq!((file, reason), (&active, &Damage::Missing), "{error}");
+}
+
+#[test]
+fn a_seal_that_a_crash_took_is_put_back() {
+    let fs = SimFs::new(1);
+    let mut database = rolled(&fs);
+    set(&mut database, "key", b"after").unwrap();
+    let last = database.log().commit().unwrap();
+    drop(database);
+    fs.kill();
+    fs.damage(&segment(1), |bytes| {
+        // Kind and format are the last bytes of a record header that are not zero.
+        let start = bytes.iter().rposition(|byte| *byte != 0).unwrap() - 41;
+        assert_eq!(bytes[start + 40], 5, "a seal");
+        bytes[start..].fill(0);
+    });
+    let (database, report) = open(&fs, SEGMENT).unwrap();
+    assert_eq!((report.last_lsn, report.torn_tail), (last, None));
+    drop(database);
+    fs.kill();
+    // From now on the log cannot lose its last segment unseen.
+    let names = fs.list(&Path::new(DIR).join("log")).unwrap();
+    let active = names.iter().rfind(|name| name.ends_with(".log")).unwrap();
+    fs.remove(&Path::new(DIR).join("log").join(active)).unwrap();
+    let error = open(&fs, SEGMENT).unwrap_err();
+    assert!(matches!(&error, StorageError::Corrupt { reason: Damage::Missing, .. }), "{error}");
+}
+
+#[test]
+fn damage_before_the_seal_is_proven_by_the_segment_behind() {
+    let fs = SimFs::new(1);
+    let mut database = rolled(&fs);
+    for value in [b"x", b"y"] {
+        set(&mut database, "key", value).unwrap();
+        database.log().commit().unwrap();
+    }
+    drop(database);
+    fs.kill();
+    fs.damage(&segment(1), |bytes| {
+        let seal = bytes.iter().rposition(|byte| *byte != 0).unwrap() - 41;
+        // The seal itself, and the last byte of the last record: a value of nines.
+        bytes[seal..].fill(0);
+        let last = bytes.iter().rposition(|byte| *byte == 9).unwrap();
+        bytes[last] ^= 1;
+    });
+    let error = open(&fs, SEGMENT).unwrap_err();
+    let StorageError::Corrupt { file, reason, .. } = &error else { panic!("{error}") };
+    assert_eq!(*file, segment(1), "{error}");
+    assert!(matches!(reason, Damage::Record { .. }), "{error}");
+}
+
+#[test]
+fn a_segment_that_is_ready_does_not_pass_for_one_that_was_lost() {
+    let fs = SimFs::new(1);
+    let (mut database, _) = open(&fs, SEGMENT).unwrap();
+    set(&mut database, "key", b"1").unwrap();
+    database.log().commit().unwrap();
+    database.log().prepare_segment().unwrap();
+    // Too long for the segment that is ready, which stays for the next time.
+    set(&mut database, "key", &vec![1; 20_000]).unwrap();
+    database.log().commit().unwrap();
+    assert_eq!(database.log().stats().segments, 2);
+    drop(database);
+    fs.kill();
+    fs.remove(&segment(2)).unwrap();
+    let error = open(&fs, SEGMENT).unwrap_err();
+    let StorageError::Corrupt { file, reason, .. } = &error else { panic!("{error}") };
+    assert_eq!((file, reason), (&segment(2), &Damage::Missing), "{error}");
+}

@@ -267,7 +267,7 @@ impl Builder<'_, '_> {
             }
         }
         let path = &cut.segment.path;
-        let reader = SegmentReader::open_file(&RealFs, path, Some(cut.segment.first))?;
+        let reader = SegmentReader::open_at(&RealFs, path.to_path_buf(), cut.segment.first)?;
         let file = File::open(path).map_err(StorageError::io("open", path))?;
         let to = dir::segment(self.to, cut.segment.first);
         copy::copy(&file, cut.offset, &to, &mut |_| {})?;

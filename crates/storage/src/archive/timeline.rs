@@ -117,7 +117,7 @@ fn is_known(mark: Mark, first: u64, header: &FileHeader) -> bool {
 }
 
 fn header(segment: &SegmentFile) -> Result<FileHeader, StorageError> {
-    let reader = SegmentReader::open_file(&RealFs, &segment.path, Some(segment.first))?;
+    let reader = SegmentReader::open_at(&RealFs, segment.path.clone(), segment.first)?;
     Ok(*reader.header())
 }
 

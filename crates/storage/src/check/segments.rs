@@ -59,8 +59,12 @@ impl Check<'_> {
             let bytes = file_bytes(self.fs, &path)?;
             self.report(&path, bytes, content, problems);
         }
-        for number in dir::list_spares(self.fs, self.dir)? {
-            let path = dir::spare(self.dir, number);
+        let spares = dir::list_spares(self.fs, self.dir)?;
+        let ready = dir::list_ready(self.fs, self.dir)?;
+        let spares = spares.into_iter().map(|number| dir::spare(self.dir, number));
+        // One that came into use right before a crash counts as recovery judges it.
+        let ready = ready.into_iter().map(|number| dir::ready(self.dir, number));
+        for path in spares.chain(ready) {
             let bytes = file_bytes(self.fs, &path)?;
             self.report(&path, bytes, Content::Spare, Vec::new());
         }

@@ -121,6 +121,17 @@ pub fn finish(out: &mut Vec<u8>, start: usize, stamp: Stamp, salt: u32) {
     out.resize(start + size_of_record(payload_len), 0);
 }
 
+/// The record that seals a segment whose successor begins with `first` and has this salt.
+#[must_use]
+pub fn seal((first, successor): (u64, u32), durable: u64, salt: u32) -> Vec<u8> {
+    let mut bytes = Vec::with_capacity(RECORD_HEADER_BYTES);
+    begin(&mut bytes);
+    let time_ms = successor.into();
+    let stamp = Stamp { lsn: first, time_ms, durable, kind: Kind::Sealed };
+    finish(&mut bytes, 0, stamp, salt);
+    bytes
+}
+
 /// Bytes that the record at the front of `bytes` claims to take, if that can be said and fits into
 /// `rest` bytes. It may still turn out to be none.
 #[must_use]
@@ -200,7 +211,7 @@ mod tests {
 
         let seal = Stamp { lsn: 6, time_ms: 0, durable: 5, kind: Kind::Sealed };
         assert_eq!(parse(&hex_example("seal"), SALT).unwrap().stamp, seal);
-        assert_eq!(written(seal, None), hex_example("seal"));
+        assert_eq!(super::seal((6, 0), 5, SALT), hex_example("seal"));
     }
 
     #[test]

@@ -7,7 +7,7 @@ use std::collections::VecDeque;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use super::segment::{self, Layout, Spare};
+use super::segment::{self, Layout, Ready, Spare, Successor};
 use crate::error::StorageError;
 use crate::format::codec::PAYLOAD_BYTES_MAX;
 use crate::format::record::{self, Kind, RECORD_HEADER_BYTES, Stamp};
@@ -38,7 +38,17 @@ pub(super) struct Batch {
 pub(super) struct Roll {
     pub(super) at: usize,
     pub(super) first: u64,
-    pub(super) spare: Spare,
+    pub(super) successor: Successor,
+}
+
+/// Where the log goes on.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Place {
+    /// First record of the active segment.
+    pub(super) first: u64,
+    pub(super) last: u64,
+    /// Room in the active segment.
+    pub(super) rest: u64,
     pub(super) salt: u32,
 }
 
@@ -53,8 +63,14 @@ pub(super) struct Buffer {
     rest: u64,
     /// Of the segment that the last record is in.
     salt: u32,
+    /// First record of that segment.
+    first: u64,
     spares: VecDeque<Spare>,
     spare_next: u64,
+    /// The segment that is ready to be the next one.
+    ready: Option<Ready>,
+    /// Length of the spare that is getting ready outside; 0 for none.
+    preparing_bytes: u64,
     /// The last attempt to lay out a segment met a full disk.
     is_disk_full: bool,
     /// The newest record is a mark.
@@ -68,7 +84,7 @@ impl Buffer {
         fs: Arc<dyn Fs>,
         dir: PathBuf,
         options: Options,
-        (last, rest, salt): (u64, u64, u32),
+        Place { first, last, rest, salt }: Place,
         spares: Vec<(u64, Spare)>,
     ) -> Self {
         Self {
@@ -79,6 +95,9 @@ impl Buffer {
             last,
             rest,
             salt,
+            first,
+            ready: None,
+            preparing_bytes: 0,
             spare_next: spares.iter().map(|(number, _)| number + 1).max().unwrap_or(1),
             spares: spares.into_iter().map(|(_, spare)| spare).collect(),
             is_disk_full: false,
@@ -163,7 +182,8 @@ impl Buffer {
 
     /// Whether a record of this size fits, and `margin` bytes after it.
     fn has_room(&self, size: u64, margin: u64) -> bool {
-        let largest_spare = self.spares.iter().map(Spare::capacity).max().unwrap_or(0);
+        let spares = self.spares.iter().map(Spare::capacity).max().unwrap_or(0);
+        let largest_spare = spares.max(self.ready.as_ref().map_or(0, Ready::capacity));
         if size <= self.rest {
             size + margin <= self.rest || margin <= largest_spare
         } else {
@@ -173,13 +193,44 @@ impl Buffer {
 
     /// The record that begins at `at` opens a new segment.
     fn roll(&mut self, at: usize, size: u64) {
-        let index = self.spares.iter().position(|spare| size <= spare.capacity());
-        let spare = index.and_then(|index| self.spares.remove(index));
-        let spare = spare.expect("reserve() made sure of a spare that is large enough");
-        self.rest = spare.capacity();
+        let successor = if let Some(ready) = self.ready.take_if(|ready| size <= ready.capacity()) {
+            Successor::Ready(ready)
+        } else {
+            let index = self.spares.iter().position(|spare| size <= spare.capacity());
+            let spare = index.and_then(|index| self.spares.remove(index));
+            let spare = spare.expect("reserve() made sure of a spare that is large enough");
+            Successor::Spare(spare, salt(&*self.fs))
+        };
+        self.rest = successor.capacity();
         // Records of the file's former life, and of a former use of this LSN, carry another salt.
-        self.salt = salt(&*self.fs);
-        self.batch.rolls.push(Roll { at, first: self.last + 1, spare, salt: self.salt });
+        self.salt = successor.salt();
+        self.first = self.last + 1;
+        self.batch.rolls.push(Roll { at, first: self.first, successor });
+    }
+
+    /// First record of the segment that the last record is in.
+    pub(super) fn first(&self) -> u64 {
+        self.first
+    }
+
+    /// Whether there is a spare, and no segment ready.
+    pub(super) fn can_get_ready(&self) -> bool {
+        self.ready.is_none() && self.preparing_bytes == 0 && !self.spares.is_empty()
+    }
+
+    /// A spare to get ready, for [`Buffer::end_ready`]. A record that needs another segment meanwhile
+    /// makes do with what else there is: nobody waits for this with a lock in hand.
+    pub(super) fn begin_ready(&mut self) -> Option<Spare> {
+        let spare = if self.can_get_ready() { self.spares.pop_front() } else { None };
+        self.preparing_bytes = spare.as_ref().map_or(self.preparing_bytes, |spare| spare.bytes);
+        spare
+    }
+
+    /// It is ready, or never will be. Another segment may have come into use meanwhile: the number of
+    /// this one is below its records all the same.
+    pub(super) fn end_ready(&mut self, ready: Option<Ready>) {
+        self.preparing_bytes = 0;
+        self.ready = ready;
     }
 
     /// Hands over what has gathered. `empty` is a buffer to go on with.
@@ -205,7 +256,12 @@ impl Buffer {
     }
 
     pub(super) fn wants_spare(&self) -> bool {
-        self.spares.len() < self.options.spares
+        self.spare_count() < self.options.spares
+    }
+
+    fn spare_count(&self) -> usize {
+        let is_preparing = self.preparing_bytes != 0;
+        self.spares.len() + usize::from(self.ready.is_some()) + usize::from(is_preparing)
     }
 
     pub(super) fn take_spare_number(&mut self) -> u64 {
@@ -216,7 +272,7 @@ impl Buffer {
 
     /// Whether a segment that goes out of use may become a spare: one more than are prepared.
     pub(super) fn accepts_spare(&self, bytes: u64) -> bool {
-        self.spares.len() <= self.options.spares
+        self.spare_count() <= self.options.spares
             && self.options.segment_bytes / 2 <= bytes
             && bytes <= self.options.segment_bytes
     }
@@ -235,7 +291,9 @@ impl Buffer {
     }
 
     pub(super) fn spare_bytes(&self) -> (usize, u64) {
-        (self.spares.len(), self.spares.iter().map(|spare| spare.bytes).sum())
+        let bytes = self.spares.iter().map(|spare| spare.bytes).sum::<u64>();
+        let ready_bytes = self.ready.as_ref().map_or(0, |ready| ready.bytes);
+        (self.spare_count(), bytes + ready_bytes + self.preparing_bytes)
     }
 }
 

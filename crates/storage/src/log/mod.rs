@@ -5,6 +5,9 @@
 //! survives a power cut. Nothing here starts a thread; whoever calls [`Log::commit`] becomes the
 //! leader of all who wait at that moment.
 //!
+//! Going over to another segment syncs nothing of its own: a background thread has called
+//! [`Log::prepare_segment`] before.
+//!
 //! Reading order: `segment` (files), `buffer` (where a record goes), `writer` (how it gets there),
 //! `turn` (who does it), `reader` (the way back).
 
@@ -27,12 +30,12 @@ use crate::fs::{File, Fs, Pin};
 use crate::options::Options;
 use crate::sync::{AtomicBool, AtomicU64, Mutex, Ordering};
 
-use buffer::Buffer;
 pub use buffer::Urgency;
+use buffer::{Buffer, Place};
 pub(crate) use clean::CleanStop;
 pub(crate) use reader::{Found, SegmentReader};
 use segment::Layout;
-pub(crate) use segment::SEGMENT_HEADER_BYTES;
+pub(crate) use segment::{SEAL_BYTES, SEGMENT_HEADER_BYTES, recycle};
 use turn::Turns;
 use writer::{Rolling, Writer};
 
@@ -62,6 +65,7 @@ pub struct Log {
     is_poisoned: AtomicBool,
     poison: Mutex<Option<Arc<StorageError>>>,
     bytes_written: AtomicU64,
+    bytes_synced: AtomicU64,
     syncs: AtomicU64,
     sync_last_us: AtomicU64,
     /// When the sync began that is under way.
@@ -143,10 +147,10 @@ impl Log {
         let spares = segment::adopt_spares(&*fs, dir, options.segment_bytes)?;
         let used = end.offset - SEGMENT_HEADER_BYTES;
         let rest = segment::capacity(active.bytes).saturating_sub(used);
-        let place = (end.last, rest, end.salt);
+        let place = Place { first: active.first, last: end.last, rest, salt: end.salt };
         let buffer = Buffer::new(fs.clone(), dir.to_path_buf(), options.clone(), place, spares);
         let LogEnd { segments, last, offset, salt, history } = end;
-        let writer = Writer { file, path, offset, salt, history, bytes: 0 };
+        let writer = Writer { file, path, offset, salt, history, bytes: 0, left: Vec::new() };
         Ok(Self {
             fs,
             dir: dir.to_path_buf(),
@@ -164,6 +168,7 @@ impl Log {
             is_poisoned: AtomicBool::new(false),
             poison: Mutex::new(None),
             bytes_written: AtomicU64::new(0),
+            bytes_synced: AtomicU64::new(0),
             syncs: AtomicU64::new(0),
             sync_last_us: AtomicU64::new(0),
             sync_began: Mutex::new(None),
@@ -275,8 +280,9 @@ impl Log {
         if let Some(_turn) = self.turns.lead_unless(is_done) {
             let mut writer = self.writer.lock();
             let last = self.write_out(&mut writer)?;
-            self.sync_file(&*writer.file, &writer.path)?;
+            writer.sync(self)?;
             self.became_durable(last);
+            self.bytes_synced.fetch_max(writer.bytes, Ordering::Relaxed);
         }
         self.check()?;
         Ok(self.durable())
@@ -305,16 +311,26 @@ impl Log {
     /// As [`Log::commit`].
     pub fn sync(&self) -> Result<u64, StorageError> {
         self.check()?;
-        let (file, path, written) = {
+        let (unsynced, written, bytes) = {
             let writer = self.writer.lock();
-            // Read under the lock: a segment before this one was synced when it was left.
-            (writer.file.clone(), writer.path.clone(), self.written())
+            (writer.unsynced(), self.written(), writer.bytes)
         };
         if self.durable() < written {
-            self.sync_file(&*file, &path)?;
+            for segment in &unsynced {
+                self.sync_file(&*segment.file, &segment.path)?;
+            }
             self.became_durable(written);
+            self.bytes_synced.fetch_max(bytes, Ordering::Relaxed);
+            self.writer.lock().synced(&unsynced);
         }
         Ok(self.durable())
+    }
+
+    /// Bytes written that no sync has covered yet.
+    #[must_use]
+    pub fn unsynced_bytes(&self) -> u64 {
+        let synced = self.bytes_synced.load(Ordering::Relaxed);
+        self.bytes_written.load(Ordering::Relaxed).saturating_sub(synced)
     }
 
     /// Puts the present durable LSN itself on disk, so that damage to the last records is told from
@@ -380,17 +396,64 @@ impl Log {
     #[must_use]
     pub fn wants_segment(&self) -> bool {
         let buffer = self.buffer.lock();
-        buffer.wants_spare() || buffer.is_disk_full()
+        let can_get_ready = buffer.can_get_ready() && buffer.first() <= self.durable();
+        buffer.wants_spare() || can_get_ready || buffer.is_disk_full()
     }
 
-    /// Lays out a spare segment if one is wanted; says whether it did. Slow, so a background thread
+    /// Prepares what the log goes on with: lays out a spare segment if one is wanted, and gets one
+    /// ready if none is; says whether there was anything to do. Slow, so a background thread
     /// calls this whenever [`Log::wants_segment`], and now and then while the disk is full: that is
     /// how writes resume.
     ///
     /// # Errors
     ///
-    /// `Io`, also for a full disk. The log stays usable: it makes do with the room that it has.
+    /// `Io`, also for a full disk: the log stays usable, and makes do with the room that it has.
+    /// After any other failure of a segment that gets ready, it does not.
     pub fn prepare_segment(&self) -> Result<bool, StorageError> {
+        let has_laid_out = self.lay_out_spare()?;
+        Ok(self.get_segment_ready()? || has_laid_out)
+    }
+
+    /// Gives a spare its header and a name, durably, before it is needed. Only once a record of the
+    /// active segment is durable, and with it all segments before: so no more than two segments ever
+    /// hold records that a crash may take.
+    fn get_segment_ready(&self) -> Result<bool, StorageError> {
+        let history = self.writer.lock().history;
+        let (spare, number) = {
+            let mut buffer = self.buffer.lock();
+            let durable = self.durable();
+            if durable < buffer.first() {
+                return Ok(false);
+            }
+            let Some(spare) = buffer.begin_ready() else { return Ok(false) };
+            (spare, durable + 1)
+        };
+        let salt = buffer::salt(&*self.fs);
+        let ready = segment::get_ready(&*self.fs, &self.dir, &spare, (number, salt), history);
+        if let Err(error) = &ready {
+            // What a failed sync left is not to be built upon.
+            self.poison_with(error);
+        }
+        let mut buffer = self.buffer.lock();
+        match ready {
+            Ok(ready) => buffer.end_ready(Some(ready)),
+            Err(error) => {
+                buffer.end_ready(None);
+                return Err(error);
+            }
+        }
+        Ok(true)
+    }
+
+    /// Whether nothing of the active segment is durable yet, although something is written. Until a
+    /// sync no other segment gets ready.
+    #[must_use]
+    pub fn wants_sync(&self) -> bool {
+        let first = self.buffer.lock().first();
+        self.durable() < first && first <= self.written()
+    }
+
+    fn lay_out_spare(&self) -> Result<bool, StorageError> {
         self.check()?;
         let (number, layout) = {
             let mut buffer = self.buffer.lock();
@@ -435,6 +498,12 @@ impl Log {
             tracing::debug!("a backup is being made: segments stay until the next time");
             return Ok(0);
         };
+        if self.segments.lock().get(1).is_some_and(|second| second.first <= lsn) {
+            // A segment comes into use under a name that need not be durable. It must be before
+            // those that stand for the records below it go.
+            let log = dir::log(&self.dir);
+            self.fs.sync_dir(&log).map_err(StorageError::io("sync", &log))?;
+        }
         let mut count = 0;
         loop {
             let oldest = {
@@ -458,17 +527,17 @@ impl Log {
     }
 
     fn give_up(&self, segment: Segment) -> Result<(), StorageError> {
+        let path = dir::segment(&self.dir, segment.first);
         let number = {
             let mut buffer = self.buffer.lock();
             buffer.accepts_spare(segment.bytes).then(|| buffer.take_spare_number())
         };
         if let Some(number) = number
-            && let Some(spare) = segment::recycle(&*self.fs, &self.dir, segment.first, number)?
+            && let Some(spare) = segment::recycle(&*self.fs, &self.dir, &path, number)?
         {
             self.buffer.lock().add_spare(spare);
             return Ok(());
         }
-        let path = dir::segment(&self.dir, segment.first);
         self.fs.remove(&path).map_err(StorageError::io("remove", &path))
     }
 
@@ -579,6 +648,10 @@ impl Rolling for Log {
         self.sync_last_us.store(micros, Ordering::Relaxed);
         *self.sync_last_end.lock() = Some(Instant::now());
         synced
+    }
+
+    fn durable(&self) -> u64 {
+        Log::durable(self)
     }
 
     fn became_durable(&self, lsn: u64) {

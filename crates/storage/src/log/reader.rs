@@ -2,6 +2,7 @@
 //!
 //! A reader only reads and only tells what is there. What a bad record means is for recovery to say.
 
+use std::cmp::Ordering;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -34,8 +35,8 @@ pub(crate) struct SegmentReader {
 pub(crate) enum Found<'a> {
     /// The record.
     Record(Record<'a>),
-    /// The seal: the next segment has it.
-    Sealed,
+    /// The seal: the next segment has it, the one with this salt.
+    Sealed(u32),
     /// Nothing that could be believed.
     Nothing,
 }
@@ -52,16 +53,29 @@ pub(crate) struct Later {
 impl SegmentReader {
     /// Opens the segment that begins with record `first`, and checks its header.
     pub(crate) fn open(fs: &dyn Fs, dir: &Path, first: u64) -> Result<Self, StorageError> {
-        Self::open_file(fs, &dir::segment(dir, first), Some(first))
+        Self::open_at(fs, dir::segment(dir, first), first)
     }
 
-    /// Opens a segment wherever it stands. With `first`, the header must say so too.
-    pub(crate) fn open_file(
-        fs: &dyn Fs,
-        path: &Path,
-        first: Option<u64>,
-    ) -> Result<Self, StorageError> {
-        let path = path.to_path_buf();
+    /// As [`SegmentReader::open`], under whatever name it has.
+    pub(crate) fn open_at(fs: &dyn Fs, path: PathBuf, first: u64) -> Result<Self, StorageError> {
+        let mut reader = Self::open_any(fs, path)?;
+        // The number in the header may have been given before the first record was known.
+        let found = match reader.header.number.cmp(&first) {
+            Ordering::Equal => None,
+            Ordering::Greater => Some(reader.header.number),
+            Ordering::Less => reader.first_lsn()?.filter(|found| *found != first),
+        };
+        match found {
+            None => Ok(reader),
+            Some(found) => {
+                let reason = Damage::Name { found };
+                Err(StorageError::corrupt(&reader.path, 0, reason))
+            }
+        }
+    }
+
+    /// Opens a segment wherever it stands, whatever record it begins with.
+    pub(crate) fn open_any(fs: &dyn Fs, path: PathBuf) -> Result<Self, StorageError> {
         let file = match fs.open(&path) {
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
                 return Err(StorageError::corrupt(&path, 0, Damage::Missing));
@@ -75,10 +89,6 @@ impl SegmentReader {
         let mut page = [0; PAGE_BYTES];
         file.read_exact_at(&mut page, 0).map_err(StorageError::io("read", &path))?;
         let header = FileHeader::decode(&page, FileKind::Log, &path)?;
-        if first.is_some_and(|first| header.number != first) {
-            let reason = Damage::Name { found: header.number };
-            return Err(StorageError::corrupt(&path, 0, reason));
-        }
         let (window, window_at, offset) = (Vec::new(), 0, SEGMENT_HEADER_BYTES);
         Ok(Self { file, path, header, file_bytes, window, window_at, offset })
     }
@@ -96,6 +106,15 @@ impl SegmentReader {
     /// Reads from the disk what is still to be read, not from memory.
     pub(crate) fn forget_cached(&self) {
         self.file.forget_cached(0, self.file_bytes);
+    }
+
+    /// The number of the record, or of the seal, at the very beginning; `None` if none is valid.
+    pub(crate) fn first_lsn(&mut self) -> Result<Option<u64>, StorageError> {
+        let start = self.fill(RECORD_HEADER_BYTES)?;
+        let rest = self.file_bytes - self.offset;
+        let Some(size) = record::claimed_size(&self.window[start..], rest) else { return Ok(None) };
+        let start = self.fill(size)?;
+        Ok(record::parse(&self.window[start..], self.header.salt).map(|record| record.stamp.lsn))
     }
 
     pub(crate) fn path(&self) -> &Path {
@@ -141,7 +160,9 @@ impl SegmentReader {
             return Ok(Found::Nothing);
         };
         if record.stamp.kind == Kind::Sealed {
-            return Ok(Found::Sealed);
+            // Not a time, but 32 bits; 0 for a segment that nothing but its name tells.
+            let salt = u32::try_from(record.stamp.time_ms).unwrap_or(0);
+            return Ok(Found::Sealed(salt));
         }
         self.offset += size as u64;
         Ok(Found::Record(record))

@@ -16,7 +16,7 @@ pub(crate) const SEGMENT_HEADER_BYTES: u64 = PAGE_BYTES as u64;
 pub(super) const PAGE_BYTES: usize = 4096;
 
 /// Every segment keeps room for the record that seals it.
-pub(super) const SEAL_BYTES: u64 = RECORD_HEADER_BYTES as u64;
+pub(crate) const SEAL_BYTES: u64 = RECORD_HEADER_BYTES as u64;
 
 /// No segment is laid out smaller than this for want of space.
 const SEGMENT_BYTES_MIN: u64 = 64 << 10;
@@ -24,7 +24,8 @@ const SEGMENT_BYTES_MIN: u64 = 64 << 10;
 /// Of the free space, a new segment takes no more than this part.
 const SPACE_SHARE: u64 = 8;
 
-/// Zeros are written in pieces of this size.
+/// Zeros are written in pieces of this size, each synced: a commit that comes meanwhile waits behind
+/// one piece and not behind a whole segment.
 const FILL_BYTES: usize = 1 << 20;
 
 /// A segment file that is not in use yet. Its space is allocated.
@@ -41,6 +42,31 @@ impl Spare {
     /// Bytes for records.
     pub(super) fn capacity(&self) -> u64 {
         capacity(self.bytes)
+    }
+}
+
+/// What comes after a segment.
+#[derive(Debug)]
+pub(super) enum Successor {
+    /// The usual case: nothing is waited for.
+    Ready(Ready),
+    /// None was ready, or it was too small: header and name are made durable first.
+    Spare(Spare, u32),
+}
+
+impl Successor {
+    pub(super) fn salt(&self) -> u32 {
+        match self {
+            Successor::Ready(ready) => ready.salt,
+            Successor::Spare(_, salt) => *salt,
+        }
+    }
+
+    pub(super) fn capacity(&self) -> u64 {
+        match self {
+            Successor::Ready(ready) => ready.capacity(),
+            Successor::Spare(spare, _) => spare.capacity(),
+        }
     }
 }
 
@@ -104,16 +130,58 @@ fn lay_out(file: &dyn File, bytes: u64, layout: Layout) -> std::io::Result<()> {
         while offset < bytes {
             let count = usize::try_from(bytes - offset).unwrap_or(FILL_BYTES).min(FILL_BYTES);
             file.write_all_at(&zeros[..count], offset)?;
+            file.sync_data()?;
             offset += count as u64;
         }
-        file.sync_data()?;
     }
     Ok(())
 }
 
-/// Turns a spare into the segment that begins with record `first`. When this returns, its header and
-/// its name are durable, in this order: a file of that name always has a valid header, so that an
-/// invalid one is damage and never an interrupted start.
+/// A segment file with a durable header and a durable name: going over to it waits for nothing.
+#[derive(Debug)]
+pub(crate) struct Ready {
+    pub(super) path: PathBuf,
+    pub(super) file: Arc<dyn File>,
+    pub(super) bytes: u64,
+    pub(super) salt: u32,
+}
+
+impl Ready {
+    /// Bytes for records.
+    pub(super) fn capacity(&self) -> u64 {
+        capacity(self.bytes)
+    }
+}
+
+/// Gets a spare ready to be a later segment. Every record below `number` is durable already, which
+/// its header and its name vouch for; its first record is known only when it comes into use.
+pub(super) fn get_ready(
+    fs: &dyn Fs,
+    dir: &Path,
+    spare: &Spare,
+    (number, salt): (u64, u32),
+    history: u64,
+) -> Result<Ready, StorageError> {
+    let path = dir::ready(dir, number);
+    head_and_name(fs, dir, spare, &path, (number, salt), history)?;
+    Ok(Ready { path, file: spare.file.clone(), bytes: spare.bytes, salt })
+}
+
+/// The ready segment begins with record `first`. That its new name is durable is not needed: a power
+/// cut leaves it the old one, and recovery knows it by its first record, or by the seal before it.
+pub(super) fn enter(
+    fs: &dyn Fs,
+    dir: &Path,
+    ready: &Ready,
+    first: u64,
+) -> Result<PathBuf, StorageError> {
+    let path = dir::segment(dir, first);
+    fs.rename(&ready.path, &path).map_err(StorageError::io("rename", &ready.path))?;
+    Ok(path)
+}
+
+/// Turns a spare into the segment that begins with record `first`, all records before which are
+/// durable. When this returns, its header and its name are durable too.
 pub(super) fn put_in_use(
     fs: &dyn Fs,
     dir: &Path,
@@ -121,37 +189,50 @@ pub(super) fn put_in_use(
     (first, salt): (u64, u32),
     history: u64,
 ) -> Result<PathBuf, StorageError> {
+    let path = dir::segment(dir, first);
+    head_and_name(fs, dir, spare, &path, (first, salt), history)?;
+    Ok(path)
+}
+
+/// Header first, then the name, each durable: a file of such a name always has a valid header, so
+/// that an invalid one is damage and never an interrupted start.
+fn head_and_name(
+    fs: &dyn Fs,
+    dir: &Path,
+    spare: &Spare,
+    path: &Path,
+    (number, salt): (u64, u32),
+    history: u64,
+) -> Result<(), StorageError> {
     let recycled = spare.recycled;
-    let header = FileHeader { salt, recycled, history, ..FileHeader::new(FileKind::Log, first) };
+    let header = FileHeader { salt, recycled, history, ..FileHeader::new(FileKind::Log, number) };
     let mut page = [0; PAGE_BYTES];
     let encoded = header.encode();
     page[..encoded.len()].copy_from_slice(&encoded);
     spare.file.write_all_at(&page, 0).map_err(StorageError::io("write", &spare.path))?;
     spare.file.sync_data().map_err(StorageError::io("sync", &spare.path))?;
-    let path = dir::segment(dir, first);
-    fs.rename(&spare.path, &path).map_err(StorageError::io("rename", &spare.path))?;
+    fs.rename(&spare.path, path).map_err(StorageError::io("rename", &spare.path))?;
     // The new segment's name is not durable until its directory is. Without this a power cut could
     // keep the records we acknowledged and lose the file that holds them.
     let log = dir::log(dir);
-    fs.sync_dir(&log).map_err(StorageError::io("sync", &log))?;
-    Ok(path)
+    fs.sync_dir(&log).map_err(StorageError::io("sync", &log))
 }
 
-/// Makes a spare of a segment that nobody needs any more. `None` if a backup has linked it: its
+/// Makes a spare of a segment file that nobody needs any more. `None` if a backup has linked it: its
 /// bytes must stay as they are, so it can only be deleted.
-pub(super) fn recycle(
+pub(crate) fn recycle(
     fs: &dyn Fs,
     dir: &Path,
-    first: u64,
+    from: &Path,
     number: u64,
 ) -> Result<Option<Spare>, StorageError> {
-    let (from, path) = (dir::segment(dir, first), dir::spare(dir, number));
-    let file = fs.open_write(&from).map_err(StorageError::io("open", &from))?;
-    let bytes = file.size().map_err(StorageError::io("measure", &from))?;
-    if 1 < file.links().map_err(StorageError::io("examine", &from))? {
+    let path = dir::spare(dir, number);
+    let file = fs.open_write(from).map_err(StorageError::io("open", from))?;
+    let bytes = file.size().map_err(StorageError::io("measure", from))?;
+    if 1 < file.links().map_err(StorageError::io("examine", from))? {
         return Ok(None);
     }
-    fs.rename(&from, &path).map_err(StorageError::io("rename", &from))?;
+    fs.rename(from, &path).map_err(StorageError::io("rename", from))?;
     // Before its header is overwritten, the old name must be gone for good: a power cut that brought
     // it back would show a segment with a foreign header, which is damage.
     let log = dir::log(dir);

@@ -4,9 +4,9 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::buffer::{Batch, Roll};
-use super::segment;
+use super::segment::{self, Successor};
 use crate::error::StorageError;
-use crate::format::record::{self, Kind, Stamp};
+use crate::format::record;
 use crate::fs::{File, Fs};
 
 /// The active segment and the place of its next record.
@@ -20,6 +20,15 @@ pub(super) struct Writer {
     pub(super) history: u64,
     /// Bytes written since the start.
     pub(super) bytes: u64,
+    /// Segments before the active one that have not been synced since they were left.
+    pub(super) left: Vec<Left>,
+}
+
+/// A segment that is full, and sealed.
+#[derive(Debug, Clone)]
+pub(super) struct Left {
+    pub(super) file: Arc<dyn File>,
+    pub(super) path: PathBuf,
 }
 
 /// What a roll asks of the log around the writer.
@@ -28,6 +37,8 @@ pub(super) trait Rolling {
     fn sync_file(&self, file: &dyn File, path: &Path) -> Result<(), StorageError>;
     /// Every record up to this one is durable.
     fn became_durable(&self, lsn: u64);
+    /// Every record up to this one is known to be durable.
+    fn durable(&self) -> u64;
     /// The segment that begins with `first` is active now.
     fn rolled(&self, first: u64, bytes: u64);
 }
@@ -58,9 +69,8 @@ impl Writer {
         Ok(())
     }
 
-    /// Goes on to another segment. Its header vouches for all records before it, so those are made
-    /// durable first. The seal comes last, when the successor can no longer vanish: a sealed segment
-    /// without a successor has lost it.
+    /// Goes on to another segment. If one is ready, this syncs nothing: the segment that is left is
+    /// synced with the records behind it, by the commit or, with a lazier policy, in the background.
     fn roll(
         &mut self,
         fs: &dyn Fs,
@@ -68,20 +78,50 @@ impl Writer {
         roll: Roll,
         rolling: &impl Rolling,
     ) -> Result<(), StorageError> {
-        let Roll { first, spare, salt, .. } = roll;
-        rolling.sync_file(&*self.file, &self.path)?;
-        rolling.became_durable(first - 1);
-        let path = segment::put_in_use(fs, dir, &spare, (first, salt), self.history)?;
-        let mut seal = Vec::new();
-        record::begin(&mut seal);
-        let stamp = Stamp { lsn: first, time_ms: 0, durable: first - 1, kind: Kind::Sealed };
-        record::finish(&mut seal, 0, stamp, self.salt);
+        let Roll { first, successor, .. } = roll;
+        let salt = successor.salt();
+        let (file, path, bytes) = match successor {
+            Successor::Ready(ready) => {
+                let path = segment::enter(fs, dir, &ready, first)?;
+                (ready.file, path, ready.bytes)
+            }
+            Successor::Spare(spare, salt) => {
+                // The header vouches for all records before it, so those are made durable first.
+                self.sync(rolling)?;
+                rolling.became_durable(first - 1);
+                let path = segment::put_in_use(fs, dir, &spare, (first, salt), self.history)?;
+                (spare.file, path, spare.bytes)
+            }
+        };
+        // Last, when the successor can no longer vanish: a sealed segment without one has lost it.
+        let seal = record::seal((first, salt), rolling.durable(), self.salt);
         self.put(&seal)?;
-        rolling.sync_file(&*self.file, &self.path)?;
-        rolling.rolled(first, spare.bytes);
-        let offset = segment::SEGMENT_HEADER_BYTES;
-        let Writer { history, bytes, .. } = *self;
-        *self = Writer { file: spare.file, path, offset, salt, history, bytes };
+        rolling.rolled(first, bytes);
+        let left = Left {
+            file: std::mem::replace(&mut self.file, file),
+            path: std::mem::replace(&mut self.path, path),
+        };
+        self.left.push(left);
+        (self.offset, self.salt) = (segment::SEGMENT_HEADER_BYTES, salt);
         Ok(())
+    }
+
+    /// Syncs everything written so far.
+    pub(super) fn sync(&mut self, rolling: &impl Rolling) -> Result<(), StorageError> {
+        for left in self.left.drain(..) {
+            rolling.sync_file(&*left.file, &left.path)?;
+        }
+        rolling.sync_file(&*self.file, &self.path)
+    }
+
+    /// What a sync has to cover, in the order of the records.
+    pub(super) fn unsynced(&self) -> Vec<Left> {
+        let active = Left { file: self.file.clone(), path: self.path.clone() };
+        self.left.iter().cloned().chain([active]).collect()
+    }
+
+    /// Those have been synced. Nothing is written to a segment that was left.
+    pub(super) fn synced(&mut self, synced: &[Left]) {
+        self.left.retain(|left| !synced.iter().any(|other| Arc::ptr_eq(&left.file, &other.file)));
     }
 }

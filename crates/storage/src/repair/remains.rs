@@ -42,8 +42,12 @@ impl Remains {
     pub(super) fn find(fs: &dyn Fs, dir: &Path) -> Result<Self, StorageError> {
         let mut stretches = Vec::new();
         let mark = dir::mark(fs, dir).ok().flatten();
-        for first in dir::list_segments(fs, dir)? {
-            let path = dir::segment(dir, first);
+        let segments = dir::list_segments(fs, dir)?;
+        let segments = segments.into_iter().map(|first| (first, dir::segment(dir, first)));
+        // One may have come into use right before a power cut took its new name.
+        let ready = dir::list_ready(fs, dir)?;
+        let ready = ready.into_iter().map(|number| (number, dir::ready(dir, number)));
+        for (first, path) in segments.chain(ready) {
             let bytes = read_all(fs, &path)?;
             let header = match FileHeader::decode(&bytes, FileKind::Log, &path) {
                 Ok(header) => Some(header),
@@ -53,7 +57,12 @@ impl Remains {
             // A sound header says what the segment is, whatever its file is called.
             let (first, salt) = match header {
                 Some(header) => {
-                    let first = header.number;
+                    // The number in the header may be lower than the first record.
+                    let claimed = bytes.get(RECORDS_AT..).and_then(record::claimed_lsn);
+                    let first = claimed
+                        .filter(|lsn| header.number < *lsn)
+                        .filter(|lsn| record_at(&bytes, RECORDS_AT, header.salt, *lsn).is_some())
+                        .unwrap_or(header.number);
                     let is_ours = |mark: dir::Mark| mark.expect_ours(first, &header, &path).is_ok();
                     if !mark.is_none_or(is_ours) {
                         continue;

@@ -1,6 +1,12 @@
 //! A database on the simulated disk.
 
-#![allow(missing_docs, unreachable_pub, clippy::unwrap_used, reason = "shared by tests only")]
+#![allow(
+    dead_code,
+    missing_docs,
+    unreachable_pub,
+    clippy::unwrap_used,
+    reason = "shared by tests only"
+)]
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
