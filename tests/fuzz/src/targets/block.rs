@@ -28,7 +28,7 @@ pub fn run(data: &[u8]) {
     let slots = u32::from(script.byte());
     let deleted = [u64::from(script.u16())];
     let first_id = StreamId::new(u64::from(script.byte()), u64::from(script.byte()));
-    let is_fitting = script.byte() % 8 != 0;
+    let is_fitting = !script.byte().is_multiple_of(8);
     let asked: Vec<StreamId> = (0..script.byte() % 4)
         .map(|_| StreamId::new(u64::from(script.byte()), u64::from(script.byte())))
         .collect();

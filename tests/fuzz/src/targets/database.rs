@@ -54,7 +54,7 @@ impl Run {
                 }
             }
         }
-        let floor = if script.byte() % 3 == 0 {
+        let floor = if script.byte().is_multiple_of(3) {
             self.fs.kill();
             self.written
         } else {

@@ -48,7 +48,7 @@ fn limits(script: &mut Script) -> Limits {
             bulk_bytes_max: 1 + usize::from(script.byte()),
             args_max: 1 + usize::from(script.byte() % 8),
             inline_bytes_max: 1 + usize::from(script.byte()),
-            authenticated: script.byte() % 2 == 0,
+            authenticated: script.byte().is_multiple_of(2),
         },
     }
 }
