@@ -62,7 +62,9 @@ pub(crate) fn execute(database: &mut Database, words: &[&str]) -> Value {
     let context = Context { db: 0, now: 1_700_000_000_000 };
     let mut out = Vec::new();
     match database.execute(&command, context) {
-        Ok(done) => protocol::encode(&done.reply, Version::Resp2, usize::MAX, &mut out),
+        Ok(done) => {
+            protocol::encode(&done.reply, Version::Resp2, usize::MAX, &mut out).expect("no limit");
+        }
         Err(error) => protocol::encode_error(&error, &mut out),
     }
     database.log().commit().unwrap();
@@ -79,7 +81,10 @@ pub(crate) fn ask(engine: &Engine, words: &[&str]) -> Value {
     let Ok(Request::Engine(command)) = protocol::parse(spec, &args, 0) else { panic!("{words:?}") };
     let mut out = Vec::new();
     match engine.decide(&command, Context { db: 0, now: 1_700_000_000_000 }) {
-        Ok(decision) => protocol::encode(&decision.reply, Version::Resp2, usize::MAX, &mut out),
+        Ok(decision) => {
+            protocol::encode(&decision.reply, Version::Resp2, usize::MAX, &mut out)
+                .expect("no limit");
+        }
         Err(error) => protocol::encode_error(&error, &mut out),
     }
     support::parse(&out).unwrap().0

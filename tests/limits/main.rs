@@ -2,6 +2,7 @@
 //! little of everything.
 
 mod clock;
+mod hostile;
 
 use support::Launch;
 

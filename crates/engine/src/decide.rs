@@ -6,6 +6,7 @@ use crate::command::{Command, Context};
 use crate::engine::{Decision, Engine};
 use crate::error::CommandError;
 use crate::keyspace::{Db, Entry, Hash, Value};
+use crate::reply::{Reply, Shape, Strings};
 use crate::stream::Stream;
 use crate::{group, hashes, keys, scan, stream, strings};
 
@@ -192,6 +193,35 @@ impl<'e> View<'e> {
             None => Ok(None),
             Some(Value::Hash(hash)) => Ok(Some(hash)),
             Some(_) => Err(CommandError::WrongType),
+        }
+    }
+
+    /// A bulk string that copies `bytes`, if a client may be sent so much.
+    pub(crate) fn bulk(&self, bytes: &[u8]) -> Reply {
+        if self.engine.reply_bytes_max < bytes.len() { Reply::TooLong } else { Reply::bulk(bytes) }
+    }
+
+    /// Replies into an array, as long as a client may be sent so much.
+    pub(crate) fn gather(&self, replies: impl Iterator<Item = Reply>) -> Reply {
+        let mut left = self.engine.reply_bytes_max;
+        let gathered = replies.map(|reply| {
+            left = left.checked_sub(reply.bytes_min())?;
+            Some(reply)
+        });
+        gathered.collect::<Option<_>>().map_or(Reply::TooLong, Reply::Array)
+    }
+
+    /// Strings into one reply, as long as a client may be sent so much.
+    pub(crate) fn gather_strings<'s>(
+        &self,
+        shape: Shape,
+        mut strings: impl Iterator<Item = &'s [u8]>,
+    ) -> Reply {
+        let mut gathered = Strings::default();
+        let max = self.engine.reply_bytes_max;
+        match strings.try_for_each(|string| gathered.push(string, max)) {
+            Some(()) => Reply::Strings(gathered, shape),
+            None => Reply::TooLong,
         }
     }
 

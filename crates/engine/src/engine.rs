@@ -47,6 +47,8 @@ pub struct Engine {
     /// state: keys that operations make count as accessed at the latest command.
     first_command_s: AtomicU32,
     clock_s: AtomicU32,
+    /// No part of the state either: see [`Engine::limit_replies`].
+    pub(crate) reply_bytes_max: usize,
 }
 
 /// One database in INFO's section `keyspace`.
@@ -100,6 +102,7 @@ impl Engine {
             block_next: 1,
             first_command_s: AtomicU32::new(0),
             clock_s: AtomicU32::new(0),
+            reply_bytes_max: usize::MAX,
         }
     }
 
@@ -113,6 +116,12 @@ impl Engine {
     #[must_use]
     pub fn idmp_settings(&self) -> IdmpSettings {
         self.idmp_settings
+    }
+
+    /// Replies that would be longer than this are not gathered to their end and come as
+    /// [`Reply::TooLong`]: one MGET can name a large value a million times.
+    pub fn limit_replies(&mut self, bytes_max: usize) {
+        self.reply_bytes_max = bytes_max;
     }
 
     /// The databases that hold keys.

@@ -12,7 +12,7 @@ use crate::float::Extended;
 use crate::keys::place;
 use crate::keyspace::Hash;
 use crate::op::{Op, Text};
-use crate::reply::Reply;
+use crate::reply::{Reply, Shape};
 use crate::strings::{NOT_FINITE, OVERFLOW, integer};
 
 type Decided<'a> = Result<Decision<'a>, CommandError>;
@@ -74,32 +74,37 @@ fn set_one<'a>(view: &View<'_>, key: &'a [u8], field: &'a [u8], value: Text<'a>)
     Op::HashSetField { db: view.context.db, key, field, value }
 }
 
-fn field_reply(hash: Option<&Hash>, field: &[u8]) -> Reply {
-    hash.and_then(|hash| hash.get(field)).map_or(Reply::Nil, |value| Reply::bulk(value))
+fn field_reply(view: &View<'_>, hash: Option<&Hash>, field: &[u8]) -> Reply {
+    hash.and_then(|hash| hash.get(field)).map_or(Reply::Nil, |value| view.bulk(value))
 }
 
 /// HGET.
 pub(crate) fn h_get<'a>(view: &View<'_>, key: &[u8], field: &[u8]) -> Decided<'a> {
-    Ok(Decision::reply(field_reply(view.hash(key)?, field)))
+    Ok(Decision::reply(field_reply(view, view.hash(key)?, field)))
 }
 
 /// HMGET.
 pub(crate) fn h_m_get<'a>(view: &View<'_>, key: &[u8], fields: &[&[u8]]) -> Decided<'a> {
     let hash = view.hash(key)?;
-    let values = fields.iter().map(|field| field_reply(hash, field));
-    Ok(Decision::reply(Reply::Array(values.collect())))
+    let values = fields.iter().map(|field| field_reply(view, hash, field));
+    Ok(Decision::reply(view.gather(values)))
 }
 
 /// HGETALL, HKEYS, HVALS.
 pub(crate) fn h_get_all<'a>(view: &View<'_>, key: &[u8], part: HashPart) -> Decided<'a> {
     let pairs = view.hash(key)?.into_iter().flatten();
     Ok(Decision::reply(match part {
-        HashPart::Pairs => Reply::Map(
-            pairs.map(|(field, value)| (Reply::bulk(field), Reply::bulk(value))).collect(),
-        ),
-        HashPart::Fields => Reply::Array(pairs.map(|(field, _)| Reply::bulk(field)).collect()),
-        HashPart::Values => Reply::Array(pairs.map(|(_, value)| Reply::bulk(value)).collect()),
+        HashPart::Pairs => view.gather_strings(Shape::Map, flat(pairs)),
+        HashPart::Fields => view.gather_strings(Shape::List, pairs.map(|(field, _)| &field[..])),
+        HashPart::Values => view.gather_strings(Shape::List, pairs.map(|(_, value)| &value[..])),
     }))
+}
+
+/// Fields and values in turn.
+pub(crate) fn flat<'h>(
+    pairs: impl Iterator<Item = (&'h Box<[u8]>, &'h Box<[u8]>)>,
+) -> impl Iterator<Item = &'h [u8]> {
+    pairs.flat_map(|(field, value)| [&field[..], &value[..]])
 }
 
 /// HDEL.
@@ -199,10 +204,9 @@ pub(crate) fn h_rand_field<'a>(
     };
     let fields = places.into_iter().filter_map(|index| hash.get_index(index));
     Ok(Decision::reply(if with_values {
-        let pairs = fields.map(|(field, value)| (Reply::bulk(field), Reply::bulk(value)));
-        Reply::Pairs(pairs.collect())
+        view.gather_strings(Shape::Pairs, flat(fields))
     } else {
-        Reply::Array(fields.map(|(field, _)| Reply::bulk(field)).collect())
+        view.gather_strings(Shape::List, fields.map(|(field, _)| &field[..]))
     }))
 }
 

@@ -40,15 +40,87 @@ pub enum Reply {
     Pairs(Vec<(Reply, Reply)>),
     /// XREAD's answer: a map from key to entries in RESP3, an array of two-element arrays in RESP2.
     Streams(Vec<(Bytes, Reply)>),
+    /// As [`Reply::Array`], [`Reply::Map`] or [`Reply::Pairs`] of bulk strings.
+    Strings(Strings, Shape),
     /// Entries still in their blocks, as `array[array[id, array[field, value, ...]], ...]`. They are
     /// decoded and checked by the encoder, after the engine's lock is released.
     Entries(EntryRange),
     /// The first entry of the range alone (`array[id, array[...]]`), or null for an empty range:
     /// XINFO STREAM's `first-entry` and `last-entry`.
     EntryOrNil(EntryRange),
+    /// More than a client may be sent, so it was not gathered to its end. There is no such reply on
+    /// the wire: the client is cut off.
+    TooLong,
     /// A refusal inside another reply (EXEC).
     Error(CommandError),
 }
+
+/// How a list of strings is told.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Shape {
+    /// An array.
+    List,
+    /// As [`Reply::Map`].
+    Map,
+    /// As [`Reply::Pairs`].
+    Pairs,
+}
+
+/// Strings side by side in one piece of memory: those of a giant hash, or the names of all keys, must
+/// not cost an allocation each.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Strings {
+    bytes: Vec<u8>,
+    ends: Vec<usize>,
+}
+
+impl Strings {
+    /// How many.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.ends.len()
+    }
+
+    /// Whether there is none.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.ends.is_empty()
+    }
+
+    /// Each of them.
+    pub fn iter(&self) -> impl Iterator<Item = &[u8]> {
+        let starts = std::iter::once(0).chain(self.ends.iter().copied());
+        starts.zip(&self.ends).map(|(start, &end)| &self.bytes[start..end])
+    }
+
+    /// Appends one, unless the encoded reply would then be longer than `encoded_max`.
+    pub(crate) fn push(&mut self, string: &[u8], encoded_max: usize) -> Option<()> {
+        let encoded = self.bytes_about() + STRING_FRAME_BYTES_MIN + string.len();
+        if encoded_max < encoded {
+            return None;
+        }
+        self.bytes.extend_from_slice(string);
+        self.ends.push(self.bytes.len());
+        Some(())
+    }
+
+    fn bytes_about(&self) -> usize {
+        self.bytes.len() + self.ends.len() * STRING_FRAME_BYTES_MIN
+    }
+}
+
+impl<'s> FromIterator<&'s [u8]> for Strings {
+    fn from_iter<I: IntoIterator<Item = &'s [u8]>>(strings: I) -> Self {
+        let mut gathered = Self::default();
+        for string in strings {
+            gathered.push(string, usize::MAX).expect("no reply is longer than all memory");
+        }
+        gathered
+    }
+}
+
+/// What stands around a short string on the wire.
+const STRING_FRAME_BYTES_MIN: usize = "$0\r\n\r\n".len();
 
 impl Reply {
     /// A bulk string from text that is known at compile time.
@@ -73,29 +145,46 @@ impl Reply {
     /// without encoding it.
     #[must_use]
     pub fn bytes_about(&self) -> usize {
-        self.sum(&EntryRange::bytes_about)
-    }
-
-    /// Memory that the reply holds by itself, without the blocks that it shares with the stream. The
-    /// encoded reply is hardly ever shorter.
-    #[must_use]
-    pub fn bytes_owned(&self) -> usize {
-        self.sum(&EntryRange::bytes_copied)
-    }
-
-    fn sum(&self, of_range: &dyn Fn(&EntryRange) -> usize) -> usize {
         let of_pairs = |pairs: &[(Self, Self)]| {
-            pairs.iter().map(|(one, two)| one.sum(of_range) + two.sum(of_range)).sum()
+            pairs.iter().map(|(one, two)| one.bytes_about() + two.bytes_about()).sum()
         };
         match self {
             Self::Bulk(bytes) | Self::Verbatim(bytes) => bytes.len(),
-            Self::Array(items) | Self::Set(items) => {
-                items.iter().map(|item| item.sum(of_range)).sum()
-            }
+            Self::Array(items) | Self::Set(items) => items.iter().map(Self::bytes_about).sum(),
             Self::Map(pairs) | Self::Pairs(pairs) => of_pairs(pairs),
-            Self::Streams(streams) => streams.iter().map(|(_, reply)| reply.sum(of_range)).sum(),
-            Self::Entries(range) | Self::EntryOrNil(range) => of_range(range),
+            Self::Streams(streams) => streams.iter().map(|(_, reply)| reply.bytes_about()).sum(),
+            Self::Strings(strings, _) => strings.bytes_about(),
+            Self::Entries(range) | Self::EntryOrNil(range) => range.bytes_about(),
             _ => SMALL_BYTES,
+        }
+    }
+
+    /// Memory that the reply holds by itself, without the blocks that it shares with the stream.
+    #[must_use]
+    pub fn bytes_owned(&self) -> usize {
+        let pairs = |pairs: &[(Self, Self)]| {
+            pairs.iter().map(|(one, two)| one.bytes_owned() + two.bytes_owned()).sum::<usize>()
+        };
+        let behind = match self {
+            Self::Bulk(bytes) | Self::Verbatim(bytes) => bytes.len(),
+            Self::Array(items) | Self::Set(items) => items.iter().map(Self::bytes_owned).sum(),
+            Self::Map(items) | Self::Pairs(items) => pairs(items),
+            Self::Streams(streams) => streams.iter().map(|(_, reply)| reply.bytes_owned()).sum(),
+            Self::Strings(strings, _) => {
+                strings.bytes.capacity() + strings.ends.capacity() * size_of::<usize>()
+            }
+            Self::Entries(range) | Self::EntryOrNil(range) => range.bytes_copied(),
+            _ => 0,
+        };
+        size_of::<Self>() + behind
+    }
+
+    /// The encoded reply is never shorter, in either protocol.
+    pub(crate) fn bytes_min(&self) -> usize {
+        match self {
+            Self::Bulk(bytes) => STRING_FRAME_BYTES_MIN + bytes.len(),
+            Self::Array(items) => "*0\r\n".len() + items.iter().map(Self::bytes_min).sum::<usize>(),
+            _ => "_\r\n".len(),
         }
     }
 }

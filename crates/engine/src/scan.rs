@@ -12,7 +12,7 @@ use crate::error::CommandError;
 use crate::hashes;
 use crate::keyspace::Entry;
 use crate::pattern::{Case, glob_matches};
-use crate::reply::Reply;
+use crate::reply::{Reply, Shape};
 
 /// Places visited by one call, whatever COUNT says: the engine's lock is held meanwhile.
 const PLACES_MAX: u64 = 1 << 20;
@@ -26,8 +26,8 @@ pub(crate) fn keys<'a>(view: &View<'_>, pattern: &[u8]) -> Result<Decision<'a>, 
         .iter()
         .filter(|(key, _)| glob_matches(pattern, key, Case::Sensitive))
         .filter(|(_, entry)| !entry.is_expired(now))
-        .map(|(key, _)| Reply::bulk(key));
-    Ok(Decision::reply(Reply::Array(matching.collect())))
+        .map(|(key, _)| key);
+    Ok(Decision::reply(view.gather_strings(Shape::List, matching)))
 }
 
 /// SCAN.
@@ -51,8 +51,8 @@ pub(crate) fn scan<'a>(
         .rev()
         .filter_map(|index| db.entry_at(index))
         .filter(|(key, entry)| wanted(key, entry))
-        .map(|(key, _)| Reply::bulk(key));
-    Ok(Decision::reply(page(next, found.collect())))
+        .map(|(key, _)| key);
+    Ok(Decision::reply(page(next, view.gather_strings(Shape::List, found))))
 }
 
 /// HSCAN. A small hash comes whole, as in Redis.
@@ -63,17 +63,16 @@ pub(crate) fn hash_scan<'a>(
     filter: &Deferred<ScanFilter<'_>>,
 ) -> Result<Decision<'a>, CommandError> {
     // A missing hash is an empty one, whatever the options say.
-    let Some(hash) = view.hash(key)? else { return Ok(Decision::reply(page(0, Vec::new()))) };
+    let Some(hash) = view.hash(key)? else {
+        return Ok(Decision::reply(page(0, Reply::Array(Vec::new()))));
+    };
     let ScanFilter { pattern, count } = filter.clone()?;
     let (places, next) =
         if hashes::is_small(hash) { (0..hash.len(), 0) } else { slice(cursor, count, hash.len()) };
-    let found = places
-        .filter_map(|index| hash.get_index(index))
-        .filter(|(field, _)| {
-            pattern.is_none_or(|pattern| glob_matches(pattern, field, Case::Sensitive))
-        })
-        .flat_map(|(field, value)| [Reply::bulk(field), Reply::bulk(value)]);
-    Ok(Decision::reply(page(next, found.collect())))
+    let found = places.filter_map(|index| hash.get_index(index)).filter(|(field, _)| {
+        pattern.is_none_or(|pattern| glob_matches(pattern, field, Case::Sensitive))
+    });
+    Ok(Decision::reply(page(next, view.gather_strings(Shape::List, hashes::flat(found)))))
 }
 
 /// The places to visit, to be walked downwards, and the cursor to go on with.
@@ -89,7 +88,7 @@ fn slice(cursor: u64, count: u64, len: usize) -> (std::ops::Range<usize>, usize)
 }
 
 /// The reply of the SCAN family: cursor and elements.
-fn page(next: usize, elements: Vec<Reply>) -> Reply {
+fn page(next: usize, elements: Reply) -> Reply {
     let cursor = Reply::bulk(itoa::Buffer::new().format(next).as_bytes());
-    Reply::Array(vec![cursor, Reply::Array(elements)])
+    Reply::Array(vec![cursor, elements])
 }

@@ -53,13 +53,13 @@ pub(crate) fn integer(text: &[u8]) -> Option<i64> {
     std::str::from_utf8(text).ok()?.parse().ok()
 }
 
-fn value_reply(value: Option<&[u8]>) -> Reply {
-    value.map_or(Reply::Nil, Reply::bulk)
+fn value_reply(view: &View<'_>, value: Option<&[u8]>) -> Reply {
+    value.map_or(Reply::Nil, |value| view.bulk(value))
 }
 
 /// GET.
 pub(crate) fn get<'a>(view: &View<'_>, key: &[u8]) -> Decided<'a> {
-    Ok(Decision::reply(value_reply(view.string(key)?)))
+    Ok(Decision::reply(value_reply(view, view.string(key)?)))
 }
 
 /// SET, SETNX, SETEX, PSETEX.
@@ -76,7 +76,7 @@ pub(crate) fn set<'a>(view: &View<'_>, set: &Set<'a>) -> Decided<'a> {
         SetCondition::IfPresent => entry.is_some(),
     };
     let reply = match (set.reply, is_met) {
-        (SetReply::OldValue, _) => value_reply(old),
+        (SetReply::OldValue, _) => value_reply(view, old),
         (SetReply::Status, true) => Reply::Ok,
         (SetReply::Status, false) => Reply::Nil,
         (SetReply::Flag, is_met) => Reply::Integer(i64::from(is_met)),
@@ -132,7 +132,7 @@ fn delete<'a>(view: &View<'_>, key: &'a [u8]) -> Op<'a> {
 
 /// GETSET.
 pub(crate) fn get_set<'a>(view: &View<'_>, key: &'a [u8], value: &'a [u8]) -> Decided<'a> {
-    let reply = value_reply(view.string(key)?);
+    let reply = value_reply(view, view.string(key)?);
     Ok(Decision::change(reply, put(view, key, Text::Borrowed(value), None)))
 }
 
@@ -168,8 +168,8 @@ pub(crate) fn get_ex<'a>(
 
 /// MGET: null for a key that is missing or no string.
 pub(crate) fn m_get<'a>(view: &View<'_>, keys: &[&[u8]]) -> Decided<'a> {
-    let values = keys.iter().map(|key| value_reply(view.string(key).unwrap_or(None)));
-    Ok(Decision::reply(Reply::Array(values.collect())))
+    let values = keys.iter().map(|key| value_reply(view, view.string(key).unwrap_or(None)));
+    Ok(Decision::reply(view.gather(values)))
 }
 
 /// MSET, MSETNX.

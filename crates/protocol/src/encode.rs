@@ -1,8 +1,8 @@
 //! Replies to RESP2 or RESP3 bytes.
 
-use std::ops::Range;
+use std::ops::{ControlFlow, Range};
 
-use engine::{CommandError, EntryRange, ID_TEXT_MAX, Reply, StreamId};
+use engine::{CommandError, EntryRange, ID_TEXT_MAX, Reply, Shape, StreamId, Strings};
 
 /// The protocol a connection has chosen with HELLO.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -14,38 +14,68 @@ pub enum Version {
     Resp3,
 }
 
+/// Replies that seem to be longer than this are measured before they are encoded: what is too long is
+/// never made, and what is not gets its memory at once instead of by doubling.
+const MEASURED_BYTES_MIN: usize = 1024 * 1024;
+
+/// A reply is longer than the client may be sent. What `out` holds of it is no reply: the caller cuts
+/// the client off.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct TooLong;
+
 /// Appends `reply` to `out`.
 ///
 /// Entries are decoded and checked here. If a block turns out to be damaged, the whole reply becomes
 /// the error that names it: half a reply would be taken for the truth.
 ///
-/// Once the reply is longer than `bytes_max`, the rest is left out. It is no reply then: the caller
-/// cuts the client off.
-pub fn encode(reply: &Reply, version: Version, bytes_max: usize, out: &mut Vec<u8>) {
+/// # Errors
+///
+/// If the reply is longer than `bytes_max`.
+pub fn encode(
+    reply: &Reply,
+    version: Version,
+    bytes_max: usize,
+    out: &mut Vec<u8>,
+) -> Result<(), TooLong> {
     let start = out.len();
-    let end_max = start.saturating_add(bytes_max);
-    if let Err(damage) = (Encoder { version, end_max, out }).reply(reply) {
+    if MEASURED_BYTES_MIN <= reply.bytes_about() {
+        let mut measure = Encoder::new(version, bytes_max, Count(0));
+        // Damage is met again below.
+        let _ = measure.reply(reply);
+        if measure.is_over() {
+            return Err(TooLong);
+        }
+        out.reserve_exact(measure.out.0);
+    }
+    let mut encoder = Encoder::new(version, start.saturating_add(bytes_max), &mut *out);
+    let result = encoder.reply(reply);
+    let is_over = encoder.is_over();
+    if let Err(damage) = result {
         out.truncate(start);
         encode_error(&damage, out);
+        return Ok(());
     }
+    if is_over { Err(TooLong) } else { Ok(()) }
 }
 
 /// Appends an array of replies that stand for themselves (EXEC): damage turns only its own reply into
 /// an error.
+///
+/// # Errors
+///
+/// As [`encode`].
 pub fn encode_array<'r>(
     replies: impl ExactSizeIterator<Item = &'r Reply>,
     version: Version,
     bytes_max: usize,
     out: &mut Vec<u8>,
-) {
+) -> Result<(), TooLong> {
     let end_max = out.len().saturating_add(bytes_max);
-    Encoder { version, end_max, out }.header(b'*', replies.len());
+    Encoder::new(version, end_max, &mut *out).header(b'*', replies.len());
     for reply in replies {
-        if end_max < out.len() {
-            return;
-        }
-        encode(reply, version, end_max - out.len(), out);
+        encode(reply, version, end_max.checked_sub(out.len()).ok_or(TooLong)?, out)?;
     }
+    Ok(())
 }
 
 /// Appends a refusal to `out`.
@@ -55,20 +85,66 @@ pub fn encode_error(error: &CommandError, out: &mut Vec<u8>) {
     out.extend_from_slice(b"\r\n");
 }
 
-struct Encoder<'o> {
+/// Where encoded bytes go.
+trait Sink {
+    fn put(&mut self, bytes: &[u8]);
+    fn len(&self) -> usize;
+    /// Puts `number` into the header at `header`, written for another one.
+    fn correct(&mut self, header: Range<usize>, number: u64);
+}
+
+impl Sink for &mut Vec<u8> {
+    fn put(&mut self, bytes: &[u8]) {
+        self.extend_from_slice(bytes);
+    }
+
+    fn len(&self) -> usize {
+        Vec::len(self)
+    }
+
+    fn correct(&mut self, header: Range<usize>, number: u64) {
+        let mut digits = itoa::Buffer::new();
+        let digits = digits.format(number).as_bytes();
+        // Behind the kind, before the line's end. Equal numbers of digits move nothing.
+        self.splice(header.start + 1..header.end - 2, digits.iter().copied());
+    }
+}
+
+/// Only counts. A header that will be corrected counts as it was: hardly ever a byte more.
+struct Count(usize);
+
+impl Sink for Count {
+    fn put(&mut self, bytes: &[u8]) {
+        self.0 += bytes.len();
+    }
+
+    fn len(&self) -> usize {
+        self.0
+    }
+
+    fn correct(&mut self, _: Range<usize>, _: u64) {}
+}
+
+struct Encoder<S> {
     version: Version,
     /// Nothing is added to longer output.
     end_max: usize,
-    out: &'o mut Vec<u8>,
+    /// Part of the reply was not even gathered.
+    is_too_long: bool,
+    out: S,
 }
 
-impl Encoder<'_> {
+impl<S: Sink> Encoder<S> {
+    fn new(version: Version, end_max: usize, out: S) -> Self {
+        Self { version, end_max, is_too_long: false, out }
+    }
+
     /// Recursion goes as deep as replies are nested, which is fixed by the code that builds them.
     fn reply(&mut self, reply: &Reply) -> Result<(), CommandError> {
         match reply {
             Reply::Ok => self.raw(b"+OK\r\n"),
             Reply::Simple(text) => {
-                self.out.push(b'+');
+                self.raw(b"+");
                 self.raw(text.as_bytes());
                 self.raw(b"\r\n");
             }
@@ -90,6 +166,9 @@ impl Encoder<'_> {
             Reply::Map(pairs) => {
                 self.map_header(pairs.len());
                 for (key, value) in pairs {
+                    if self.is_over() {
+                        break;
+                    }
                     self.reply(key)?;
                     self.reply(value)?;
                 }
@@ -98,6 +177,9 @@ impl Encoder<'_> {
                 let is_nested = self.is_resp3();
                 self.header(b'*', if is_nested { pairs.len() } else { pairs.len() * 2 });
                 for (first, second) in pairs {
+                    if self.is_over() {
+                        break;
+                    }
                     if is_nested {
                         self.header(b'*', 2);
                     }
@@ -105,10 +187,16 @@ impl Encoder<'_> {
                     self.reply(second)?;
                 }
             }
+            Reply::Strings(strings, shape) => self.strings(strings, *shape),
             Reply::Streams(streams) => self.streams(streams)?,
             Reply::Entries(range) => self.entries(range)?,
             Reply::EntryOrNil(range) => self.entry_or_nil(range)?,
-            Reply::Error(error) => encode_error(error, self.out),
+            Reply::TooLong => self.is_too_long = true,
+            Reply::Error(error) => {
+                let mut line = Vec::new();
+                encode_error(error, &mut line);
+                self.raw(&line);
+            }
         }
         Ok(())
     }
@@ -123,9 +211,30 @@ impl Encoder<'_> {
         Ok(())
     }
 
+    fn strings(&mut self, strings: &Strings, shape: Shape) {
+        let is_nested = shape == Shape::Pairs && self.is_resp3();
+        match shape {
+            Shape::Map => self.map_header(strings.len() / 2),
+            Shape::Pairs if is_nested => self.header(b'*', strings.len() / 2),
+            Shape::Pairs | Shape::List => self.header(b'*', strings.len()),
+        }
+        for (at, string) in strings.iter().enumerate() {
+            if self.is_over() {
+                return;
+            }
+            if is_nested && at % 2 == 0 {
+                self.header(b'*', 2);
+            }
+            self.bulk(string);
+        }
+    }
+
     fn streams(&mut self, streams: &[(bytes::Bytes, Reply)]) -> Result<(), CommandError> {
         self.header(if self.is_resp3() { b'%' } else { b'*' }, streams.len());
         for (key, entries) in streams {
+            if self.is_over() {
+                break;
+            }
             if !self.is_resp3() {
                 self.header(b'*', 2);
             }
@@ -141,19 +250,22 @@ impl Encoder<'_> {
         let start = self.out.len();
         self.number(b'*', range.count_max());
         let guess = start..self.out.len();
-        let count = range.visit(|id, pairs| self.entry(id, pairs))?;
+        let count = range.visit_while(|id, pairs| {
+            self.entry(id, pairs);
+            self.go_on()
+        })?;
         if count != range.count_max() {
-            correct_length(self.out, guess, count);
+            self.out.correct(guess, count);
         }
         Ok(())
     }
 
     fn entry_or_nil(&mut self, range: &EntryRange) -> Result<(), CommandError> {
         let mut is_first = true;
-        range.visit(|id, pairs| {
-            if std::mem::take(&mut is_first) {
-                self.entry(id, pairs);
-            }
+        range.visit_while(|id, pairs| {
+            is_first = false;
+            self.entry(id, pairs);
+            ControlFlow::Break(())
         })?;
         if is_first {
             self.null(b"$-1\r\n");
@@ -162,9 +274,6 @@ impl Encoder<'_> {
     }
 
     fn entry(&mut self, id: StreamId, pairs: Option<engine::Pairs<'_>>) {
-        if self.is_over() {
-            return;
-        }
         self.header(b'*', 2);
         self.id(id);
         let Some(pairs) = pairs else { return self.null(b"*-1\r\n") };
@@ -201,7 +310,7 @@ impl Encoder<'_> {
         if !self.is_resp3() {
             return self.bulk(text.as_bytes());
         }
-        self.out.push(b',');
+        self.raw(b",");
         self.raw(text.as_bytes());
         self.raw(b"\r\n");
     }
@@ -228,30 +337,26 @@ impl Encoder<'_> {
 
     fn number(&mut self, kind: u8, number: impl itoa::Integer) {
         let mut digits = itoa::Buffer::new();
-        self.out.push(kind);
+        self.raw(&[kind]);
         self.raw(digits.format(number).as_bytes());
         self.raw(b"\r\n");
     }
 
     fn raw(&mut self, bytes: &[u8]) {
-        self.out.extend_from_slice(bytes);
+        self.out.put(bytes);
+    }
+
+    fn go_on(&self) -> ControlFlow<()> {
+        if self.is_over() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
     }
 
     fn is_over(&self) -> bool {
-        self.end_max < self.out.len()
+        self.is_too_long || self.end_max < self.out.len()
     }
 
     fn is_resp3(&self) -> bool {
         self.version == Version::Resp3
     }
-}
-
-/// Puts `count` into the header at `header`, written for another number.
-fn correct_length(out: &mut Vec<u8>, header: Range<usize>, count: u64) {
-    let mut digits = itoa::Buffer::new();
-    let digits = digits.format(count).as_bytes();
-    // Behind the kind, before the line's end. Equal numbers of digits move nothing.
-    out.splice(header.start + 1..header.end - 2, digits.iter().copied());
 }
 
 #[cfg(test)]
@@ -263,7 +368,7 @@ mod tests {
         let check = |reply: Reply, resp2: &str, resp3: &str| {
             for (version, expected) in [(Version::Resp2, resp2), (Version::Resp3, resp3)] {
                 let mut out = b"before".to_vec();
-                encode(&reply, version, usize::MAX, &mut out);
+                encode(&reply, version, usize::MAX, &mut out).expect("no limit");
                 let text = String::from_utf8_lossy(&out[6..]).replace("\r\n", "|");
                 assert_eq!(text, expected, "{reply:?} {version:?}");
             }
@@ -286,6 +391,10 @@ mod tests {
         check(Reply::Map(vec![pair]), "*2|$3|lag|$-1|", "%1|$3|lag|_|");
         let pair = (Reply::text("f"), Reply::text("v"));
         check(Reply::Pairs(vec![pair]), "*2|$1|f|$1|v|", "*1|*2|$1|f|$1|v|");
+        let strings = || [&b"f"[..], b"v"].into_iter().collect::<Strings>();
+        same(Reply::Strings(strings(), Shape::List), "*2|$1|f|$1|v|");
+        check(Reply::Strings(strings(), Shape::Map), "*2|$1|f|$1|v|", "%1|$1|f|$1|v|");
+        check(Reply::Strings(strings(), Shape::Pairs), "*2|$1|f|$1|v|", "*1|*2|$1|f|$1|v|");
         // XPENDING of nothing.
         let empty = vec![Reply::Integer(0), Reply::Nil, Reply::Nil, Reply::NilArray];
         check(Reply::Array(empty), "*4|:0|$-1|$-1|*-1|", "*4|:0|_|_|_|");
@@ -303,7 +412,8 @@ mod tests {
     #[test]
     fn an_array_of_replies_is_as_long_as_it_says() {
         let mut out = Vec::new();
-        encode_array([Reply::Ok, Reply::Nil].iter(), Version::Resp2, usize::MAX, &mut out);
+        encode_array([Reply::Ok, Reply::Nil].iter(), Version::Resp2, usize::MAX, &mut out)
+            .expect("no limit");
         assert_eq!(out, b"*2\r\n+OK\r\n$-1\r\n");
     }
 
@@ -312,12 +422,13 @@ mod tests {
         let line = || Reply::bulk(&[b'x'; 100]);
         let check = |reply: Reply, is_transaction: bool| {
             let mut out = b"before".to_vec();
-            match &reply {
+            let encoded = match &reply {
                 Reply::Array(items) if is_transaction => {
-                    encode_array(items.iter(), Version::Resp2, 250, &mut out);
+                    encode_array(items.iter(), Version::Resp2, 250, &mut out)
                 }
                 _ => encode(&reply, Version::Resp2, 250, &mut out),
-            }
+            };
+            assert_eq!(encoded, Err(TooLong));
             assert!((251..500).contains(&(out.len() - 6)), "{} bytes", out.len());
         };
         let flat = || Reply::Array((0..1000).map(|_| line()).collect());
@@ -327,10 +438,24 @@ mod tests {
     }
 
     #[test]
+    fn a_large_reply_is_made_at_once_or_not_at_all() {
+        let large = Reply::Array((0..200).map(|_| Reply::bulk(&[b'x'; 10_000])).collect());
+        let len = 6 + 200 * (8 + 10_000 + 2);
+        let mut out = Vec::new();
+        assert_eq!(encode(&large, Version::Resp2, len, &mut out), Ok(()));
+        assert_eq!((out.len(), out.capacity()), (len, len));
+        let mut out = Vec::new();
+        assert_eq!(encode(&large, Version::Resp2, len - 1, &mut out), Err(TooLong));
+        assert_eq!(out.capacity(), 0);
+        let cut_short = Reply::Array(vec![Reply::Ok, Reply::TooLong]);
+        assert_eq!(encode(&cut_short, Version::Resp2, usize::MAX, &mut out), Err(TooLong));
+    }
+
+    #[test]
     fn a_guessed_length_is_put_right() {
         let check = |header: &str, count, expected: &str| {
             let mut out = format!("+OK\r\n{header}body").into_bytes();
-            correct_length(&mut out, 5..5 + header.len(), count);
+            (&mut out).correct(5..5 + header.len(), count);
             assert_eq!(String::from_utf8_lossy(&out[5..]), expected);
         };
         check("*10\r\n", 9, "*9\r\nbody");

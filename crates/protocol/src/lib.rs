@@ -33,6 +33,6 @@ pub use command::{
     WakeReason, parse, resolve,
 };
 pub use decode::{Args, Decoder, Limits};
-pub use encode::{Version, encode, encode_array, encode_error};
+pub use encode::{TooLong, Version, encode, encode_array, encode_error};
 pub use error::ProtocolError;
 pub use table::{Begin, CommandSpec, Extent, Flags, KeySpec, all as commands, lookup};

@@ -127,8 +127,8 @@ fn run(request: &[Vec<u8>]) {
     let mut out = Vec::new();
     match parsed {
         Ok(protocol::Request::Ready(reply)) => {
-            protocol::encode(&reply, Version::Resp2, usize::MAX, &mut out);
-            protocol::encode(&reply, Version::Resp3, usize::MAX, &mut out);
+            protocol::encode(&reply, Version::Resp2, usize::MAX, &mut out).unwrap();
+            protocol::encode(&reply, Version::Resp3, usize::MAX, &mut out).unwrap();
         }
         Ok(_) => {}
         Err(error) => {

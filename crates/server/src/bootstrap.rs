@@ -294,9 +294,12 @@ fn reload(shared: &Shared, manager: Manager) {
         tracing::error!(%error, "the certificates stay as they were");
     }
     let (engine, idmp) = (settings.engine, settings.idmp);
-    if let Err(error) = shared.core.lock().database.configure(engine, idmp, shared.clock.now()) {
+    let mut core = shared.core.lock();
+    core.database.limit_replies(settings.output_limits.normal.hard_limit());
+    if let Err(error) = core.database.configure(engine, idmp, shared.clock.now()) {
         tracing::error!(%error, "the limits of blocks stay as they were");
     }
+    drop(core);
     if let Err(error) = logging::reopen() {
         tracing::error!(%error, "cannot open the log file again, the old one is written on");
     }

@@ -218,6 +218,7 @@ fn value_name(kind: Kind) -> &'static str {
     match kind {
         Kind::Integer { .. } => "N",
         Kind::Memory { .. } => "BYTES",
+        Kind::Share => "BYTES|N%",
         Kind::YesNo => "yes|no",
         Kind::Choice(_) => "WORD",
         Kind::FileMode => "MODE",

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::io;
 use std::os::fd::AsRawFd;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU8, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU8, AtomicU64, AtomicUsize, Ordering};
 
 use parking_lot::Mutex;
 use tokio::io::Interest;
@@ -136,6 +136,9 @@ pub(crate) struct Client {
     /// When the soft limit on unsent replies was first seen exceeded; 0 if it is not.
     pub(crate) over_soft_limit_since: AtomicU64,
     killed: AtomicBool,
+    /// Memory behind its replies and its requests, as counted towards `maxmemory-clients`.
+    reply_bytes_held: AtomicU64,
+    request_bytes_held: AtomicU64,
     /// A key that it watches was changed.
     pub(crate) watch_broken: AtomicBool,
     pub(crate) facts: Facts,
@@ -211,15 +214,47 @@ impl Client {
             muted: AtomicBool::new(false),
             over_soft_limit_since: AtomicU64::new(0),
             killed: AtomicBool::new(false),
+            reply_bytes_held: AtomicU64::new(0),
+            request_bytes_held: AtomicU64::new(0),
             watch_broken: AtomicBool::new(false),
             facts,
         }
     }
 
-    /// Adds replies and puts the client into its worker's next flush.
-    pub(crate) fn send(self: &Arc<Self>, write: impl FnOnce(&mut Output)) {
-        write(&mut self.output.lock());
+    /// Adds replies and puts the client into its worker's next flush. Returns how many bytes have not
+    /// left.
+    pub(crate) fn send(self: &Arc<Self>, write: impl FnOnce(&mut Output)) -> usize {
+        let mut output = self.output.lock();
+        if self.is_killed() {
+            return 0;
+        }
+        write(&mut output);
+        let unsent = output.len();
+        self.count(&self.reply_bytes_held, output.capacity());
+        drop(output);
         self.worker.submit(self);
+        unsent
+    }
+
+    /// Counts the memory of requests that wait or are gathered.
+    pub(crate) fn count_requests(&self, bytes: usize) {
+        if !self.is_killed() {
+            self.count(&self.request_bytes_held, bytes);
+        }
+    }
+
+    fn count(&self, held: &AtomicU64, bytes: usize) {
+        let before = held.swap(bytes as u64, Ordering::Relaxed);
+        if before != bytes as u64 {
+            let change = (bytes as u64).cast_signed() - before.cast_signed();
+            self.worker.counters.client_bytes.fetch_add(change, Ordering::Relaxed);
+        }
+    }
+
+    /// What it counts for.
+    pub(crate) fn bytes_held(&self) -> u64 {
+        self.reply_bytes_held.load(Ordering::Relaxed)
+            + self.request_bytes_held.load(Ordering::Relaxed)
     }
 
     /// Bytes of replies that have not left.
@@ -262,6 +297,7 @@ impl Client {
                     self.worker.counters.net_output_bytes.add(count as u64);
                     self.worker.counters.writes_processed.add(1);
                     output.advance(count);
+                    self.count(&self.reply_bytes_held, output.capacity());
                     if output.len() < UNSENT_BYTES_PAUSE
                         && self.paused.swap(false, Ordering::Relaxed)
                     {
@@ -287,8 +323,13 @@ impl Client {
 
     /// Ends the connection without sending what is left.
     pub(crate) fn kill(&self) {
+        let mut output = self.output.lock();
         self.killed.store(true, Ordering::Release);
-        self.output.lock().clear();
+        output.clear();
+        // What it holds is on its way out, and makes nobody else too large.
+        self.count(&self.reply_bytes_held, 0);
+        self.count(&self.request_bytes_held, 0);
+        drop(output);
         self.wake.notify_one();
     }
 
@@ -297,11 +338,22 @@ impl Client {
     }
 }
 
+impl Drop for Client {
+    fn drop(&mut self) {
+        self.count(&self.reply_bytes_held, 0);
+        self.count(&self.request_bytes_held, 0);
+    }
+}
+
 /// All connected clients by ID.
 #[derive(Debug, Default)]
 pub(crate) struct Clients {
     connected: Mutex<BTreeMap<u64, Arc<Client>>>,
+    /// Those who have not said the password yet.
+    strangers: Mutex<BTreeMap<u64, Arc<Client>>>,
     next_id: AtomicU64,
+    /// Accepted, and not yet with their worker.
+    arriving: AtomicUsize,
 }
 
 impl Clients {
@@ -310,12 +362,51 @@ impl Clients {
         self.next_id.fetch_add(1, Ordering::Relaxed) + 1
     }
 
+    /// A connection was accepted, or has come to its worker.
+    pub(crate) fn note_arrival(&self, has_begun: bool) {
+        if has_begun {
+            self.arriving.fetch_add(1, Ordering::AcqRel);
+        } else {
+            self.arriving.fetch_sub(1, Ordering::AcqRel);
+        }
+    }
+
+    pub(crate) fn arriving(&self) -> usize {
+        self.arriving.load(Ordering::Acquire)
+    }
+
     pub(crate) fn add(&self, client: Arc<Client>) {
         self.connected.lock().insert(client.id, client);
     }
 
     pub(crate) fn remove(&self, id: u64) {
         self.connected.lock().remove(&id);
+        self.strangers.lock().remove(&id);
+    }
+
+    /// Notes whether a client has still to authenticate.
+    pub(crate) fn note_stranger(&self, client: &Arc<Client>, is_stranger: bool) {
+        let mut strangers = self.strangers.lock();
+        if is_stranger {
+            strangers.insert(client.id, Arc::clone(client));
+        } else {
+            strangers.remove(&client.id);
+        }
+    }
+
+    /// Whether one more stranger may come in, while at most `max` may be there. The one that has been
+    /// silent longest gives way, if it has had `patience_ms` to say the password.
+    pub(crate) fn admit_stranger(&self, max: usize, now_ms: u64, patience_ms: u64) -> bool {
+        let mut strangers = self.strangers.lock();
+        if strangers.len() < max {
+            return true;
+        }
+        let Some(oldest) = strangers.first_entry() else { return false };
+        let has_had_time = oldest.get().created_ms.saturating_add(patience_ms) <= now_ms;
+        if has_had_time {
+            oldest.remove().kill();
+        }
+        has_had_time
     }
 
     pub(crate) fn len(&self) -> usize {

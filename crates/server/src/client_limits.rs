@@ -2,6 +2,8 @@
 
 use std::sync::atomic::Ordering;
 
+use parking_lot::Mutex;
+
 use crate::client::Client;
 use crate::config::{OutputLimit, Settings};
 use crate::core::Shared;
@@ -30,6 +32,34 @@ pub(crate) fn cut_off(client: &Client, bytes: usize, stats: &Stats) {
     tracing::warn!(client = client.id, bytes, "output buffer limit: closing");
     stats.output_limit_disconnections.fetch_add(1, Ordering::Relaxed);
     client.kill();
+}
+
+/// Ends the connections of the largest clients until the others fit into `maxmemory-clients`. Called by
+/// whoever made a client larger.
+pub(crate) fn make_room(shared: &Shared) {
+    let limit = shared.config.settings().client_bytes_max;
+    if limit == 0 || shared.stats.client_bytes() <= limit {
+        return;
+    }
+    static TURN: Mutex<()> = Mutex::new(());
+    let _turn = TURN.lock();
+    let mut clients = shared.clients.all();
+    // The killed are on their way out and will give back what they hold.
+    clients.retain(|client| !client.is_killed());
+    let held: u64 = clients.iter().map(|client| client.bytes_held()).sum();
+    let mut excess = held.saturating_sub(limit);
+    clients.retain(|client| !client.facts.no_evict.load(Ordering::Relaxed));
+    clients.sort_by_cached_key(|client| std::cmp::Reverse(client.bytes_held()));
+    for client in clients {
+        let bytes = client.bytes_held();
+        if excess == 0 || bytes == 0 {
+            return;
+        }
+        excess = excess.saturating_sub(bytes);
+        tracing::warn!(client = client.id, bytes, "maxmemory-clients: closing the largest");
+        shared.stats.evicted_clients.fetch_add(1, Ordering::Relaxed);
+        client.kill();
+    }
 }
 
 /// Who waits in a blocking command is not idle.

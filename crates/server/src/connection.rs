@@ -14,7 +14,7 @@ use protocol::{Decoder, Limits, ProtocolError, ReplyMode, Version};
 use tokio::time::{Instant, sleep_until};
 
 use crate::client::{Client, Flushed, UNSENT_BYTES_PAUSE};
-use crate::client_limits::cut_off;
+use crate::client_limits::{cut_off, make_room};
 use crate::config::{Reader, Settings};
 use crate::core::{Shared, Stopping};
 use crate::execute::{Answer, Executor, Outcome, Parsed, encode};
@@ -59,15 +59,16 @@ struct Connection {
     /// Where the arguments of the requests of a batch lie; kept for its memory.
     positions: Vec<Range<usize>>,
     config: Reader,
+    /// When a client that has to authenticate must have done so.
+    stranger_until: Option<Instant>,
 }
 
 /// Why a connection is over.
 struct Over;
 
 /// Serves one client until either side ends the connection.
-pub(crate) async fn serve(shared: Arc<Shared>, client: Arc<Client>) {
+pub(crate) async fn serve(shared: Arc<Shared>, client: Arc<Client>, authenticated: bool) {
     let mut config = shared.config.reader();
-    let authenticated = config.settings().password.is_none();
     let mut connection = Connection {
         stopping: shared.stopping(),
         decoder: Decoder::new(limits(config.settings(), authenticated)),
@@ -78,6 +79,7 @@ pub(crate) async fn serve(shared: Arc<Shared>, client: Arc<Client>) {
         wait: Wait::Nothing,
         positions: Vec::new(),
         config,
+        stranger_until: (!authenticated).then(|| Instant::now() + STRANGER_PATIENCE),
     };
     if connection.open().await.is_ok() {
         while connection.step().await.is_ok() {}
@@ -130,6 +132,10 @@ impl Connection {
                 self.client.worker.submit(&self.client);
             }
             answer = wait(&mut self.wait) => self.waited(answer),
+            () = until(self.stranger_until) => {
+                tracing::debug!(client = client.id, addr = client.addr, "no password in time: closing");
+                client.kill();
+            }
             result = client.socket.readable(), if may_read => {
                 result.map_err(|_| Over)?;
                 self.read()?;
@@ -165,27 +171,29 @@ impl Connection {
                 Ok(())
             })?;
         } else {
-            let len = self.buffer.len();
-            let more = self.decoder.needed().unwrap_or(0).clamp(READ_BYTES, 16 * READ_BYTES);
-            self.buffer.resize(len + more, 0);
-            let mut buffer = std::mem::take(&mut self.buffer);
-            let count = self.receive(&mut buffer[len..]);
-            buffer.truncate(len + *count.as_ref().unwrap_or(&0));
-            self.buffer = buffer;
-            count?;
+            self.read_more()?;
         }
-        let held = self.buffer.len();
-        self.client.facts.query_bytes.store(held as u64, Ordering::Relaxed);
-        let queued = self.session.transaction.as_ref().map_or(0, Transaction::bytes);
-        if self.config.settings().query_buffer_bytes_max < (held + queued) as u64 {
-            tracing::warn!(
-                client = self.client.id,
-                bytes = held + queued,
-                "query buffer limit: closing"
-            );
+        let held = self.count_requests();
+        make_room(&self.shared);
+        let limit = match self.session.authenticated {
+            true => self.config.settings().query_buffer_bytes_max,
+            false => STRANGER_BYTES_MAX,
+        };
+        if limit < held as u64 {
+            tracing::warn!(client = self.client.id, bytes = held, "query buffer limit: closing");
             return Err(Over);
         }
         Ok(())
+    }
+
+    /// Reads behind what is there. Memory grows with what has arrived, never with what a client has
+    /// announced; and a drop costs a drop, as nothing is zeroed ahead of it.
+    fn read_more(&mut self) -> Result<(), Over> {
+        SCRATCH.with_borrow_mut(|scratch| {
+            let count = self.receive(scratch)?;
+            self.buffer.extend_from_slice(&scratch[..count]);
+            Ok(())
+        })
     }
 
     /// One read; 0 bytes when the socket had nothing after all.
@@ -220,12 +228,21 @@ impl Connection {
             buffer = Vec::new();
         }
         self.buffer = buffer;
+        self.count_requests();
+    }
+
+    /// Counts what requests take: bytes that wait, and a transaction that is being gathered.
+    fn count_requests(&self) -> usize {
+        let gathered = self.session.transaction.as_ref().map_or(0, Transaction::bytes);
+        self.client.facts.query_bytes.store(self.buffer.len() as u64, Ordering::Relaxed);
+        self.client.count_requests(self.buffer.capacity() + gathered);
+        self.buffer.len() + gathered
     }
 
     /// Executes the whole requests at the start of `bytes`, and returns how many bytes they took.
     fn execute(&mut self, bytes: &mut [u8]) -> usize {
         let mut done = 0;
-        while done < bytes.len() && matches!(self.wait, Wait::Nothing) && !self.session.closing {
+        while done < bytes.len() && matches!(self.wait, Wait::Nothing) && !self.is_over() {
             let (batch_len, complete) = self.execute_batch(&mut bytes[done..]);
             done += batch_len;
             if complete || self.client.must_pause() {
@@ -233,6 +250,10 @@ impl Connection {
             }
         }
         done
+    }
+
+    fn is_over(&self) -> bool {
+        self.session.closing || self.client.is_killed()
     }
 
     /// Executes up to [`BATCH_REQUESTS_MAX`] requests under one lock. Returns the bytes done with,
@@ -369,11 +390,18 @@ impl Connection {
         drop(core);
         // From here on others may work: decoding blocks and encoding replies needs no lock.
         self.send(&answers);
-        deliver(deliveries, &self.shared.stats);
+        deliver(deliveries, &self.shared);
         if was_authenticated != self.session.authenticated {
-            self.decoder.set_limits(limits(self.config.settings(), self.session.authenticated));
+            self.authentication_changed();
         }
         stopped_at
+    }
+
+    fn authentication_changed(&mut self) {
+        let authenticated = self.session.authenticated;
+        self.decoder.set_limits(limits(self.config.settings(), authenticated));
+        self.stranger_until = (!authenticated).then(|| Instant::now() + STRANGER_PATIENCE);
+        self.shared.clients.note_stranger(&self.client, !authenticated);
     }
 
     fn send(&mut self, answers: &[(Answer, Version)]) {
@@ -384,26 +412,37 @@ impl Connection {
             }
             return;
         }
-        let limit = self.config.settings().output_limits.normal.hard_limit();
-        self.client.send(|output| {
+        let mut limit = self.config.settings().output_limits.normal.hard_limit();
+        if !self.session.authenticated {
+            limit = limit.min(STRANGER_REPLY_BYTES_MAX);
+        }
+        let mut fits = true;
+        let unsent = self.client.send(|output| {
             for (answer, version) in answers {
-                output.push(answer.depends, |out| encode(answer, *version, limit, out));
-                if limit < output.len() {
+                let left = limit.saturating_sub(output.len());
+                fits &= output.push(answer.depends, |out| encode(answer, *version, left, out));
+                if !fits {
                     break;
                 }
             }
         });
-        let unsent = self.client.output_len();
-        if limit < unsent {
+        if !fits {
             cut_off(&self.client, unsent, &self.shared.stats);
         }
+        make_room(&self.shared);
     }
 
     /// Answers what is no request, then ends the connection.
     fn refuse(&mut self, error: ProtocolError) {
         tracing::debug!(client = self.client.id, %error, "protocol error: closing");
         if let Some(line) = error.reply() {
-            self.client.send(|output| output.push(0, |out| out.extend_from_slice(&line)));
+            let put = |out: &mut Vec<u8>| {
+                out.extend_from_slice(&line);
+                Ok(())
+            };
+            self.client.send(|output| {
+                output.push(0, put);
+            });
         }
         self.session.closing = true;
     }
@@ -466,6 +505,15 @@ impl Connection {
     }
 }
 
+/// How long a client may take to say the password.
+const STRANGER_PATIENCE: Duration = Duration::from_secs(10);
+
+/// Bytes of requests kept from a client that has not said it.
+const STRANGER_BYTES_MAX: u64 = 64 * 1024;
+
+/// Bytes of replies kept for such a client.
+const STRANGER_REPLY_BYTES_MAX: usize = 64 * 1024;
+
 /// How long a client may take for its TLS handshake.
 const HANDSHAKE_PATIENCE: Duration = Duration::from_secs(10);
 
@@ -492,6 +540,14 @@ async fn wait(wait: &mut Wait) -> Option<Answer> {
             None
         }
         Wait::Blocked { deadline: None } | Wait::Nothing => pending().await,
+    }
+}
+
+/// Waits for an instant, or for ever.
+async fn until(instant: Option<Instant>) {
+    match instant {
+        Some(instant) => sleep_until(instant).await,
+        None => pending().await,
     }
 }
 

@@ -77,11 +77,13 @@ pub(crate) struct Shared {
 
 impl Shared {
     /// What connections share, around a recovered database.
-    pub(crate) fn new(parts: Parts, workers: Vec<Arc<Worker>>) -> Self {
+    pub(crate) fn new(mut parts: Parts, workers: Vec<Arc<Worker>>) -> Self {
         let log = Arc::clone(parts.database.log());
         let place = (Arc::clone(parts.database.fs()), parts.database.dir().to_owned());
         let retained = Retained::new(&*place.0, &place.1, &parts.recovery.report);
         let scrubbing = Scrubbing::new(parts.database.damaged_blocks().clone());
+        let limits = parts.config.settings().output_limits;
+        parts.database.limit_replies(limits.normal.hard_limit());
         let core = Core {
             database: parts.database,
             blocking: Blocking::default(),

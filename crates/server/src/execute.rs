@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use engine::{BlockedRead, Command, CommandError, Context, Reply, UnixMillis};
-use protocol::{CommandSpec, Flags, Request, Version};
+use protocol::{CommandSpec, Flags, Request, TooLong, Version};
 
 use crate::blocking::Waiter;
 use crate::client::Client;
@@ -243,7 +243,7 @@ impl Executor<'_> {
 
     /// Serves those who waited for what changed.
     pub(crate) fn serve_blocked(&mut self) {
-        self.core.serve_blocked(self.now, &mut self.deliveries);
+        self.core.serve_blocked(self.now, &mut self.deliveries, self.shared);
     }
 
     /// A number for the commands that choose at random.
@@ -260,13 +260,22 @@ pub(crate) fn exec_refusal(error: &CommandError) -> CommandError {
     CommandError::Text(text.into_boxed_slice())
 }
 
-/// An answer as bytes. Breaks off once it is longer than `bytes_max`: the client is cut off then.
-pub(crate) fn encode(answer: &Answer, version: Version, bytes_max: usize, out: &mut Vec<u8>) {
+/// An answer as bytes, unless it is longer than `bytes_max`: the client is cut off then.
+pub(crate) fn encode(
+    answer: &Answer,
+    version: Version,
+    bytes_max: usize,
+    out: &mut Vec<u8>,
+) -> Result<(), TooLong> {
     match &answer.reply {
         Ok(Reply::Array(replies)) if answer.is_transaction => {
-            protocol::encode_array(replies.iter(), version, bytes_max, out);
+            protocol::encode_array(replies.iter(), version, bytes_max, out)
         }
         Ok(reply) => protocol::encode(reply, version, bytes_max, out),
-        Err(error) => protocol::encode_error(error, out),
+        Err(error) => {
+            let start = out.len();
+            protocol::encode_error(error, out);
+            if bytes_max < out.len() - start { Err(TooLong) } else { Ok(()) }
+        }
     }
 }

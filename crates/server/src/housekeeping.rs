@@ -185,9 +185,9 @@ fn remove_expired(shared: &Shared, now: u64) {
         }
         core.note(&ops);
         let mut deliveries = Vec::new();
-        core.serve_blocked(now, &mut deliveries);
+        core.serve_blocked(now, &mut deliveries, shared);
         drop(core);
-        deliver(deliveries, &shared.stats);
+        deliver(deliveries, shared);
         let removed = expired.len() as u64;
         shared.stats.expired_keys.fetch_add(removed, std::sync::atomic::Ordering::Relaxed);
     }

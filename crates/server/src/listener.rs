@@ -45,6 +45,14 @@ mode connections are only accepted from the loopback interface. To connect from 
 
 const TOO_MANY: &[u8] = b"-ERR max number of clients reached\r\n";
 
+/// One place in so many is for clients that have still to authenticate, and never fewer than
+/// [`STRANGERS_MIN`].
+const STRANGERS_SHARE: usize = 4;
+const STRANGERS_MIN: usize = 16;
+
+/// A client that has not authenticated for so long gives way to the next one when places are short.
+const STRANGER_PATIENCE_MS: u64 = 1000;
+
 /// How long accepting rests when the process is out of descriptors: long enough not to spin, short
 /// enough that nobody notices after one was freed.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
@@ -142,8 +150,23 @@ fn arrive_unix(stream: UnixStream, shared: &Arc<Shared>) {
     }
 }
 
+/// Whether there is no place for one more client. With a password set, those who have not said it
+/// yet share a quarter of the places, so that they cannot keep out those who know it.
 fn is_full(shared: &Shared) -> bool {
-    shared.config.settings().clients_max as usize <= shared.clients.len()
+    let settings = shared.config.settings();
+    let clients_max = settings.clients_max as usize;
+    // Some may be on their way to their worker still.
+    let arriving = shared.clients.arriving();
+    if clients_max <= shared.clients.len() + arriving {
+        return true;
+    }
+    let strangers_max = (clients_max / STRANGERS_SHARE).max(STRANGERS_MIN);
+    settings.password.is_some()
+        && !shared.clients.admit_stranger(
+            strangers_max.saturating_sub(arriving),
+            shared.clock.uptime_ms(),
+            STRANGER_PATIENCE_MS,
+        )
 }
 
 fn is_protected(shared: &Shared) -> bool {
@@ -155,12 +178,23 @@ fn is_protected(shared: &Shared) -> bool {
 fn dispatch(arrival: Arrival, shared: &Shared) {
     static TURN: AtomicUsize = AtomicUsize::new(0);
     let turn = TURN.fetch_add(1, Ordering::Relaxed) % shared.workers.len();
+    shared.clients.note_arrival(true);
     shared.workers[turn].accept(arrival);
 }
 
 impl Arrival {
     /// Makes the connection known to the worker's runtime; the future serves it.
     pub(crate) fn connect(
+        self,
+        worker: &Arc<Worker>,
+        shared: &Arc<Shared>,
+    ) -> Option<impl Future<Output = ()> + Send + use<>> {
+        let connection = self.register(worker, shared);
+        shared.clients.note_arrival(false);
+        connection
+    }
+
+    fn register(
         self,
         worker: &Arc<Worker>,
         shared: &Arc<Shared>,
@@ -178,8 +212,12 @@ impl Arrival {
         let client = Client::new(id, socket, self.addr, self.local_addr, worker.clone(), now);
         let client = Arc::new(client);
         shared.clients.add(client.clone());
+        let is_stranger = shared.config.settings().password.is_some();
+        if is_stranger {
+            shared.clients.note_stranger(&client, true);
+        }
         shared.stats.clients.fetch_add(1, Ordering::Relaxed);
         worker.counters.connections_received.add(1);
-        Some(connection::serve(shared.clone(), client))
+        Some(connection::serve(shared.clone(), client, !is_stranger))
     }
 }

@@ -2,6 +2,8 @@
 
 use std::collections::VecDeque;
 
+use protocol::TooLong;
+
 /// Replies of one client that are encoded and not yet sent.
 ///
 /// A *gate* is a position in the byte stream and the LSN that must be safe before the bytes up to it
@@ -25,14 +27,20 @@ struct Gate {
 
 impl Output {
     /// Lets `encode` append bytes that may leave once `lsn` is safe.
-    pub(crate) fn push(&mut self, lsn: u64, encode: impl FnOnce(&mut Vec<u8>)) {
-        encode(&mut self.bytes);
+    /// Returns whether `encode` could.
+    pub(crate) fn push(
+        &mut self,
+        lsn: u64,
+        encode: impl FnOnce(&mut Vec<u8>) -> Result<(), TooLong>,
+    ) -> bool {
+        let encoded = encode(&mut self.bytes);
         let end = self.sent + self.len() as u64;
         match self.gates.back_mut() {
             // One gate per commit, not per reply: a pipelined batch costs one.
             Some(last) if lsn <= last.lsn => last.end = end,
             _ => self.gates.push_back(Gate { lsn, end }),
         }
+        encoded.is_ok()
     }
 
     /// The bytes that may leave when everything up to `safe` is safe.
@@ -95,7 +103,10 @@ mod tests {
     use super::*;
 
     fn push(output: &mut Output, lsn: u64, text: &str) {
-        output.push(lsn, |bytes| bytes.extend_from_slice(text.as_bytes()));
+        output.push(lsn, |bytes| {
+            bytes.extend_from_slice(text.as_bytes());
+            Ok(())
+        });
     }
 
     #[test]

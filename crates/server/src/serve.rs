@@ -3,14 +3,17 @@
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
-use engine::{BlockedRead, BlockedReadKind, CommandError, Context, Op, UnixMillis};
+use engine::{BlockedRead, BlockedReadKind, CommandError, Context, Op, Reply, UnixMillis};
 use protocol::Version;
 
 use crate::blocking::{Arrival, Key};
 use crate::client::Client;
-use crate::core::Core;
+use crate::client_limits::{cut_off, make_room};
+use crate::core::{Core, Shared};
 use crate::execute::{Answer, encode};
-use crate::stats::Stats;
+
+/// Memory that answers may hold together before they are encoded.
+const HELD_BYTES_MAX: usize = 1024 * 1024;
 
 /// The answer to a reader that waited.
 #[derive(Debug)]
@@ -32,17 +35,36 @@ impl Core {
 
     /// Serves the readers that wait for keys which have changed, each in its turn. The answers are
     /// for [`deliver`], once the core is unlocked.
-    pub(crate) fn serve_blocked(&mut self, now: UnixMillis, deliveries: &mut Vec<Delivery>) {
+    ///
+    /// Answers that take much memory are handed over at once: a large entry may have thousands of
+    /// readers, and each answer holds a copy of it until it is encoded and, if need be, thrown away.
+    pub(crate) fn serve_blocked(
+        &mut self,
+        now: UnixMillis,
+        deliveries: &mut Vec<Delivery>,
+        shared: &Shared,
+    ) {
+        let mut bytes = 0;
+        let mut add = |delivery: Delivery, deliveries: &mut Vec<Delivery>| {
+            bytes += delivery.answer.reply.as_ref().map_or(0, Reply::bytes_owned);
+            deliveries.push(delivery);
+            if HELD_BYTES_MAX < bytes {
+                bytes = 0;
+                deliver(std::mem::take(deliveries), shared);
+            }
+        };
         while let Some(key) = self.blocking.take_touched() {
             for arrival in self.blocking.plain(&key) {
-                deliveries.extend(self.try_serve(arrival, &key, now));
+                if let Some(delivery) = self.try_serve(arrival, &key, now) {
+                    add(delivery, deliveries);
+                }
             }
             for group in self.blocking.groups(&key) {
                 let mut after = 0;
                 // Whoever goes empty-handed shows that those behind would, too.
                 while let Some(arrival) = self.blocking.next_in_line(&key, &group, after) {
                     let Some(delivery) = self.try_serve(arrival, &key, now) else { break };
-                    deliveries.push(delivery);
+                    add(delivery, deliveries);
                     after = arrival;
                 }
             }
@@ -90,18 +112,29 @@ impl Core {
 }
 
 /// Hands answers to clients that waited, after the core is unlocked.
-pub(crate) fn deliver(deliveries: Vec<Delivery>, stats: &Stats) {
+pub(crate) fn deliver(deliveries: Vec<Delivery>, shared: &Shared) {
+    if deliveries.is_empty() {
+        return;
+    }
+    let limit = shared.config.settings().output_limits.normal.hard_limit();
     for Delivery { client, answer } in deliveries {
         let version = match client.facts.version.load(Ordering::Relaxed) {
             3 => Version::Resp3,
             _ => Version::Resp2,
         };
         if !client.muted.load(Ordering::Acquire) {
-            client.send(|output| {
-                output.push(answer.depends, |out| encode(&answer, version, usize::MAX, out));
+            let mut fits = true;
+            let unsent = client.send(|output| {
+                let left = limit.saturating_sub(output.len());
+                fits = output.push(answer.depends, |out| encode(&answer, version, left, out));
             });
+            if !fits {
+                cut_off(&client, unsent, &shared.stats);
+            }
+            // One entry can go to thousands of readers.
+            make_room(shared);
         }
-        client.set_blocked(false, stats);
+        client.set_blocked(false, &shared.stats);
         // It goes on with what it has pipelined behind the blocking command.
         client.wake.notify_one();
     }

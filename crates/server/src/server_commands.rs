@@ -109,6 +109,7 @@ impl Executor<'_> {
     fn configured(&mut self) {
         descriptors::make_room(&self.shared.config);
         let settings = self.shared.config.settings();
+        self.core.database.limit_replies(settings.output_limits.normal.hard_limit());
         if let Err(error) = self.core.database.configure(settings.engine, settings.idmp, self.now) {
             tracing::warn!(%error, "the new block limits wait for the next start");
         }

@@ -82,6 +82,8 @@ pub struct WorkerStats {
     pub keyspace_misses: OwnedCounter,
     /// Advances with every sweep of the worker's loop; the watchdog watches it.
     pub sweeps: OwnedCounter,
+    /// Bytes of requests and replies that its clients hold. Others add to it, too.
+    pub client_bytes: AtomicI64,
 }
 
 impl WorkerStats {
@@ -97,6 +99,7 @@ impl WorkerStats {
             keyspace_hits: OwnedCounter::default(),
             keyspace_misses: OwnedCounter::default(),
             sweeps: OwnedCounter::default(),
+            client_bytes: AtomicI64::new(0),
         }
     }
 }
@@ -123,6 +126,8 @@ pub struct Stats {
     pub expired_keys: AtomicU64,
     /// Clients cut off because they did not read.
     pub output_limit_disconnections: AtomicU64,
+    /// Clients disconnected because all together took too much (`maxmemory-clients`).
+    pub evicted_clients: AtomicU64,
     /// Largest query buffer of late.
     pub input_buffer_recent_max: AtomicU64,
     /// Largest output buffer of late.
@@ -160,6 +165,8 @@ pub struct Totals {
     pub expired_keys: u64,
     /// See [`Stats`].
     pub output_limit_disconnections: u64,
+    /// See [`Stats::evicted_clients`].
+    pub evicted_clients: u64,
 }
 
 /// Sums of one command.
@@ -200,12 +207,20 @@ impl Stats {
             rejected_connections: AtomicU64::new(0),
             expired_keys: AtomicU64::new(0),
             output_limit_disconnections: AtomicU64::new(0),
+            evicted_clients: AtomicU64::new(0),
             input_buffer_recent_max: AtomicU64::new(0),
             output_buffer_recent_max: AtomicU64::new(0),
             errors: Mutex::default(),
             rates: Mutex::default(),
             zero: Mutex::default(),
         }
+    }
+
+    /// Bytes of requests and replies that all clients hold.
+    #[must_use]
+    pub fn client_bytes(&self) -> u64 {
+        let sum: i64 = self.workers.iter().map(|worker| worker.client_bytes.load(Relaxed)).sum();
+        u64::try_from(sum).unwrap_or(0)
     }
 
     /// The shard of one worker.
@@ -284,6 +299,7 @@ impl Stats {
             rejected_connections: self.rejected_connections.load(Relaxed),
             expired_keys: self.expired_keys.load(Relaxed),
             output_limit_disconnections: self.output_limit_disconnections.load(Relaxed),
+            evicted_clients: self.evicted_clients.load(Relaxed),
             ..Totals::default()
         };
         for worker in &self.workers {
@@ -325,6 +341,7 @@ impl Totals {
         self.rejected_connections -= zero.rejected_connections;
         self.expired_keys -= zero.expired_keys;
         self.output_limit_disconnections -= zero.output_limit_disconnections;
+        self.evicted_clients -= zero.evicted_clients;
     }
 }
 

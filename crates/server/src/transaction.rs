@@ -160,8 +160,10 @@ impl Executor<'_> {
             let reply = answer.reply.unwrap_or_else(Reply::Error);
             owned += reply.bytes_owned();
             // All commands run, but a client that will be cut off need not cost all the memory.
-            replies.push(if owned <= limit { reply } else { Reply::Nil });
+            replies.push(if owned <= limit { reply } else { Reply::TooLong });
+            self.core.database.limit_replies(limit.saturating_sub(owned));
         }
+        self.core.database.limit_replies(limit);
         self.in_exec = false;
         let recorded = self.core.database.end_transaction();
         depends = depends.max(self.shared.check(recorded));

@@ -94,6 +94,11 @@ impl Database {
         &self.engine
     }
 
+    /// Replies that would be longer than this come as [`engine::Reply::TooLong`].
+    pub fn limit_replies(&mut self, bytes_max: usize) {
+        self.engine.limit_replies(bytes_max);
+    }
+
     /// The log, to commit it.
     #[must_use]
     pub fn log(&self) -> &Arc<Log> {

@@ -15,6 +15,7 @@
 //! ```
 
 mod certificates;
+mod cgroup;
 mod client;
 mod clock;
 mod dir;
@@ -24,10 +25,13 @@ mod rng;
 mod server;
 
 pub use certificates::Certificates;
+pub use cgroup::MemoryGroup;
 pub use client::Client;
 pub use clock::Clock;
 pub use dir::{scratch_dir, temp_dir};
-pub use process::{anonymous_bytes, child_of, cpu_ticks, disk_bytes, ticks_per_second};
+pub use process::{
+    anonymous_bytes, child_of, cpu_ticks, disk_bytes, raise_descriptor_limit, ticks_per_second,
+};
 pub use resp::{Value, encode, encode_into, parse, skip};
 pub use rng::Rng;
 pub use server::{Launch, Refusal, Server, free_port, require_tool, skipped};

@@ -7,7 +7,7 @@ use crate::command::PendingRange;
 use crate::decide::View;
 use crate::engine::Decision;
 use crate::error::CommandError;
-use crate::id::{StreamId, UnixMillis};
+use crate::id::StreamId;
 use crate::reply::Reply;
 
 /// <https://redis.io/commands/xpending>
@@ -20,7 +20,7 @@ pub(crate) fn decide_pending<'a>(
     let (_, state) = claimable(view, key, group)?;
     Ok(Decision::reply(match range {
         None => summary(state),
-        Some(range) => Reply::Array(listing(state, range, view.context.now)),
+        Some(range) => listing(view, state, range),
     }))
 }
 
@@ -42,28 +42,31 @@ fn summary(group: &Group) -> Reply {
     ])
 }
 
-fn listing(group: &Group, range: PendingRange<'_>, now: UnixMillis) -> Vec<Reply> {
+fn listing(view: &View<'_>, group: &Group, range: PendingRange<'_>) -> Reply {
     let start = range.range.start;
     match range.consumer {
-        None => rows(group, range, now, group.pending.iter_from(start)),
+        None => rows(view, group, range, group.pending.iter_from(start)),
         Some(name) => {
-            let Some(consumer) = group.consumers.by_name(name) else { return Vec::new() };
+            let Some(consumer) = group.consumers.by_name(name) else {
+                return Reply::Array(Vec::new());
+            };
             let owed = consumer.pending.iter_from(start).map(|(id, ())| {
                 (id, group.pending.get(id).expect("what a consumer owes is pending"))
             });
-            rows(group, range, now, owed)
+            rows(view, group, range, owed)
         }
     }
 }
 
 fn rows(
+    view: &View<'_>,
     group: &Group,
     range: PendingRange<'_>,
-    now: UnixMillis,
     entries: impl Iterator<Item = (StreamId, Pending)>,
-) -> Vec<Reply> {
+) -> Reply {
+    let now = view.context.now;
     let count = usize::try_from(range.count).unwrap_or(0);
-    entries
+    let rows = entries
         .take_while(|(id, _)| *id <= range.range.end)
         .filter(|(_, pending)| range.idle_min_ms <= pending.idle_ms(now))
         .take(count)
@@ -74,6 +77,6 @@ fn rows(
                 Reply::count(pending.idle_ms(now)),
                 Reply::count(pending.delivery_count),
             ])
-        })
-        .collect()
+        });
+    view.gather(rows)
 }

@@ -1,6 +1,7 @@
 //! Reading entries: what is taken under the lock, and how it is decoded after it.
 
 use std::cell::OnceCell;
+use std::ops::ControlFlow;
 
 use bytes::Bytes;
 
@@ -234,6 +235,21 @@ impl EntryRange {
         &self,
         mut visit: impl FnMut(StreamId, Option<Pairs<'_>>),
     ) -> Result<u64, CommandError> {
+        self.visit_while(|id, pairs| {
+            visit(id, pairs);
+            ControlFlow::Continue(())
+        })
+    }
+
+    /// As [`EntryRange::visit`], until `visit` breaks off: no block behind that is read.
+    ///
+    /// # Errors
+    ///
+    /// As [`EntryRange::visit`].
+    pub fn visit_while(
+        &self,
+        mut visit: impl FnMut(StreamId, Option<Pairs<'_>>) -> ControlFlow<()>,
+    ) -> Result<u64, CommandError> {
         let visited = match &self.select {
             Select::Range { start, end, order: Order::Ascending } => {
                 self.visit_ascending(*start, *end, &mut visit)
@@ -250,7 +266,7 @@ impl EntryRange {
         &self,
         start: StreamId,
         end: StreamId,
-        visit: &mut impl FnMut(StreamId, Option<Pairs<'_>>),
+        visit: &mut impl FnMut(StreamId, Option<Pairs<'_>>) -> ControlFlow<()>,
     ) -> Result<u64, Damage> {
         let mut visited = 0;
         let mut opener = Opener::new(&self.runs);
@@ -266,8 +282,10 @@ impl EntryRange {
                     return Ok(visited);
                 }
                 let pairs = Pairs::parse(slot.body, names).map_err(|_| run.damage())?;
-                visit(slot.id, Some(pairs));
                 visited += 1;
+                if visit(slot.id, Some(pairs)).is_break() {
+                    return Ok(visited);
+                }
             }
         }
         Ok(visited)
@@ -278,7 +296,7 @@ impl EntryRange {
         &self,
         start: StreamId,
         end: StreamId,
-        visit: &mut impl FnMut(StreamId, Option<Pairs<'_>>),
+        visit: &mut impl FnMut(StreamId, Option<Pairs<'_>>) -> ControlFlow<()>,
     ) -> Result<u64, Damage> {
         let mut visited = 0;
         let mut opener = Opener::new(&self.runs);
@@ -300,8 +318,10 @@ impl EntryRange {
                     return Ok(visited);
                 }
                 let pairs = Pairs::parse(slot.body, names).map_err(|_| run.damage())?;
-                visit(slot.id, Some(pairs));
                 visited += 1;
+                if visit(slot.id, Some(pairs)).is_break() {
+                    return Ok(visited);
+                }
             }
         }
         Ok(visited)
@@ -310,30 +330,35 @@ impl EntryRange {
     fn visit_picked(
         &self,
         picked: &[(StreamId, Option<usize>)],
-        visit: &mut impl FnMut(StreamId, Option<Pairs<'_>>),
+        visit: &mut impl FnMut(StreamId, Option<Pairs<'_>>) -> ControlFlow<()>,
     ) -> Result<u64, Damage> {
         let mut opener = Opener::new(&self.runs);
         let opened: Vec<OnceCell<Bytes>> = vec![OnceCell::new(); self.runs.len()];
         let mut open: Option<Search<'_>> = None;
+        let mut visited = 0;
         for &(id, run) in picked {
-            let Some(run) = run else {
-                visit(id, None);
-                continue;
-            };
-            if !open.as_ref().is_some_and(|search| search.can_find(run, id)) {
-                let bytes = match opened[run].get() {
-                    Some(bytes) => bytes,
-                    None => {
-                        let bytes = opener.bytes(run)?;
-                        opened[run].get_or_init(|| bytes)
+            let pairs = match run {
+                None => None,
+                Some(run) => {
+                    if !open.as_ref().is_some_and(|search| search.can_find(run, id)) {
+                        let bytes = match opened[run].get() {
+                            Some(bytes) => bytes,
+                            None => {
+                                let bytes = opener.bytes(run)?;
+                                opened[run].get_or_init(|| bytes)
+                            }
+                        };
+                        open = Some(Search::new(run, &self.runs[run], bytes)?);
                     }
-                };
-                open = Some(Search::new(run, &self.runs[run], bytes)?);
+                    open.as_mut().expect("opened above").find(id)?
+                }
+            };
+            visited += 1;
+            if visit(id, pairs).is_break() {
+                break;
             }
-            let search = open.as_mut().expect("opened above");
-            visit(id, search.find(id)?);
         }
-        Ok(picked.len() as u64)
+        Ok(visited)
     }
 }
 

@@ -5,7 +5,7 @@ use std::convert::Infallible;
 use engine::{
     Command, CommandError, Context, Engine, ExpireCondition, ExpireTime, Extended, HashPart,
     ImageLoader, Item, ObjectField, Op, Reply, ScanFilter, Set, SetCondition, SetExpiry, SetReply,
-    Settings, TimeUnit, TtlForm,
+    Settings, Shape, TimeUnit, TtlForm,
 };
 
 const SEED: u64 = 7;
@@ -122,6 +122,17 @@ pub(crate) fn render(reply: &Reply) -> String {
         Reply::Bulk(bytes) => bytes.escape_ascii().to_string(),
         Reply::Array(items) => format!("[{}]", list(items)),
         Reply::Map(items) | Reply::Pairs(items) => pairs(items),
+        Reply::Strings(strings, shape) => {
+            let words: Vec<_> = strings.iter().map(|s| s.escape_ascii().to_string()).collect();
+            match shape {
+                Shape::List => format!("[{}]", words.join(" ")),
+                Shape::Map | Shape::Pairs => {
+                    let (pairs, _) = words.as_chunks::<2>();
+                    let pairs: Vec<_> = pairs.iter().map(|[a, b]| format!("{a}={b}")).collect();
+                    format!("{{{}}}", pairs.join(" "))
+                }
+            }
+        }
         other => panic!("no reply of a key command: {other:?}"),
     }
 }

@@ -283,6 +283,12 @@ pub const HONOURED: &[Directive] = &[
         "Most bytes of requests kept for one client.",
     ),
     live(
+        "maxmemory-clients",
+        "25%",
+        Kind::Share,
+        "Most bytes of requests and replies kept for all clients together; above it, the largest are disconnected. A percentage is of maxmemory, or without that of the memory that the machine or the control group has. 0 for no limit.",
+    ),
+    live(
         "client-output-buffer-limit",
         "normal 268435456 0 0 slave 268435456 67108864 60 pubsub 33554432 8388608 60",
         Kind::OutputLimits,

@@ -93,7 +93,6 @@ pub(super) const INERT: &[Directive] = &[
     inert("lua-time-limit", "5000"),
     inert("masterauth", ""),
     inert("masteruser", ""),
-    inert("maxmemory-clients", "0"),
     inert("maxmemory-eviction-tenacity", "10"),
     inert("maxmemory-samples", "5"),
     inert("min-replicas-max-lag", "10"),

@@ -61,6 +61,8 @@ pub struct Settings {
     pub bulk_bytes_max: u64,
     /// `client-query-buffer-limit`
     pub query_buffer_bytes_max: u64,
+    /// `maxmemory-clients` in bytes; 0 for no limit.
+    pub client_bytes_max: u64,
     /// `client-output-buffer-limit`
     pub output_limits: OutputLimits,
     /// `loglevel`
@@ -234,6 +236,7 @@ impl Settings {
             memory_bytes_max: number(values, "maxmemory"),
             bulk_bytes_max: number(values, "proto-max-bulk-len"),
             query_buffer_bytes_max: number(values, "client-query-buffer-limit"),
+            client_bytes_max: share(values.text("maxmemory-clients"), number(values, "maxmemory")),
             output_limits: OutputLimits::default()
                 .changed_by(values.text("client-output-buffer-limit"))
                 .expect("every value was checked when it was assigned"),
@@ -339,4 +342,14 @@ fn worker_threads(asked: usize) -> usize {
         0 => std::thread::available_parallelism().map_or(1, |n| (n.get() / 2).clamp(1, 4)),
         asked => asked,
     }
+}
+
+/// A number of bytes, or a percentage of `maxmemory`, or of all memory if that has no limit.
+fn share(text: &str, memory_bytes_max: u64) -> u64 {
+    let Some(percent) = text.strip_suffix('%') else { return text.parse().unwrap_or(0) };
+    let whole = match memory_bytes_max {
+        0 => crate::introspect::process::usable_memory_bytes(),
+        bytes => bytes,
+    };
+    (whole / 100).saturating_mul(percent.parse().unwrap_or(0))
 }

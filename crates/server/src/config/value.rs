@@ -20,6 +20,8 @@ pub enum Kind {
         /// Largest value in bytes.
         max: u64,
     },
+    /// A number of bytes, or a share of the memory: `5%`. 0 for no limit.
+    Share,
     /// `yes` or `no`.
     YesNo,
     /// One of some words, compared without regard to case.
@@ -48,6 +50,8 @@ pub enum ValueError {
     },
     /// Not a number of bytes.
     NotMemory,
+    /// Neither a number of bytes nor a percentage.
+    NotShare,
     /// Neither `yes` nor `no`.
     NotYesNo,
     /// None of the words.
@@ -70,6 +74,7 @@ impl fmt::Display for ValueError {
                 write!(f, "argument must be between {min} and {max} inclusive")
             }
             Self::NotMemory => f.write_str("argument must be a memory value"),
+            Self::NotShare => f.write_str("argument must be a memory or percent value"),
             Self::NotYesNo => f.write_str("argument must be 'yes' or 'no'"),
             Self::NotAChoice(words) => {
                 write!(f, "argument(s) must be one of the following: {}", words.join(", "))
@@ -103,6 +108,11 @@ impl Kind {
                 }
                 Ok(bytes.to_string())
             }
+            Kind::Share => match text.strip_suffix('%').map(str::parse::<u64>) {
+                Some(Ok(percent @ 0..=100)) => Ok(format!("{percent}%")),
+                Some(_) => Err(ValueError::NotShare),
+                None => parse_memory(text).map(|n| n.to_string()).ok_or(ValueError::NotShare),
+            },
             Kind::YesNo => match () {
                 () if text.eq_ignore_ascii_case("yes") => Ok("yes".to_owned()),
                 () if text.eq_ignore_ascii_case("no") => Ok("no".to_owned()),
@@ -283,6 +293,9 @@ mod tests {
         check(small, "-3", Err("argument must be between 1 and 9 inclusive"));
         check(Kind::Memory { min: 1, max: u64::MAX }, "2kb", Ok("2048"));
         check(Kind::Memory { min: 0, max: 1 }, "2z", Err("argument must be a memory value"));
+        check(Kind::Share, "5%", Ok("5%"));
+        check(Kind::Share, "1kb", Ok("1024"));
+        check(Kind::Share, "101%", Err("argument must be a memory or percent value"));
         check(Kind::YesNo, "YES", Ok("yes"));
         check(Kind::YesNo, "1", Err("argument must be 'yes' or 'no'"));
         let words = Kind::Choice(&["everysec", "always", "no"]);

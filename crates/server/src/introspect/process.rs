@@ -2,6 +2,8 @@
 
 use std::fs;
 use std::io::Read;
+use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
 
 /// What does not change while the process runs.
 #[derive(Debug, Clone)]
@@ -34,6 +36,32 @@ impl ProcessFacts {
             system_memory_bytes: system_memory_bytes(),
         }
     }
+}
+
+/// Memory that the process may use: the machine's, or less if its control group has a limit. Asked once.
+#[must_use]
+pub fn usable_memory_bytes() -> u64 {
+    static BYTES: OnceLock<u64> = OnceLock::new();
+    *BYTES.get_or_init(|| {
+        let groups = fs::read_to_string("/proc/self/cgroup").unwrap_or_default();
+        let limits = groups.lines().filter_map(memory_limit_file).filter_map(|file| {
+            // "max" is no number, and no limit.
+            fs::read_to_string(file).ok()?.trim().parse::<u64>().ok()
+        });
+        limits.chain([system_memory_bytes()]).min().unwrap_or(u64::MAX)
+    })
+}
+
+/// The file with the memory limit of one line of `/proc/self/cgroup`, `ID:CONTROLLERS:PATH`.
+fn memory_limit_file(line: &str) -> Option<PathBuf> {
+    let mut parts = line.splitn(3, ':').skip(1);
+    let (controllers, path) = (parts.next()?, parts.next()?);
+    let (root, file) = match controllers {
+        "" => ("/sys/fs/cgroup", "memory.max"),
+        "memory" => ("/sys/fs/cgroup/memory", "memory.limit_in_bytes"),
+        _ => return None,
+    };
+    Some(Path::new(root).join(path.trim_start_matches('/')).join(file))
 }
 
 /// Random bytes from the system: for the run ID and the seed of hash tables.

@@ -96,6 +96,7 @@ fn memory(snapshot: &InfoSnapshot<'_>, page: &mut Page) {
     page.field("number_of_cached_scripts", 0);
     page.bytes("maxmemory", snapshot.settings.memory_bytes_max);
     page.field("maxmemory_policy", "noeviction");
+    page.field("maxmemory_clients", snapshot.settings.client_bytes_max);
     // The program's own pages are resident without being used memory: the ratio would tell nothing
     // true.
     page.field("mem_fragmentation_ratio", "1.00");
@@ -103,7 +104,7 @@ fn memory(snapshot: &InfoSnapshot<'_>, page: &mut Page) {
     page.field("mem_not_counted_for_evict", 0);
     page.field("mem_replication_backlog", 0);
     page.field("mem_clients_slaves", 0);
-    page.field("mem_clients_normal", 0);
+    page.field("mem_clients_normal", snapshot.stats.client_bytes());
     page.field("mem_aof_buffer", snapshot.storage.pending_bytes);
     page.field("mem_allocator", "libc");
     page.field("active_defrag_running", 0);
@@ -178,7 +179,7 @@ fn stats(snapshot: &InfoSnapshot<'_>, page: &mut Page) {
     page.field("expired_stale_perc", "0.00");
     page.field("expired_time_cap_reached_count", 0);
     page.field("evicted_keys", 0);
-    page.field("evicted_clients", 0);
+    page.field("evicted_clients", totals.evicted_clients);
     page.field("keyspace_hits", totals.keyspace_hits);
     page.field("keyspace_misses", totals.keyspace_misses);
     page.field("pubsub_channels", snapshot.pubsub_channels);
