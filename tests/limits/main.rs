@@ -3,6 +3,8 @@
 
 mod clock;
 mod hostile;
+mod panics;
+mod security;
 
 use support::Launch;
 

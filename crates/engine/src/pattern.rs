@@ -1,8 +1,8 @@
 //! Glob patterns as KEYS, SCAN, CONFIG GET and PSUBSCRIBE know them.
 
-/// Comparisons that one match may take. Only a pattern and a text of thousands of bytes each, made
-/// for the purpose, need more; they count as not matching, and nobody waits for them.
-const STEPS_MAX: u32 = 1 << 24;
+/// Bytes of a pattern that one match may look at. Only a pattern and a text of thousands of bytes each,
+/// made for the purpose, need more; they count as not matching, and nobody waits for them.
+const STEPS_MAX: usize = 1 << 22;
 
 /// Whether upper and lower case of ASCII letters are told apart.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -23,7 +23,9 @@ pub fn glob_matches(pattern: &[u8], text: &[u8], case: Case) -> bool {
     let (mut p, mut t) = (0, 0);
     // Pattern after the last star, and the text from which its rest was tried.
     let mut star = None;
-    for _ in 0..STEPS_MAX {
+    let mut steps = 0;
+    while steps < STEPS_MAX {
+        steps += 1;
         if pattern.get(p) == Some(&b'*') {
             p += pattern[p..].iter().take_while(|byte| **byte == b'*').count();
             if p == pattern.len() {
@@ -37,6 +39,8 @@ pub fn glob_matches(pattern: &[u8], text: &[u8], case: Case) -> bool {
             (true, None) => return false,
             (true, Some(&byte)) => {
                 let (matches, len) = one_byte(&pattern[p..], byte, case);
+                // A class may be as long as the whole pattern.
+                steps += len;
                 if matches {
                     p += len;
                     t += 1;

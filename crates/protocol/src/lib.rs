@@ -22,7 +22,6 @@ mod command;
 mod decode;
 mod encode;
 mod error;
-mod glob;
 mod inline;
 mod number;
 mod table;

@@ -40,6 +40,7 @@ const PROGRESS_PATIENCE: Duration = Duration::from_secs(30);
 ///
 /// Why it did not start.
 pub(crate) fn run(config: Config) -> Result<ExitCode, StartError> {
+    die_of_panics();
     let started = Instant::now();
     let settings = config.settings();
     // Before any file or socket exists: nobody but this user may read the data.
@@ -110,6 +111,16 @@ pub(crate) fn run(config: Config) -> Result<ExitCode, StartError> {
         let _ = fs::remove_file(path);
     }
     Ok(code)
+}
+
+/// Lets a panic in any thread end the process, also in builds that unwind: a thread that is gone leaves
+/// a server half dead, with locks that nobody gives back.
+fn die_of_panics() {
+    let tell = std::panic::take_hook();
+    std::panic::set_hook(Box::new(move |panic| {
+        tell(panic);
+        std::process::abort();
+    }));
 }
 
 /// Ends the process because the disk refused a write or a sync. Nothing is answered any more: memory

@@ -434,7 +434,12 @@ impl Connection {
 
     /// Answers what is no request, then ends the connection.
     fn refuse(&mut self, error: ProtocolError) {
-        tracing::debug!(client = self.client.id, %error, "protocol error: closing");
+        let (client, addr) = (self.client.id, self.client.addr.as_str());
+        match error {
+            // Somebody's browser is being used: worth a line that is not asked for.
+            ProtocolError::Http => tracing::warn!(client, addr, %error, "closing"),
+            _ => tracing::debug!(client, addr, %error, "protocol error: closing"),
+        }
         if let Some(line) = error.reply() {
             let put = |out: &mut Vec<u8>| {
                 out.extend_from_slice(&line);

@@ -41,7 +41,8 @@ fn room(limit: Rlimit, clients_max: u64, raise: impl Fn(Rlimit) -> bool) -> Opti
     let possible = limit.maximum.map_or(all, |hard| hard.min(all));
     let raised = Rlimit { current: Some(possible), maximum: limit.maximum };
     let got = if soft < possible && raise(raised) { possible } else { soft };
-    (got < wanted).then(|| got.saturating_sub(RESERVED).max(1))
+    // Where descriptors are few, so are the files: half of them are left to clients.
+    (got < wanted).then(|| (got - RESERVED.min(got / 2)).max(1))
 }
 
 #[cfg(test)]
@@ -67,6 +68,6 @@ mod tests {
         check(Some(1024), Some(4096), true, Some(4096), Some(3996));
         check(Some(1024), Some(4096), false, Some(4096), Some(924));
         check(Some(1024), Some(1024), true, None, Some(924));
-        check(Some(50), Some(50), true, None, Some(1));
+        check(Some(50), Some(50), true, None, Some(25));
     }
 }

@@ -15,6 +15,7 @@ use crate::client_limits;
 use crate::clock::{Clock, ClockStep};
 use crate::config::FsyncPolicy;
 use crate::core::Shared;
+use crate::failpoint;
 use crate::introspect::process::ProcessMemory;
 use crate::retention;
 use crate::scrubbing::scrub_loop;
@@ -95,6 +96,7 @@ fn main_loop(shared: &Shared, manager: Manager) {
     let mut last_a_tick_ago = 0;
     let mut slow_sync_told = None;
     for tick in 0u64.. {
+        failpoint::pass("housekeeping");
         if shared.is_stopping() {
             return;
         }
@@ -198,6 +200,7 @@ fn segment_loop(shared: &Shared) {
     let mut was_full = false;
     let mut enforced_at = None::<Instant>;
     while !shared.is_stopping() {
+        failpoint::pass("segments");
         let mut pause = SEGMENT_TICK;
         if enforced_at.is_none_or(|at| RETENTION_INTERVAL <= at.elapsed()) {
             enforced_at = Some(Instant::now());
@@ -231,6 +234,7 @@ fn segment_loop(shared: &Shared) {
 fn sync_loop(shared: &Shared) {
     let mut synced_at = Instant::now();
     while !shared.is_stopping() {
+        failpoint::pass("everysec");
         thread::sleep(SYNC_TICK);
         let is_due = Duration::from_secs(1) <= synced_at.elapsed()
             || SYNC_BYTES <= shared.log.unsynced_bytes();
@@ -297,6 +301,7 @@ fn run_behind_others(
         if let Err(error) = rustix::process::setpriority_process(None, NICEST) {
             tracing::debug!(%error, "the checkpoint runs at normal priority");
         }
+        failpoint::pass("checkpoint");
         checkpointer.run(durable)
     };
     let run = thread::scope(|scope| scope.spawn(run).join());

@@ -15,6 +15,7 @@ use tokio::sync::{Notify, mpsc};
 
 use crate::client::{Client, Flushed};
 use crate::core::Shared;
+use crate::failpoint;
 use crate::listener::{Arrival, Listening};
 use crate::running;
 use crate::stats::{Stats, WorkerStats};
@@ -145,6 +146,7 @@ async fn flush_loop(worker: Arc<Worker>, shared: Arc<Shared>) {
     let mut held: Vec<Arc<Client>> = Vec::new();
     for round in 1.. {
         worker.flush.notified().await;
+        failpoint::pass("worker");
         clients.append(&mut held);
         let held_before = clients.len();
         clients.append(&mut worker.pending.lock());
@@ -202,6 +204,7 @@ impl LogThread {
                 }
                 *asked = false;
             }
+            failpoint::pass("log");
             shared.commit();
             shared.wake_holders();
         }

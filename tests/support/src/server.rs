@@ -254,6 +254,15 @@ impl Server {
         self.output.lines()
     }
 
+    /// All lines that it printed until its end, which is waited for.
+    pub fn output_after_end(&self) -> Vec<String> {
+        let state = self.output.lock();
+        let ended =
+            self.output.changed.wait_timeout_while(state, READY_TIMEOUT, |state| !state.has_ended);
+        let (state, _) = ended.unwrap_or_else(PoisonError::into_inner);
+        state.lines.clone()
+    }
+
     /// A new connection.
     ///
     /// # Panics

@@ -1,10 +1,14 @@
 //! COMMAND: the table as replies.
 
+use engine::pattern::{Case, glob_matches};
 use engine::{CommandError, Reply};
 
 use super::keyspec::{Begin, Extent, KeySpec};
 use super::{CommandSpec, commands, lookup};
 use crate::command::{Arguments, Parsed, Request, resolve};
+
+/// Longest pattern that COMMAND LIST looks for.
+const PATTERN_BYTES_MAX: usize = 1024;
 
 pub(crate) fn command(_: Arguments<'_>) -> Parsed<'_> {
     ready(Reply::Array(commands().map(describe).collect()))
@@ -48,8 +52,11 @@ pub(crate) fn list(args: Arguments<'_>) -> Parsed<'_> {
                 };
                 all().filter(member).map(|spec| Reply::text(spec.name)).collect()
             } else if is(kind, "pattern") {
-                let matches =
-                    |spec: &&CommandSpec| crate::glob::matches(value, spec.name.as_bytes());
+                // Longer than any name by far; there is one match for each command.
+                let is_sane = value.len() <= PATTERN_BYTES_MAX;
+                let matches = |spec: &&CommandSpec| {
+                    is_sane && glob_matches(value, spec.name.as_bytes(), Case::Insensitive)
+                };
                 all().filter(matches).map(|spec| Reply::text(spec.name)).collect()
             } else {
                 return Err(CommandError::Syntax);

@@ -1,0 +1,184 @@
+//! What strangers and mistakes must not achieve.
+
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use rustix::process::Signal;
+use support::{Client, Rng, Value, cpu_ticks, encode, ticks_per_second};
+
+use super::{figure, launch};
+
+#[test]
+fn a_second_server_on_the_directory_is_refused_and_names_the_first() {
+    let dir = support::temp_dir();
+    let launch = launch().dir(dir.path());
+    let server = launch.start();
+    server.connect().ok(&["XADD", "s", "1-1", "f", "v"]);
+    let refused = || {
+        let refusal = launch.try_start().expect_err("two servers in one directory");
+        assert_eq!(refusal.status.code(), Some(75), "{refusal:?}");
+        assert!(refusal.text().contains(&server.pid().to_string()), "{refusal:?}");
+    };
+    refused();
+    // One that is stopped still holds what it has.
+    server.signal(Signal::STOP);
+    refused();
+    server.signal(Signal::CONT);
+    assert_eq!(server.connect().words("XLEN s"), Value::Int(1));
+    // The file of one that was killed is stale.
+    server.kill();
+    assert!(dir.path().join("LOCK").exists());
+    assert_eq!(launch.start().connect().words("XLEN s"), Value::Int(1));
+}
+
+#[test]
+fn without_descriptors_it_refuses_does_not_spin_and_accepts_again() {
+    let words = ["sh", "-c", "ulimit -n 64; exec \"$0\" \"$@\""];
+    let server = launch().wrapper(words).start();
+    let mut first = server.connect();
+    first.ok(&["SET", "k", "v"]);
+    let mut crowd: Vec<Client> =
+        (0..1000).filter_map(|_| Client::connect(server.address()).ok()).collect();
+    let before = cpu_ticks(server.pid()).expect("it runs");
+    let begun = Instant::now();
+    while begun.elapsed() < Duration::from_secs(2) {
+        assert_eq!(first.words("GET k").text(), "v");
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    let after = cpu_ticks(server.pid()).expect("it runs");
+    let ticks = after.0 + after.1 - before.0 - before.1;
+    let percent = ticks * 100 / (2 * ticks_per_second());
+    assert!(percent < 20, "{percent} % of a processor for nothing");
+    let mut refused = 0;
+    for client in &mut crowd {
+        client.stream().set_read_timeout(Some(Duration::from_millis(1))).expect("a socket");
+        let told = client.receive();
+        refused +=
+            u32::from(told.is_ok_and(|reply| reply.is_error("ERR max number of clients reached")));
+    }
+    assert!(900 < refused, "{refused} of 1,000 were told why");
+    drop(crowd);
+    while Client::connect(server.address())
+        .and_then(|mut client| client.try_command(&["PING"]))
+        .ok()
+        != Some(Value::simple("PONG"))
+    {}
+}
+
+#[test]
+fn a_pattern_made_to_be_slow_is_not() {
+    let server = launch().start();
+    let mut client = server.connect();
+    let text = vec![b'a'; 1 << 20];
+    client.ok(&[&b"SET"[..], &text, b"v"]);
+    let stars = b"*a".repeat(1 << 19);
+    let class = [&b"*["[..], &vec![b'b'; 1 << 20], b"]"].concat();
+    for pattern in [&stars[..], &[&stars[..], b"b"].concat(), &class] {
+        for command in [vec![&b"KEYS"[..], pattern], vec![b"SCAN", b"0", b"MATCH", pattern]] {
+            let begun = Instant::now();
+            client.ok(&command);
+            // 10 ms when optimised; the tests' build is not, and the machine is busy.
+            assert!(begun.elapsed() < Duration::from_secs(2), "{:?}", begun.elapsed());
+        }
+        let begun = Instant::now();
+        client.ok(&[&b"COMMAND"[..], b"LIST", b"FILTERBY", b"PATTERN", pattern]);
+        assert!(begun.elapsed() < Duration::from_secs(2), "{:?}", begun.elapsed());
+    }
+}
+
+fn modes(dir: &Path, check: &mut dyn FnMut(&Path, u32)) {
+    for entry in std::fs::read_dir(dir).expect("a directory").flatten() {
+        let metadata = entry.metadata().expect("a file");
+        check(&entry.path(), metadata.permissions().mode() & 0o777);
+        if metadata.is_dir() {
+            modes(&entry.path(), check);
+        }
+    }
+}
+
+#[test]
+fn files_are_private_whatever_the_umask() {
+    let dir = support::temp_dir();
+    let socket = dir.path().join("socket");
+    let data = dir.path().join("data");
+    std::fs::create_dir(&data).expect("a new directory");
+    std::fs::set_permissions(&data, PermissionsExt::from_mode(0o777)).expect("our own");
+    let socket_argument = socket.display().to_string();
+    let server = launch()
+        .dir(&data)
+        .wrapper(["sh", "-c", "umask 000; exec \"$0\" \"$@\""])
+        .args(["--unixsocket", &socket_argument])
+        .start();
+    let mut client = server.connect();
+    client.ok(&["XADD", "s", "*", "f", "v"]);
+    client.ok(&["SAVE"]);
+    modes(&data, &mut |path, mode| {
+        assert_eq!(mode & 0o077, 0, "{} has mode {mode:o}", path.display());
+    });
+    for path in [&socket, &data] {
+        let mode = std::fs::metadata(path).expect("it is there").permissions().mode();
+        assert_eq!(mode & 0o077, 0, "{} has mode {mode:o}", path.display());
+    }
+}
+
+#[test]
+fn neither_names_nor_passwords_forge_or_fill_the_log() {
+    let server = launch().args(["--loglevel", "debug", "--requirepass", "topsecret"]).start();
+    let mut client = server.connect();
+    client.words("AUTH wrongsecret");
+    client.words("AUTH topsecret");
+    client.command(&["CONFIG", "SET", "no\r\nFORGED \x1b[2J", "x"]);
+    client.command(&["FORGED\r\nFORGED \x1b[31m", "x"]);
+    client.command(&["CLIENT", "SETNAME", "FORGED\n"]);
+    client.send(b"POST / HTTP/1.1\r\nHost: FORGED\r\n\r\n").expect("open");
+    assert!(client.receive().is_err(), "HTTP was answered");
+    assert!(server.connect().words("AUTH topsecret") == Value::simple("OK"));
+    let lines = server.output();
+    assert!(lines.iter().any(|line| line.contains("HTTP")), "{lines:?}");
+    for line in lines {
+        assert!(!line.contains("secret") && !line.contains('\x1b'), "{line:?}");
+        assert!(!line.starts_with("FORGED"), "{line:?}");
+    }
+}
+
+#[test]
+fn blocked_readers_are_closed_evicted_and_timed_out_at_random() {
+    let rounds = figure("HEADWATER_BLOCKED_ROUNDS", 400);
+    let seed = figure("HEADWATER_SEED", 7);
+    eprintln!("HEADWATER_SEED={seed} HEADWATER_BLOCKED_ROUNDS={rounds}");
+    let mut rng = Rng::new(seed);
+    let server = launch().start();
+    let mut client = server.connect();
+    client.ok(&["XGROUP", "CREATE", "s", "g", "$", "MKSTREAM"]);
+    let mut blocked: Vec<(Client, i64)> = Vec::new();
+    for _ in 0..rounds {
+        match rng.below(0..6) {
+            0 => drop(client.words("XADD s * f v")),
+            1 if !blocked.is_empty() => drop(blocked.swap_remove(rng.index(blocked.len()))),
+            2 if !blocked.is_empty() => {
+                let (_gone, id) = blocked.swap_remove(rng.index(blocked.len()));
+                client.words(&format!("CLIENT KILL ID {id}"));
+            }
+            3 if !blocked.is_empty() => {
+                let (_, id) = blocked[rng.index(blocked.len())];
+                client.words(&format!("CLIENT UNBLOCK {id} ERROR"));
+            }
+            _ => {
+                let mut reader = server.connect();
+                let id = reader.words("CLIENT ID").int();
+                let block = rng.below(1..30).to_string();
+                let read = if rng.below(0..2) == 0 {
+                    encode(&["XREADGROUP", "GROUP", "g", "c", "BLOCK", &block, "STREAMS", "s", ">"])
+                } else {
+                    encode(&["XREAD", "BLOCK", &block, "STREAMS", "s", "$"])
+                };
+                reader.send(&read.repeat(3)).expect("open");
+                blocked.push((reader, id));
+            }
+        }
+    }
+    drop(blocked);
+    while client.info("connected_clients") != "1" || client.info("blocked_clients") != "0" {}
+    assert!(server.terminate().success());
+}
