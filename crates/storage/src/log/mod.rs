@@ -311,17 +311,17 @@ impl Log {
     /// As [`Log::commit`].
     pub fn sync(&self) -> Result<u64, StorageError> {
         self.check()?;
-        let (unsynced, written, bytes) = {
+        let ((left, active), written, bytes) = {
             let writer = self.writer.lock();
             (writer.unsynced(), self.written(), writer.bytes)
         };
         if self.durable() < written {
-            for segment in &unsynced {
+            for segment in left.iter().chain([&active]) {
                 self.sync_file(&*segment.file, &segment.path)?;
             }
             self.became_durable(written);
             self.bytes_synced.fetch_max(bytes, Ordering::Relaxed);
-            self.writer.lock().synced(&unsynced);
+            self.writer.lock().synced(&left);
         }
         Ok(self.durable())
     }

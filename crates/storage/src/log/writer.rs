@@ -114,14 +114,72 @@ impl Writer {
         rolling.sync_file(&*self.file, &self.path)
     }
 
-    /// What a sync has to cover, in the order of the records.
-    pub(super) fn unsynced(&self) -> Vec<Left> {
+    /// What a sync has to cover, in the order of the records: the segments that were left, and the
+    /// active one.
+    pub(super) fn unsynced(&self) -> (Vec<Left>, Left) {
         let active = Left { file: self.file.clone(), path: self.path.clone() };
-        self.left.iter().cloned().chain([active]).collect()
+        (self.left.clone(), active)
     }
 
-    /// Those have been synced. Nothing is written to a segment that was left.
-    pub(super) fn synced(&mut self, synced: &[Left]) {
-        self.left.retain(|left| !synced.iter().any(|other| Arc::ptr_eq(&left.file, &other.file)));
+    /// Segments that had been left already when their sync began: nothing has been written to them
+    /// since. Of the one that was active then this is not known, so if it has been left meanwhile, it
+    /// is synced once more.
+    pub(super) fn synced(&mut self, left: &[Left]) {
+        self.left.retain(|other| !left.iter().any(|left| Arc::ptr_eq(&left.file, &other.file)));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::fs::sim::SimFs;
+    use crate::log::segment::{Layout, create_spare, get_ready};
+
+    const DIR: &str = "/data";
+
+    struct Around;
+
+    impl Rolling for Around {
+        fn sync_file(&self, file: &dyn File, path: &Path) -> Result<(), StorageError> {
+            file.sync_data().map_err(StorageError::io("sync", path))
+        }
+
+        fn became_durable(&self, _lsn: u64) {}
+
+        fn durable(&self) -> u64 {
+            0
+        }
+
+        fn rolled(&self, _first: u64, _bytes: u64) {}
+    }
+
+    #[test]
+    fn what_is_written_beside_a_sync_is_left_to_the_next_one() {
+        let (fs, dir) = (SimFs::new(1), Path::new(DIR));
+        fs.create_dir(&crate::dir::log(dir)).unwrap();
+        let mut spares = (1..)
+            .map(|number| create_spare(&fs, dir, number, 64 << 10, Layout::Allocated).unwrap());
+        let first = spares.next().unwrap();
+        let path = segment::put_in_use(&fs, dir, &first, (1, 7), 9).unwrap();
+        let (file, offset) = (first.file, segment::SEGMENT_HEADER_BYTES);
+        let mut writer =
+            Writer { file, path, offset, salt: 7, history: 9, bytes: 0, left: Vec::new() };
+        let mut roll = |first: u64| {
+            let ready = get_ready(&fs, dir, &spares.next().unwrap(), (first, 8), 9).unwrap();
+            Roll { at: 8, first, successor: Successor::Ready(ready) }
+        };
+        let mut leave = |writer: &mut Writer, first: u64| {
+            let (bytes, rolls) = (first.to_le_bytes().to_vec(), vec![roll(first)]);
+            let mut batch = Batch { bytes, rolls, last: first };
+            writer.write(&fs, dir, &mut batch, &Around).unwrap();
+        };
+        leave(&mut writer, 2);
+        let (left, active) = writer.unsynced();
+        assert_eq!((left.len(), &*active.path), (1, &*crate::dir::segment(dir, 2)));
+        // The sync takes a while; meanwhile the log goes on to a third segment.
+        leave(&mut writer, 3);
+        writer.synced(&left);
+        let paths: Vec<_> = writer.left.iter().map(|left| &left.path).collect();
+        assert_eq!(paths, [&active.path], "the end of it is in no sync yet");
     }
 }
