@@ -22,12 +22,14 @@ fn blocks(page: &str) -> Vec<(String, String)> {
     blocks
 }
 
-/// Times differ from run to run.
+/// Times and clients differ from run to run.
 fn masked(text: &str) -> String {
     let is_time = |word: &str| 20 < word.len() && word.starts_with("20") && word.contains('T');
     let mask = |line: &str| {
         let words = line.split(' ').map(|word| match word.trim_end_matches(';') {
             time if is_time(time) => word.replace(time, "TIME"),
+            client if client.starts_with("127.0.0.1:") => "CLIENT".to_owned(),
+            client if client.starts_with("id=") => "ID".to_owned(),
             _ => word.to_owned(),
         });
         words.collect::<Vec<_>>().join(" ")

@@ -30,6 +30,7 @@ impl Engine {
             Op::Configure { block_entries_max, block_bytes_max } => {
                 self.settings = Settings { block_entries_max, block_bytes_max };
             }
+            Op::Origin { .. } => {}
             Op::ConfigureIdmp { settings } => self.idmp_settings = settings,
             Op::Delete { .. }
             | Op::Expire { .. }

@@ -321,6 +321,11 @@ pub enum Op<'a> {
         key: &'a [u8],
         settings: IdmpSettings,
     },
+    /// Which client asked for what follows. It changes nothing: it is for those who read the log.
+    Origin {
+        #[serde(borrow)]
+        client: Text<'a>,
+    },
 }
 
 /// What an operation touched, for those who wait on keys or watch them.
@@ -351,9 +356,10 @@ impl<'a> Op<'a> {
     #[must_use]
     pub fn touched(&self) -> Touched<'a> {
         match *self {
-            Op::Configure { .. } | Op::ConfigureIdmp { .. } | Op::ConsumerSeen { .. } => {
-                Touched::Nothing
-            }
+            Op::Configure { .. }
+            | Op::ConfigureIdmp { .. }
+            | Op::ConsumerSeen { .. }
+            | Op::Origin { .. } => Touched::Nothing,
             Op::Flush { db: None } => Touched::Everything,
             Op::Flush { db: Some(db) } => Touched::Db(db),
             Op::SwapDb { first, second } => Touched::Dbs(first, second),

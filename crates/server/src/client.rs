@@ -221,6 +221,17 @@ impl Client {
         }
     }
 
+    /// Who this is, in words for the log: address, ID, and name if there is one.
+    pub(crate) fn described(&self) -> Vec<u8> {
+        let mut text = format!("{} id={}", self.addr, self.id).into_bytes();
+        let names = self.facts.names.lock();
+        if !names.name.is_empty() {
+            text.extend_from_slice(b" name=");
+            text.extend_from_slice(&names.name);
+        }
+        text
+    }
+
     /// Adds replies and puts the client into its worker's next flush. Returns how many bytes have not
     /// left.
     pub(crate) fn send(self: &Arc<Self>, write: impl FnOnce(&mut Output)) -> usize {

@@ -210,7 +210,8 @@ impl Executor<'_> {
     /// Runs a command of the engine, then serves those who waited for what it changed.
     fn engine(&mut self, command: &Command<'_>) -> Outcome {
         let context = Context { db: self.session.db, now: self.now };
-        let executed = match self.core.database.execute(command, context) {
+        let client = || Some(self.client.described());
+        let executed = match self.core.database.execute_for(command, context, client) {
             Ok(executed) => executed,
             // A refusal tells about the state as well: BUSYGROUP, that somebody made the group.
             Err(error) => {

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use engine::{
     AdoptCursor, BlockedRead, Command, CommandError, Context, Engine, IdmpSettings, Op, Ops, Reply,
-    Settings, UnixMillis,
+    Settings, Text, UnixMillis,
 };
 
 use crate::blocks::DamagedBlocks;
@@ -146,7 +146,28 @@ impl Database {
         command: &Command<'a>,
         context: Context,
     ) -> Result<Executed<'a>, CommandError> {
-        let decision = self.engine.decide(command, context)?;
+        self.execute_for(command, context, || None)
+    }
+
+    /// As [`Database::execute`]. Where a command takes something away by itself, the record also says
+    /// for whom: `client` gives the words.
+    ///
+    /// # Errors
+    ///
+    /// As for [`Database::execute`].
+    pub fn execute_for<'a>(
+        &mut self,
+        command: &Command<'a>,
+        context: Context,
+        client: impl FnOnce() -> Option<Vec<u8>>,
+    ) -> Result<Executed<'a>, CommandError> {
+        let mut decision = self.engine.decide(command, context)?;
+        if !decision.ops.is_empty()
+            && takes_away(command)
+            && let Some(client) = client()
+        {
+            decision.ops.insert(0, Op::Origin { client: Text::Owned(client) });
+        }
         let lsn = self
             .record_and_apply(&decision.ops, context.now, urgency(command))
             .map_err(|error| refusal(&error))?;
@@ -293,6 +314,27 @@ fn encode(ops: &[Op<'_>], out: &mut Vec<u8>) {
     for op in ops.iter().filter(|op| op.is_recorded()) {
         codec::encode_into(op, out);
     }
+}
+
+/// Whether a command exists to make something go, so that somebody may ask later who sent it. What
+/// workers do all the time (XACK, XACKDEL) and what goes by a limit (XADD MAXLEN) is not among them.
+fn takes_away(command: &Command<'_>) -> bool {
+    matches!(
+        command,
+        Command::XDel { .. }
+            | Command::XDelEx { .. }
+            | Command::XTrim { .. }
+            | Command::XSetId { .. }
+            | Command::XGroupSetId { .. }
+            | Command::XGroupDestroy { .. }
+            | Command::XGroupDelConsumer { .. }
+            | Command::Del { .. }
+            | Command::Expire { .. }
+            | Command::Rename { .. }
+            | Command::Move { .. }
+            | Command::Flush { .. }
+            | Command::SwapDb { .. }
+    )
 }
 
 /// Whether a command may use the last room in the log: those that give room, or end work.

@@ -155,9 +155,17 @@ impl<W: Write> Shower<'_, W> {
         if let Some(note) = note {
             self.note(record, &note, &mut lines);
         }
-        for (index, op) in ops.iter().enumerate() {
+        let parts = ops.iter().filter(|op| !matches!(op, Op::Origin { .. })).count();
+        let mut part = 0;
+        let mut client: Option<&[u8]> = None;
+        for op in ops {
+            if let Op::Origin { client: by } = op {
+                client = Some(by);
+                continue;
+            }
+            part += 1;
             if self.is_asked_for(op) {
-                self.line(record, (index + 1, ops.len()), &Words::of(op), &mut lines);
+                self.line(record, (part, parts), &Words::of(op).by(client), &mut lines);
             }
         }
         if !lines.is_empty() {

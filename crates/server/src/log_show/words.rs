@@ -11,6 +11,8 @@ pub(crate) struct Words<'a> {
     pub(crate) verb: &'static str,
     pub(crate) key: Option<&'a [u8]>,
     pub(crate) arguments: Vec<Argument<'a>>,
+    /// Who asked for it.
+    client: Option<&'a [u8]>,
 }
 
 /// Something behind the key.
@@ -24,7 +26,7 @@ pub(crate) enum Argument<'a> {
 
 impl<'a> Words<'a> {
     fn new(db: u8, verb: &'static str, key: &'a [u8]) -> Self {
-        Self { db: Some(db), verb, key: Some(key), arguments: Vec::new() }
+        Self { db: Some(db), verb, key: Some(key), arguments: Vec::new(), client: None }
     }
 
     fn word(mut self, word: impl ToString) -> Self {
@@ -52,6 +54,12 @@ impl<'a> Words<'a> {
             Some(number) => self.word(name).word(number),
             None => self,
         }
+    }
+
+    /// For which client it was done, if the record says so.
+    pub(super) fn by(mut self, client: Option<&'a [u8]>) -> Self {
+        self.client = client;
+        self
     }
 
     /// What an operation does. It is absolute: XADD has the ID that `*` came to, XTRIM the ID below
@@ -112,6 +120,7 @@ impl<'a> Words<'a> {
             Op::Flush { db: Some(db) } => Self { db: Some(*db), ..Self::of_all("FLUSHDB") },
             Op::Flush { db: None } => Self::of_all("FLUSHALL"),
             Op::SwapDb { first, second } => Self::of_all("SWAPDB").word(first).word(second),
+            Op::Origin { .. } => Self::of_all("(who asked for what follows)"),
             Op::ConfigureIdmp { settings } => Self::of_all("CONFIG SET")
                 .word("stream-idmp-duration")
                 .word(settings.duration_s)
@@ -127,7 +136,7 @@ impl<'a> Words<'a> {
     }
 
     fn of_all(verb: &'static str) -> Self {
-        Self { db: None, verb, key: None, arguments: Vec::new() }
+        Self { db: None, verb, key: None, arguments: Vec::new(), client: None }
     }
 
     fn of_stream(op: &'a Op<'a>) -> Self {
@@ -231,6 +240,11 @@ impl<'a> Words<'a> {
                 Argument::Bytes(bytes) => escape(bytes, bytes_max, out),
             }
         }
+        if let Some(client) = self.client {
+            out.push_str(" (by ");
+            out.extend(client.escape_ascii().map(char::from));
+            out.push(')');
+        }
     }
 
     /// The same for programs.
@@ -240,7 +254,13 @@ impl<'a> Words<'a> {
             Argument::Bytes(bytes) => lossless(bytes),
         });
         let arguments: Vec<_> = arguments.collect();
-        json!({"db": self.db, "op": self.verb, "key": self.key.map(lossless), "args": arguments})
+        let mut json = json!({
+            "db": self.db, "op": self.verb, "key": self.key.map(lossless), "args": arguments
+        });
+        if let Some(client) = self.client {
+            json["by"] = lossless(client);
+        }
+        json
     }
 }
 
@@ -314,6 +334,16 @@ mod tests {
             Op::Rename { db, key, new_db: 2, new_key: b"\x1b[2J\n\"x" },
             r#"RENAME orders "\x1b[2J\n\"x" DB 2"#,
         );
+    }
+
+    #[test]
+    fn the_client_stands_behind_what_it_asked_for() {
+        let op = Op::Flush { db: None };
+        let words = Words::of(&op).by(Some(b"10.0.0.5:4711 id=7 name=a\nb"));
+        let mut text = String::new();
+        words.text(8, &mut text);
+        assert_eq!(text, r"FLUSHALL (by 10.0.0.5:4711 id=7 name=a\nb)");
+        assert_eq!(words.json()["by"], json!("10.0.0.5:4711 id=7 name=a\nb"));
     }
 
     #[test]
