@@ -57,6 +57,8 @@ pub struct LogEnd {
     pub offset: u64,
     /// That segment, open.
     pub file: Arc<dyn File>,
+    /// The one before it, if that was read too.
+    pub file_before: Option<Arc<dyn File>>,
     /// The segments before it that were read, and whether each bears its seal: then it never changes.
     pub passed: Vec<(SegmentFile, SegmentEnd)>,
 }
@@ -71,17 +73,23 @@ pub struct SegmentEnd {
 }
 
 impl LogEnd {
-    /// Waits until everything that was read is durable.
+    /// Waits until everything that was read is durable. A server may have left a segment without
+    /// syncing it, but no further one before it is: so never more than the last two are not durable.
     ///
     /// # Errors
     ///
     /// Those of `fdatasync(2)`: then what was read may not be there after a power cut.
     pub fn sync(&self) -> Result<(), StorageError> {
-        match self.file.sync_data() {
-            // Where nobody can write there is nothing to sync.
-            Err(error) if error.kind() == io::ErrorKind::ReadOnlyFilesystem => Ok(()),
-            other => other.map_err(StorageError::io("sync", &self.segment.path)),
+        let before = self.passed.last().zip(self.file_before.as_ref());
+        let before = before.map(|((segment, _), file)| (segment, file));
+        for (segment, file) in before.into_iter().chain([(&self.segment, &self.file)]) {
+            match file.sync_data() {
+                // Where nobody can write there is nothing to sync.
+                Err(error) if error.kind() == io::ErrorKind::ReadOnlyFilesystem => {}
+                other => other.map_err(StorageError::io("sync", &segment.path))?,
+            }
         }
+        Ok(())
     }
 }
 
@@ -144,6 +152,7 @@ impl LogFiles {
         let after = self.segments.partition_point(|segment| segment.first <= from);
         let mut index = after.saturating_sub(1);
         let mut passed = Vec::new();
+        let mut file_before = None;
         loop {
             let segment = self.segments[index].clone();
             let mut reader = SegmentReader::open_at(fs, segment.path.clone(), segment.first)?;
@@ -154,6 +163,7 @@ impl LogFiles {
                 self.segments = segments_in(fs, &self.place)?;
                 index = self.segments.partition_point(|found| found.first < next);
                 passed.push((segment.clone(), end));
+                file_before = Some(reader.file());
                 if self.segments.get(index).is_none_or(|found| found.first != next) {
                     let missing = dir::segment_in(&self.place, next);
                     return Err(StorageError::corrupt(&missing, 0, Damage::Missing));
@@ -163,9 +173,10 @@ impl LogFiles {
             index += 1;
             if stop == Stop::Broken || self.segments.len() == index {
                 let (offset, file) = (reader.offset(), reader.file());
-                return Ok(LogEnd { last: next - 1, segment, offset, file, passed });
+                return Ok(LogEnd { last: next - 1, segment, offset, file, file_before, passed });
             }
             passed.push((segment, end));
+            file_before = Some(reader.file());
         }
     }
 

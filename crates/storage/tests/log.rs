@@ -4,6 +4,7 @@
 
 mod common;
 
+use std::ops::ControlFlow;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -11,6 +12,7 @@ use common::{DIR, open, options, segment, set, state};
 use engine::{Command, Context};
 use storage::fs::sim::{Fault, SimFs};
 use storage::fs::{Fs, Pin, RealFs};
+use storage::inspect::LogFiles;
 use storage::{Damage, Database, StorageError};
 
 const SEGMENT: u64 = 12 << 10;
@@ -514,4 +516,29 @@ fn a_segment_that_is_ready_does_not_pass_for_one_that_was_lost() {
     let error = open(&fs, SEGMENT).unwrap_err();
     let StorageError::Corrupt { file, reason, .. } = &error else { panic!("{error}") };
     assert_eq!((file, reason), (&segment(2), &Damage::Missing), "{error}");
+}
+
+/// A server goes over to the next segment without syncing the one that it leaves; a backup links both.
+#[test]
+fn what_was_read_beside_a_server_is_durable_once_it_is_synced() {
+    let fs = SimFs::new(1);
+    let (mut database, _) = open(&fs, SEGMENT).unwrap();
+    set(&mut database, "key", &[1; 100]).unwrap();
+    database.log().commit().unwrap();
+    while database.log().prepare_segment().unwrap() {}
+    while database.log().stats().segments == 1 {
+        set(&mut database, "key", &[2; 100]).unwrap();
+        database.log().write().unwrap();
+    }
+    let mut log = LogFiles::find(&fs, Path::new(DIR)).unwrap();
+    let end = log.walk(&fs, 1, &mut |_, _| ControlFlow::Continue(())).unwrap();
+    assert_eq!((end.last, end.passed.len()), (database.log().last(), 1));
+    assert!(database.log().durable() < end.last - 1, "most of the segment that was left as well");
+    end.sync().unwrap();
+    for seed in 0..20 {
+        let fs = fs.fork();
+        fs.power_cut(seed);
+        let (_, report) = open(&fs, SEGMENT).unwrap();
+        assert!(end.last <= report.last_lsn, "seed {seed}: cut after {}", report.last_lsn);
+    }
 }
