@@ -3,6 +3,7 @@
 
 mod clock;
 mod hostile;
+mod network;
 mod panics;
 mod security;
 
