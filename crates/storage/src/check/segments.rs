@@ -46,10 +46,14 @@ impl Check<'_> {
     /// Reads every segment of the log.
     pub(super) fn segments(&mut self) -> Result<(), StorageError> {
         let firsts = dir::list_segments(self.fs, self.dir)?;
+        let after = self.judged_after()?;
         for (index, &first) in firsts.iter().enumerate() {
             let path = dir::segment(self.dir, first);
             let mut tally = Tally::default();
-            let following = firsts.get(index + 1).copied();
+            // The last one may have come into use right before a power cut that took the end of the
+            // one before it: that is for recovery to judge, if it looks there.
+            let is_judged = |following: &u64| index + 2 == firsts.len() && after + 1 < *following;
+            let following = firsts.get(index + 1).copied().filter(|next| !is_judged(next));
             let problems = match self.segment((first, following), &mut tally) {
                 Ok(()) => Vec::new(),
                 Err(error) => vec![Problem::from_error(error)?],
@@ -68,7 +72,7 @@ impl Check<'_> {
             let bytes = file_bytes(self.fs, &path)?;
             self.report(&path, bytes, Content::Spare, Vec::new());
         }
-        self.judge()
+        self.judge(after)
     }
 
     /// Counts the records of a segment, up to the first that is not one. If that is neither the seal
@@ -108,16 +112,17 @@ impl Check<'_> {
         }
     }
 
-    /// Lets recovery say what the log as a whole comes to.
-    fn judge(&mut self) -> Result<(), StorageError> {
-        // Segments below the older of two snapshots are not needed, and may have come back in part
-        // when a power cut undid their removal.
-        let log_first = recovery::log_first(self.fs, self.dir)?;
-        let snapshots = dir::list_snapshots(self.fs, self.dir)?;
-        let after = match snapshots[..] {
-            [] | [_] => log_first.saturating_sub(1),
+    /// Recovery judges the records after this one. Segments below the older of two snapshots are not
+    /// needed, and may have come back in part when a power cut undid their removal.
+    fn judged_after(&self) -> Result<u64, StorageError> {
+        Ok(match dir::list_snapshots(self.fs, self.dir)?[..] {
+            [] | [_] => recovery::log_first(self.fs, self.dir)?.saturating_sub(1),
             [.., before, _] => before,
-        };
+        })
+    }
+
+    /// Lets recovery say what the log as a whole comes to.
+    fn judge(&mut self, after: u64) -> Result<(), StorageError> {
         let ignore = &mut |_: &Record<'_>, _: &Path, _| {};
         let scan = recovery::scan(self.fs, self.dir, after, ignore, &mut |_| {}).and_then(|scan| {
             scan.check_promises(self.fs, self.dir, self.lsn_promised)?;
