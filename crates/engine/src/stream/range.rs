@@ -1,6 +1,5 @@
 //! Reading entries: what is taken under the lock, and how it is decoded after it.
 
-use std::cell::OnceCell;
 use std::ops::ControlFlow;
 
 use bytes::Bytes;
@@ -333,29 +332,27 @@ impl EntryRange {
         visit: &mut impl FnMut(StreamId, Option<Pairs<'_>>) -> ControlFlow<()>,
     ) -> Result<u64, Damage> {
         let mut opener = Opener::new(&self.runs);
-        let opened: Vec<OnceCell<Bytes>> = vec![OnceCell::new(); self.runs.len()];
-        let mut open: Option<Search<'_>> = None;
         let mut visited = 0;
-        for &(id, run) in picked {
-            let pairs = match run {
-                None => None,
-                Some(run) => {
-                    if !open.as_ref().is_some_and(|search| search.can_find(run, id)) {
-                        let bytes = match opened[run].get() {
-                            Some(bytes) => bytes,
-                            None => {
-                                let bytes = opener.bytes(run)?;
-                                opened[run].get_or_init(|| bytes)
-                            }
-                        };
-                        open = Some(Search::new(run, &self.runs[run], bytes)?);
+        // What is picked of one block stands together, so one block at a time is in memory.
+        for stretch in picked.chunk_by(|(_, run), (_, next)| run == next) {
+            let run = stretch.first().and_then(|(_, run)| *run);
+            let opened = run.map(|run| opener.bytes(run)).transpose()?;
+            let opened = run.zip(opened.as_ref()).map(|(run, bytes)| (&self.runs[run], bytes));
+            let mut search: Option<Search<'_>> = None;
+            for &(id, _) in stretch {
+                let pairs = match opened {
+                    None => None,
+                    Some((run, bytes)) => {
+                        if !search.as_ref().is_some_and(|search| search.can_find(id)) {
+                            search = Some(Search::new(run, bytes)?);
+                        }
+                        search.as_mut().expect("made above").find(id)?
                     }
-                    open.as_mut().expect("opened above").find(id)?
+                };
+                visited += 1;
+                if visit(id, pairs).is_break() {
+                    return Ok(visited);
                 }
-            };
-            visited += 1;
-            if visit(id, pairs).is_break() {
-                break;
             }
         }
         Ok(visited)
@@ -364,7 +361,6 @@ impl EntryRange {
 
 /// A search for rising IDs in one run.
 struct Search<'a> {
-    number: usize,
     run: &'a Run,
     names: Names<'a>,
     slots: Slots<'a>,
@@ -373,13 +369,13 @@ struct Search<'a> {
 }
 
 impl<'a> Search<'a> {
-    fn new(number: usize, run: &'a Run, bytes: &'a Bytes) -> Result<Self, Damage> {
+    fn new(run: &'a Run, bytes: &'a Bytes) -> Result<Self, Damage> {
         let (names, slots) = run.open(bytes)?;
-        Ok(Self { number, run, names, slots, at: None })
+        Ok(Self { run, names, slots, at: None })
     }
 
-    fn can_find(&self, run: usize, id: StreamId) -> bool {
-        self.number == run && self.at.is_none_or(|slot| slot.id <= id)
+    fn can_find(&self, id: StreamId) -> bool {
+        self.at.is_none_or(|slot| slot.id <= id)
     }
 
     fn find(&mut self, id: StreamId) -> Result<Option<Pairs<'a>>, Damage> {

@@ -1,7 +1,8 @@
 //! The acceptance vectors of the specification that belong to entries, and cases that were compared
 //! with Redis 7.0 by hand.
 
-use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::Relaxed};
 use std::sync::{Arc, Mutex};
 
 use bytes::Bytes;
@@ -376,4 +377,79 @@ fn groups_read_within_the_same_bounds_and_wait_with_them() {
     let history = read(GroupReadFrom::HistoryAfter(id(7, 0)), None);
     assert_eq!(pair.run(&history), "s: 8-0 f=v, 9-0 f=v, 10-0 f=v; t: ");
     pair.check_twins();
+}
+
+/// A disk that counts how many of its blocks are in memory at the same time.
+#[derive(Debug, Default)]
+struct CountingDisk {
+    blocks: BTreeMap<u64, Bytes>,
+    held: Arc<AtomicUsize>,
+    held_most: AtomicUsize,
+}
+
+struct Held(Bytes, Arc<AtomicUsize>);
+
+impl AsRef<[u8]> for Held {
+    fn as_ref(&self) -> &[u8] {
+        &self.0
+    }
+}
+
+impl Drop for Held {
+    fn drop(&mut self) {
+        self.1.fetch_sub(1, Relaxed);
+    }
+}
+
+impl BlockSource for CountingDisk {
+    fn read(&self, offset: u64, _: usize) -> Result<Bytes, String> {
+        let held = self.held.fetch_add(1, Relaxed) + 1;
+        self.held_most.fetch_max(held, Relaxed);
+        Ok(Bytes::from_owner(Held(self.blocks[&offset].clone(), Arc::clone(&self.held))))
+    }
+
+    fn note_damage(&self, damaged: &DamagedBlock) {
+        panic!("{damaged:?}");
+    }
+}
+
+/// What a consumer is owed may lie in every block of a long stream.
+#[test]
+fn a_history_holds_one_block_at_a_time() {
+    let mut pair = stream(4, 400);
+    let (key, group, consumer) = (b"s".as_slice(), b"g".as_slice(), b"c".as_slice());
+    let ids: Vec<_> = (0..100).map(|block| id(block * 4 + 2, 0)).collect();
+    let last_delivered = id(400, 0);
+    pair.apply(&[
+        Op::GroupCreate { db: 0, key, group, last_delivered, entries_read: None },
+        Op::ConsumerCreate { db: 0, key, group, consumer, time: 5 },
+        Op::Deliver {
+            db: 0,
+            key,
+            group,
+            consumer,
+            time: 6,
+            ids: ids.iter().copied().collect(),
+            last_delivered,
+            entries_read: None,
+        },
+    ]);
+    // No block is the neighbour of another.
+    let place = |number: u64| BlockLocation { file: 4, offset: number * 10_000, len: 200 };
+    let blocks = pair.engine.blocks();
+    let blocks = blocks.map(|block| (place(block.header.number).offset, block.bytes().unwrap()));
+    let disk = Arc::new(CountingDisk { blocks: blocks.collect(), ..CountingDisk::default() });
+    let adopt = &mut |number: u64, _| Some((Arc::clone(&disk) as _, place(number)));
+    assert_eq!(pair.engine.adopt(AdoptCursor::default(), usize::MAX, adopt), None);
+    let history = Command::XReadGroup(XReadGroup {
+        group,
+        consumer,
+        streams: vec![(key, Ok(GroupReadFrom::HistoryAfter(StreamId::MIN)))],
+        limits: ReadLimits { count: None, total: None, bytes: None },
+        block_ms: None,
+        no_ack: false,
+    });
+    let expected: Vec<_> = ids.iter().map(|id| format!("{}-0 f=v", id.ms)).collect();
+    assert_eq!(pair.run(&history), format!("s: {}", expected.join(", ")));
+    assert_eq!(disk.held_most.load(Relaxed), 1);
 }
