@@ -99,7 +99,8 @@ fn all_entries(engine: &Engine, key: &[u8]) -> Vec<u8> {
     let command = Command::XRange { key, range, count: None, order: Order::Ascending };
     let mut out = Vec::new();
     if let Ok(decision) = engine.decide(&command, Context { db: 0, now: NOW }) {
-        protocol::encode(&decision.reply, Version::Resp2, usize::MAX, &mut out);
+        protocol::encode(&decision.reply, Version::Resp2, usize::MAX, &mut out)
+            .expect("a reply without a limit");
     }
     out
 }

@@ -153,10 +153,10 @@ fn number(word: &[u8]) -> i64 {
 /// A reply in both protocols.
 fn shown(reply: &Reply) -> Vec<u8> {
     let mut out = Vec::new();
-    protocol::encode(reply, Version::Resp2, usize::MAX, &mut out);
+    protocol::encode(reply, Version::Resp2, usize::MAX, &mut out).expect("a reply without a limit");
     wire::expect_one_reply(&out);
     let resp2_len = out.len();
-    protocol::encode(reply, Version::Resp3, usize::MAX, &mut out);
+    protocol::encode(reply, Version::Resp3, usize::MAX, &mut out).expect("a reply without a limit");
     wire::expect_one_reply(&out[resp2_len..]);
     out
 }
