@@ -63,7 +63,8 @@ impl Scrubbing {
     pub(crate) fn request(&self) -> bool {
         let mut state = self.state.lock();
         let is_new = !state.is_asked && !state.facts.is_running;
-        state.is_asked = true;
+        // A request that is refused leaves nothing behind.
+        state.is_asked |= is_new;
         self.asked.notify_one();
         is_new
     }
@@ -174,5 +175,23 @@ impl<'a> Pace<'a> {
             }
             thread::sleep(early.min(TICK));
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_refused_request_asks_for_nothing() {
+        let scrubbing = Scrubbing::new(DamagedBlocks::default());
+        assert!(scrubbing.request());
+        assert!(!scrubbing.request(), "it is asked for already");
+        *scrubbing.state.lock() = State {
+            is_asked: false,
+            facts: ScrubFacts { is_running: true, ..ScrubFacts::default() },
+        };
+        assert!(!scrubbing.request(), "it runs");
+        assert!(!scrubbing.state.lock().is_asked);
     }
 }
