@@ -14,7 +14,7 @@ use storage::{Options, StorageError};
 
 use crate::check;
 use crate::error::StartError;
-use crate::log_show::words::Words;
+use crate::log_show::words::{Words, with_clients};
 use crate::times::Printer;
 use crate::tools::print;
 
@@ -162,8 +162,8 @@ fn change(record: &Record<'_>, printer: &Printer, text: &mut String, list: &mut 
     let lsn = record.stamp.lsn;
     let time = printer.print(record.stamp.time_ms);
     let ops = inspect::decode(record).unwrap_or_default();
-    for op in &ops {
-        let words = Words::of(op);
+    for (op, client) in with_clients(&ops) {
+        let words = Words::of(op).by(client);
         *text += &format!("    {lsn} {time} ");
         if let Some(db) = words.db {
             *text += &format!("db{db} ");

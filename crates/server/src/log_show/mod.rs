@@ -17,7 +17,7 @@ use storage::inspect::{self, LogFiles, Place};
 
 use crate::error::StartError;
 use crate::times::{self, Printer};
-use words::Words;
+use words::{Words, with_clients};
 
 /// Bytes of a value that one line shows.
 const VALUE_BYTES: usize = 256;
@@ -155,15 +155,8 @@ impl<W: Write> Shower<'_, W> {
         if let Some(note) = note {
             self.note(record, &note, &mut lines);
         }
-        let parts = ops.iter().filter(|op| !matches!(op, Op::Origin { .. })).count();
-        let mut part = 0;
-        let mut client: Option<&[u8]> = None;
-        for op in ops {
-            if let Op::Origin { client: by } = op {
-                client = Some(by);
-                continue;
-            }
-            part += 1;
+        let parts = with_clients(ops).count();
+        for (part, (op, client)) in (1..).zip(with_clients(ops)) {
             if self.is_asked_for(op) {
                 self.line(record, (part, parts), &Words::of(op).by(client), &mut lines);
             }

@@ -24,6 +24,20 @@ pub(crate) enum Argument<'a> {
     Bytes(&'a [u8]),
 }
 
+/// The operations of a record, each with the client that asked for it, if the record says so.
+pub(crate) fn with_clients<'a>(
+    ops: &'a [Op<'a>],
+) -> impl Iterator<Item = (&'a Op<'a>, Option<&'a [u8]>)> {
+    let mut client = None;
+    ops.iter().filter_map(move |op| match op {
+        Op::Origin { client: by } => {
+            client = Some(&**by);
+            None
+        }
+        op => Some((op, client)),
+    })
+}
+
 impl<'a> Words<'a> {
     fn new(db: u8, verb: &'static str, key: &'a [u8]) -> Self {
         Self { db: Some(db), verb, key: Some(key), arguments: Vec::new(), client: None }
@@ -57,7 +71,7 @@ impl<'a> Words<'a> {
     }
 
     /// For which client it was done, if the record says so.
-    pub(super) fn by(mut self, client: Option<&'a [u8]>) -> Self {
+    pub(crate) fn by(mut self, client: Option<&'a [u8]>) -> Self {
         self.client = client;
         self
     }
@@ -334,6 +348,15 @@ mod tests {
             Op::Rename { db, key, new_db: 2, new_key: b"\x1b[2J\n\"x" },
             r#"RENAME orders "\x1b[2J\n\"x" DB 2"#,
         );
+    }
+
+    #[test]
+    fn the_client_is_no_operation_of_its_own() {
+        let (flush, swap) = (Op::Flush { db: None }, Op::SwapDb { first: 1, second: 2 });
+        let origin = Op::Origin { client: Text::Borrowed(b"who") };
+        let ops = [flush.clone(), origin, swap.clone()];
+        let found: Vec<_> = with_clients(&ops).collect();
+        assert_eq!(found, [(&flush, None), (&swap, Some(&b"who"[..]))]);
     }
 
     #[test]
