@@ -2,7 +2,11 @@
 
 /// Bytes of a pattern that one match may look at. Only a pattern and a text of thousands of bytes each,
 /// made for the purpose, need more; they count as not matching, and nobody waits for them.
-const STEPS_MAX: usize = 1 << 22;
+const STEPS_MAX: usize = 1 << 20;
+
+/// Longest class, of which each byte of each key may cost a look: every one of the 256 bytes, written
+/// as a range, fits. A pattern with a longer one matches nothing.
+const CLASS_BYTES_MAX: usize = 1024;
 
 /// Whether upper and lower case of ASCII letters are told apart.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -20,12 +24,16 @@ pub enum Case {
 /// leaves the most text to the rest already.
 #[must_use]
 pub fn glob_matches(pattern: &[u8], text: &[u8], case: Case) -> bool {
+    matches_in(pattern, text, case, &mut 0)
+}
+
+/// The same, with the steps that it took added to `steps`.
+fn matches_in(pattern: &[u8], text: &[u8], case: Case, steps: &mut usize) -> bool {
     let (mut p, mut t) = (0, 0);
     // Pattern after the last star, and the text from which its rest was tried.
     let mut star = None;
-    let mut steps = 0;
-    while steps < STEPS_MAX {
-        steps += 1;
+    while *steps < STEPS_MAX {
+        *steps += 1;
         if pattern.get(p) == Some(&b'*') {
             p += pattern[p..].iter().take_while(|byte| **byte == b'*').count();
             if p == pattern.len() {
@@ -39,8 +47,10 @@ pub fn glob_matches(pattern: &[u8], text: &[u8], case: Case) -> bool {
             (true, None) => return false,
             (true, Some(&byte)) => {
                 let (matches, len) = one_byte(&pattern[p..], byte, case);
-                // A class may be as long as the whole pattern.
-                steps += len;
+                *steps += len;
+                if CLASS_BYTES_MAX < len {
+                    return false;
+                }
                 if matches {
                     p += len;
                     t += 1;
@@ -78,7 +88,7 @@ fn in_class(class: &[u8], byte: u8, case: Case) -> (bool, usize) {
     let mut at = usize::from(is_negated);
     let mut is_in = false;
     let fold = |byte: u8| if case == Case::Insensitive { byte.to_ascii_lowercase() } else { byte };
-    loop {
+    while at <= CLASS_BYTES_MAX {
         match class[at..] {
             [] => break,
             [b']', ..] => {
@@ -162,9 +172,29 @@ mod tests {
 
     #[test]
     fn a_hostile_pattern_ends_soon() {
+        let stars = "*a".repeat(1 << 19);
+        let class = "b".repeat(1 << 20);
+        let steps = |pattern: &str, text: &str, expected: bool| {
+            let mut steps = 0;
+            let matches =
+                matches_in(pattern.as_bytes(), text.as_bytes(), Case::Sensitive, &mut steps);
+            assert_eq!(matches, expected);
+            steps
+        };
         let text = "a".repeat(1 << 20);
-        check(&"*a".repeat(1 << 19), &text, true);
-        check(&("*a".repeat(1 << 19) + "b"), &text, false);
-        check(&("*".to_owned() + &"?".repeat(1 << 19) + "b"), &text, false);
+        assert!(steps(&stars[..1 << 18], &text[..1 << 18], true) <= STEPS_MAX);
+        for pattern in [
+            format!("{stars}b"),
+            format!("*{}b", "?".repeat(1 << 19)),
+            format!("*[{class}]"),
+            format!("*[^{class}]b"),
+            format!("*{}", "[^b]".repeat(1 << 18) + "b"),
+        ] {
+            assert!(steps(&pattern, &text, false) <= STEPS_MAX + CLASS_BYTES_MAX + 4);
+            // There may be millions of keys: a short one does not pay for a long pattern.
+            assert!(steps(&pattern, "a short key", false) < 4096, "{}", &pattern[..10]);
+        }
+        let all: String = ('!'..='Z').map(|c| format!("{c}-{c}")).collect();
+        check(&format!("[{all}]*"), "KEY", true);
     }
 }
