@@ -4,6 +4,7 @@
 mod clock;
 mod hostile;
 mod network;
+mod numbers;
 mod panics;
 mod security;
 

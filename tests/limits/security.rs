@@ -5,7 +5,7 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use rustix::process::Signal;
-use support::{Client, Rng, Value, cpu_ticks, encode, ticks_per_second};
+use support::{Client, Launch, Rng, Value, cpu_ticks, encode, ticks_per_second};
 
 use super::{figure, launch};
 
@@ -141,6 +141,80 @@ fn neither_names_nor_passwords_forge_or_fill_the_log() {
     for line in server.output() {
         assert!(!line.contains("secret") && !line.contains('\x1b'), "{line:?}");
         assert!(!line.starts_with("FORGED"), "{line:?}");
+    }
+}
+
+#[test]
+fn clients_place_no_files_and_turn_nothing_dangerous_on() {
+    let server = launch().start();
+    let mut client = server.connect();
+    let protected = "dir pidfile unixsocket tls-cert-file tls-key-file tls-ca-cert-file";
+    for name in protected.split(' ') {
+        let reply = client.command(&["CONFIG", "SET", name, "/tmp/evil"]);
+        let expected = format!("'{name}') - can't set protected config");
+        assert!(
+            reply.is_error("ERR CONFIG SET failed") && reply.text().ends_with(&expected),
+            "{reply:?}"
+        );
+    }
+    // A path among pairs that are fine takes all of them with it.
+    let reply = client.words("CONFIG SET maxmemory 1gb dir /tmp");
+    assert!(reply.is_error("ERR CONFIG SET failed"), "{reply:?}");
+    assert_eq!(client.words("CONFIG GET maxmemory").field("maxmemory").text(), "0");
+    let refused = "DEBUG SLEEP 0,DEBUG JMAP,CONFIG SET enable-debug-command yes,CONFIG REWRITE,\
+        REPLICAOF 127.0.0.1 1,MODULE LOAD /tmp/evil.so,MIGRATE h 1 k 0 1,EVAL return 0,\
+        SCRIPT LOAD x,FUNCTION LOAD x,ACL SETUSER x,CLUSTER MEET h 1,SLOWLOG GET,MONITOR,\
+        RESTORE k 0 x,SHUTDOWN nowhere,BGSAVE /tmp/evil,SAVE /tmp/evil";
+    for line in refused.split(',') {
+        let reply = client.words(line.trim());
+        assert!(matches!(reply, Value::Error(_)), "{line}: {reply:?}");
+    }
+}
+
+#[test]
+fn the_password_is_shown_to_those_who_know_it_and_in_no_refusal() {
+    let shown = |launch: Launch| {
+        let server = launch.args(["--requirepass", "topsecret"]).start();
+        let mut client = server.connect();
+        let replies: Vec<String> = [
+            "CONFIG GET requirepass",
+            "AUTH wrongsecret",
+            "AUTH nobody topsecret",
+            "HELLO 3 AUTH default wrongsecret",
+            "AUTH topsecret",
+            "CONFIG GET requirepass",
+            "CONFIG GET REQUIREPAS?",
+            "CONFIG SET requirepass othersecret maxmemory no-number",
+            "CONFIG GET requirepass",
+            "CONFIG SET requirepass othersecret",
+            "CONFIG GET requirepass",
+            "AUTH topsecret",
+            "AUTH othersecret",
+            "CONFIG SET requirepass othersecret requirepass thirdsecret",
+        ]
+        .map(|line| format!("{line}: {:?}", client.words(line)))
+        .into();
+        let answers = replies.iter().filter_map(|line| line.split_once(": "));
+        let refusals: Vec<_> = answers.filter(|(_, answer)| answer.starts_with('-')).collect();
+        assert_eq!(refusals.len(), 7, "{replies:#?}");
+        assert!(refusals.iter().all(|(_, answer)| !answer.contains("secret")), "{refusals:#?}");
+        let info = client.ok(&["INFO", "everything"]).text() + &client.words("CLIENT LIST").text();
+        assert!(!info.contains("secret"), "{info}");
+        assert!(server.terminate().success());
+        replies
+    };
+    let dir = support::temp_dir();
+    let ours = shown(launch().dir(dir.path()));
+    let log = std::process::Command::new(env!("CARGO_BIN_EXE_headwater"))
+        .args(["log", "show"])
+        .arg(dir.path())
+        .output()
+        .expect("it can be started");
+    assert!(log.status.success(), "{log:?}");
+    assert!(!String::from_utf8_lossy(&log.stdout).contains("secret"), "{log:?}");
+    let theirs = shown(Launch::reference("redis-server"));
+    for (ours, theirs) in ours.iter().zip(&theirs) {
+        assert_eq!(ours, theirs);
     }
 }
 

@@ -1,0 +1,88 @@
+//! Every command that clients can send, by name: a new one is red here until somebody has thought
+//! about what it gives to a client that means harm, and has listed it.
+
+#![allow(missing_docs, reason = "tests")]
+
+use std::collections::BTreeSet;
+
+/// Read and change data of the selected databases, or this connection, and nothing else.
+const HARMLESS: &str = "append client client|getname client|help client|id client|info client|no-touch client|reply \
+    client|setinfo client|setname command command|count command|docs command|getkeys \
+    command|getkeysandflags command|help command|info command|list config config|help copy \
+    dbsize decr decrby del discard echo exec exists expire expireat expiretime get getdel getex \
+    getrange getset hdel headwater headwater|help hello hexists hget hgetall hincrby \
+    hincrbyfloat hkeys hlen hmget hmset hrandfield hscan hset hsetnx hstrlen hvals incr incrby \
+    incrbyfloat info lastsave lolwut memory memory|doctor memory|help memory|malloc-stats \
+    memory|purge memory|stats memory|usage mget move mset msetnx multi object object|encoding \
+    object|freq object|help object|idletime object|refcount persist pexpire pexpireat \
+    pexpiretime ping psetex pttl quit randomkey rename renamenx reset role scan select set setex \
+    setnx setrange strlen substr time touch ttl type unlink unwatch wait waitaof watch xack \
+    xackdel xadd xautoclaim xcfgset xclaim xdel xdelex xgroup xgroup|create \
+    xgroup|createconsumer xgroup|delconsumer xgroup|destroy xgroup|help xgroup|setid xidmprecord \
+    xinfo xinfo|consumers xinfo|groups xinfo|help xinfo|stream xlen xpending xrange xread \
+    xreadgroup xrevrange xsetid xtrim";
+
+/// What would be a way in, or out, if it did what its name says elsewhere; and why it is none here.
+const DANGEROUS: [(&str, &str); 21] = [
+    ("auth", "compares in constant time, and strangers have few places and little time"),
+    (
+        "bgrewriteaof",
+        "begins a checkpoint in the directory of the data, of which there is one at a time",
+    ),
+    ("bgsave", "as bgrewriteaof: no name, no other place"),
+    ("save", "as bgrewriteaof, and only its own client waits"),
+    ("client|kill", "ends connections, which whoever may send it could also do by SHUTDOWN"),
+    ("client|list", "shows addresses and names of clients, never what they sent"),
+    (
+        "client|no-evict",
+        "keeps one connection from being chosen first; maxmemory-clients still counts it",
+    ),
+    ("client|unblock", "wakes a reader, as its timeout does"),
+    ("config|get", "shows the settings, as in Redis the password too, to those who know it"),
+    ("config|resetstat", "sets counters to zero, not data"),
+    ("config|rewrite", "writes no file: the file belongs to the operator"),
+    ("config|set", "refuses what names a file or needs a restart"),
+    (
+        "debug",
+        "refused unless enable-debug-command says otherwise, which needs a restart; only SLEEP is there",
+    ),
+    ("flushall", "deletes data, as DEL does, and leaves a record in the log"),
+    ("flushdb", "as flushall, for one database"),
+    ("headwater|scrub", "reads the own files, one scrub at a time, at its own rate"),
+    ("keys", "looks at all keys; bounded steps for each of them"),
+    ("replicaof", "refused but for NO ONE: it never connects to anybody"),
+    ("slaveof", "as replicaof"),
+    ("shutdown", "ends the server after everything is on disk; it takes no path"),
+    ("swapdb", "swaps data that its sender can read and delete anyway"),
+];
+
+/// Commands that are ways to run code, to reach other hosts or to place files, and are not there.
+const ABSENT: &str = "acl cluster eval eval_ro evalsha evalsha_ro failover fcall fcall_ro function \
+    latency migrate module monitor pfdebug psync replconf restore restore-asking script slowlog sort \
+    sync";
+
+#[test]
+fn the_command_table_is_a_closed_list() {
+    let known: Vec<&str> =
+        (HARMLESS.split_whitespace()).chain(DANGEROUS.iter().map(|(name, _)| *name)).collect();
+    let listed: BTreeSet<&str> = known.iter().copied().collect();
+    assert_eq!(listed.len(), known.len(), "a name stands twice");
+    let table: BTreeSet<&str> = protocol::commands().map(|spec| spec.name).collect();
+    let new: Vec<_> = table.difference(&listed).collect();
+    assert!(new.is_empty(), "not listed, so nobody has said why they are harmless: {new:?}");
+    let gone: Vec<_> = listed.difference(&table).collect();
+    assert!(gone.is_empty(), "listed and not there: {gone:?}");
+}
+
+#[test]
+fn whatever_is_for_administrators_has_a_reason() {
+    for spec in protocol::commands() {
+        if spec.flags.contains(protocol::Flags::ADMIN) {
+            let has_reason = DANGEROUS.iter().any(|(name, _)| *name == spec.name);
+            assert!(has_reason, "{} stands among the harmless", spec.name);
+        }
+    }
+    for name in ABSENT.split_whitespace() {
+        assert!(protocol::lookup(name.as_bytes()).is_none(), "{name}");
+    }
+}

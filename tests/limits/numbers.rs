@@ -1,0 +1,291 @@
+//! Every place of a request that takes a number, with the numbers at the edges: nothing panics,
+//! hangs or takes memory, and what Redis 7.0 knows is answered as Redis does, byte for byte.
+
+use std::io::{Read, Write};
+use std::net::TcpStream;
+
+use support::{Launch, Server, anonymous_bytes, encode_into, skip};
+
+use super::launch;
+
+const NUMBERS: [&str; 22] = [
+    "0",
+    "-0",
+    "1",
+    "-1",
+    "2147483647",
+    "2147483648",
+    "-2147483649",
+    "4294967295",
+    "4294967296",
+    "9223372036854775807",
+    "9223372036854775808",
+    "-9223372036854775808",
+    "-9223372036854775809",
+    "18446744073709551615",
+    "18446744073709551616",
+    "99999999999999999999",
+    "007",
+    "+1",
+    " 1",
+    "1 ",
+    "1.0",
+    "",
+];
+
+/// Before each request. Nothing is idle for a time that depends on the machine: what is pending was
+/// delivered in 1970, and so are the ages beside which 1 is small.
+const SETUP: &str = "SELECT 0
+FLUSHALL
+SET n 10
+SET s hello
+HSET h a 1 b 2 c 3
+XADD x 5-1 f v
+XADD x 5-2 f v
+XADD x 7-0 f v
+XGROUP CREATE x g 0
+XREADGROUP GROUP g c COUNT 2 STREAMS x >
+XCLAIM x g c 0 5-1 5-2 TIME 0";
+
+/// After each request, to see what it did.
+const PROBES: &str = "SELECT 0
+GET n
+STRLEN s
+HGETALL h
+XRANGE x - +
+XPENDING x g
+EXISTS n s h x k new t
+PING";
+
+/// The place of the number is `$`. A line with `~` before it is not compared: newer than Redis 7.0,
+/// or its reply tells of the server.
+const PLACES: &str = "
+XADD x MAXLEN $ 8-0 f v
+XADD x MAXLEN ~ $ 8-0 f v
+XADD x MAXLEN ~ 1 LIMIT $ 8-0 f v
+XADD x MINID $ 8-0 f v
+XADD x MINID $-1 8-0 f v
+XADD x MINID 6-$ 8-0 f v
+XADD x $ f v
+XADD x $-1 f v
+XADD x 8-$ f v
+XADD x $-* f v
+~XADD x IDMP p $ 8-0 f v
+~XCFGSET x IDMP-DURATION $
+~XCFGSET x IDMP-MAXSIZE $
+~XIDMPRECORD x p i $
+~XIDMPRECORD x p i 7-$
+XTRIM x MAXLEN $
+XTRIM x MAXLEN ~ 1 LIMIT $
+XTRIM x MINID $
+XTRIM x MINID 6-$
+XDEL x $
+XDEL x 5-$
+XDEL x $-1
+~XDELEX x IDS $ 5-1
+~XDELEX x IDS 1 $
+~XACKDEL x g IDS $ 5-1
+~XACKDEL x g IDS 1 5-$
+XACK x g $
+XACK x g 5-$
+XRANGE x $ +
+XRANGE x ($ +
+XRANGE x - $
+XRANGE x - ($
+XRANGE x 5-$ +
+XRANGE x - 5-$
+XRANGE x - + COUNT $
+XREVRANGE x $ -
+XREVRANGE x + ($-1
+XREVRANGE x + - COUNT $
+XREAD COUNT $ STREAMS x 0
+XREAD BLOCK $ STREAMS x 0
+XREAD STREAMS x $
+XREAD STREAMS x 5-$
+~XREAD MAXCOUNT $ STREAMS x 0
+~XREAD MAXSIZE $ STREAMS x 0
+XREADGROUP GROUP g c COUNT $ STREAMS x >
+XREADGROUP GROUP g c BLOCK $ STREAMS x >
+XREADGROUP GROUP g c STREAMS x $
+~XREADGROUP GROUP g c MAXCOUNT $ STREAMS x >
+XGROUP CREATE x new $
+XGROUP CREATE x new 5-$
+XGROUP CREATE x new 0 ENTRIESREAD $
+XGROUP SETID x g $
+XGROUP SETID x g 0 ENTRIESREAD $
+XSETID x $
+XSETID x 9-$
+XSETID x 9-0 ENTRIESADDED $ MAXDELETEDID 0-0
+XSETID x 9-0 ENTRIESADDED 5 MAXDELETEDID $
+XPENDING x g $ + 10
+XPENDING x g - $ 10
+XPENDING x g - + $
+XPENDING x g IDLE $ - + 0
+XCLAIM x g d $ 5-1
+XCLAIM x g d 0 $
+XCLAIM x g d 0 5-$
+XCLAIM x g d 0 5-1 IDLE $
+XCLAIM x g d 0 5-1 TIME $
+XCLAIM x g d 0 5-1 RETRYCOUNT $
+XCLAIM x g d 0 5-1 LASTID $
+XAUTOCLAIM x g d $ 0
+XAUTOCLAIM x g d 0 $
+XAUTOCLAIM x g d 0 5-$
+XAUTOCLAIM x g d 0 0 COUNT $
+~XINFO STREAM x FULL COUNT $
+INCRBY n $
+DECRBY n $
+INCRBY new $
+~INCRBYFLOAT n $
+SETRANGE s $ x
+SETRANGE new $ x
+GETRANGE s $ -1
+GETRANGE s 0 $
+SUBSTR s $ 3
+SET k v EX $
+SET k v PX $
+SET k v EXAT $
+SET k v PXAT $
+SETEX k $ v
+PSETEX k $ v
+GETEX s EX $
+GETEX s PX $
+GETEX s EXAT $
+GETEX s PXAT $
+HINCRBY h a $
+HINCRBY h new $
+~HINCRBYFLOAT h a $
+~HRANDFIELD h $
+~HRANDFIELD h $ WITHVALUES
+HRANDFIELD new $
+HSCAN h $
+HSCAN h 0 COUNT $
+EXPIRE s $
+PEXPIRE s $
+EXPIREAT s $
+PEXPIREAT s $
+~SCAN $
+~SCAN 0 COUNT $
+COPY s t DB $
+MOVE s $
+SELECT $
+SWAPDB 0 $
+SWAPDB $ 1
+WAIT 0 $
+WAIT $ 1
+~WAITAOF $ 0 1
+~WAITAOF 0 $ 1
+~WAITAOF 0 0 $
+CLIENT KILL ID $
+~CLIENT KILL MAXAGE $
+CLIENT UNBLOCK $
+~CLIENT LIST ID $
+~MEMORY USAGE x SAMPLES $
+~LOLWUT VERSION $
+HELLO $
+";
+
+/// The one difference by design. An ID is made of digits here; Redis reads a part that it does not
+/// understand with C's `strtoull`, which takes blanks and signs and makes a large number of a
+/// negative one. XCLAIM takes what is no ID for an option.
+fn is_by_design(number: &str, got: &str) -> bool {
+    number.starts_with(['+', '-', ' '])
+        && (got.starts_with("-ERR Invalid stream ID specified") || got.contains("XCLAIM option"))
+}
+
+/// Idle times since 1970 are times of today, and not the same for both.
+fn without_times(reply: &str) -> String {
+    let is_time = |line: &str| line.starts_with(":1") && line.len() == 14;
+    let lines = reply.split("\\r\\n").map(|line| if is_time(line) { ":now" } else { line });
+    lines.collect::<Vec<_>>().join("\\r\\n")
+}
+
+/// Bytes that the whole table may add: the caches of an allocator, and no more.
+const GROWTH_MAX: u64 = 32 << 20;
+
+struct Side {
+    stream: TcpStream,
+    received: Vec<u8>,
+}
+
+impl Side {
+    fn new(server: &Server) -> Self {
+        // The smallest IDs of clients belong to nobody any more.
+        let earlier: Vec<_> = (0..10).map(|_| server.connect()).collect();
+        earlier.into_iter().for_each(|mut client| assert!(client.words("PING").text() == "PONG"));
+        let stream = TcpStream::connect(server.address()).expect("it runs");
+        stream.set_read_timeout(Some(std::time::Duration::from_secs(20))).expect("a socket");
+        stream.set_nodelay(true).expect("a socket");
+        Self { stream, received: Vec::new() }
+    }
+
+    /// One reply to each request, as it came.
+    fn ask(&mut self, requests: &[Vec<u8>], what: &str) -> Vec<String> {
+        self.stream.write_all(&requests.concat()).unwrap_or_else(|e| panic!("{what}: {e}"));
+        let mut replies = Vec::new();
+        let mut chunk = [0; 1 << 16];
+        while replies.len() < requests.len() {
+            if let Some(len) = skip(&self.received) {
+                let reply: Vec<u8> = self.received.drain(..len).collect();
+                replies.push(reply.escape_ascii().to_string());
+                continue;
+            }
+            match self.stream.read(&mut chunk) {
+                Ok(len @ 1..) => self.received.extend_from_slice(&chunk[..len]),
+                end => panic!("{what}: {end:?} after {} replies", replies.len()),
+            }
+        }
+        replies
+    }
+}
+
+fn request(line: &str, number: &str) -> Vec<u8> {
+    let words: Vec<String> = line.split(' ').map(|word| word.replace('$', number)).collect();
+    let mut bytes = Vec::new();
+    encode_into(&mut bytes, &words);
+    bytes
+}
+
+fn script(line: &str, number: &str) -> Vec<Vec<u8>> {
+    let fixed = |lines: &'static str| lines.lines().map(|line| request(line, ""));
+    fixed(SETUP).chain([request(line, number)]).chain(fixed(PROBES)).collect()
+}
+
+#[test]
+fn numbers_at_the_edges_are_answered_as_redis_does() {
+    let headwater = launch().args(["--appendfsync", "no"]).start();
+    let redis = Launch::reference("redis-server").args(["--appendonly", "no"]).start();
+    let (mut ours, mut theirs) = (Side::new(&headwater), Side::new(&redis));
+    let at = SETUP.lines().count();
+    let before = anonymous_bytes(headwater.pid()).expect("it runs");
+    let mut differences = Vec::new();
+    let mut explained = 0;
+    for line in PLACES.lines().filter(|line| !line.is_empty()) {
+        let (line, is_compared) = line.strip_prefix('~').map_or((line, true), |rest| (rest, false));
+        for number in NUMBERS {
+            let what = format!("{line} with {number:?}");
+            let requests = script(line, number);
+            let got = ours.ask(&requests, &what);
+            assert_eq!(got.last().map(String::as_str), Some("+PONG\\r\\n"), "{what}: {got:?}");
+            if !is_compared {
+                continue;
+            }
+            let expected = theirs.ask(&requests, &what);
+            let differs = |at: &usize| without_times(&got[*at]) != without_times(&expected[*at]);
+            let Some(first) = (0..got.len()).find(differs) else { continue };
+            if first == at && is_by_design(number, &got[at]) {
+                explained += 1;
+                continue;
+            }
+            differences.push(format!(
+                "{what}: reply {first} is {} where Redis says {}",
+                got[first], expected[first]
+            ));
+        }
+        let taken = anonymous_bytes(headwater.pid()).expect("it runs").saturating_sub(before);
+        assert!(taken < GROWTH_MAX, "{line}: {} KiB", taken / 1024);
+    }
+    assert!(differences.is_empty(), "{}", differences.join("\n"));
+    assert!(0 < explained, "nothing differs by design any more");
+    assert!(headwater.terminate().success());
+}
