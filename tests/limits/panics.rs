@@ -6,12 +6,13 @@ use support::Value;
 
 use super::launch;
 
-/// Every thread of the server, by the name that it has in the failpoint.
-const THREADS: [&str; 6] = ["worker", "log", "checkpoint", "housekeeping", "segments", "everysec"];
+/// Every thread of the server, and under the locks of the engine and of the log, by failpoint.
+const PLACES: [&str; 8] =
+    ["worker", "log", "checkpoint", "housekeeping", "segments", "everysec", "engine", "commit"];
 
 #[test]
 fn a_panic_in_any_thread_ends_the_process_and_loses_nothing() {
-    for thread in THREADS {
+    for place in PLACES {
         let dir = support::temp_dir();
         let orders = support::temp_dir();
         let launch = launch()
@@ -25,7 +26,7 @@ fn a_panic_in_any_thread_ends_the_process_and_loses_nothing() {
             client.ok(&["XADD", "s", "*", "f", "v"]);
             added += 1;
         }
-        std::fs::write(orders.path().join(thread), "panic").expect("our own directory");
+        std::fs::write(orders.path().join(place), "panic").expect("our own directory");
         client.send_command(&["BGSAVE"]).expect("open");
         let mut others: Vec<_> = (0..100).map(|_| server.connect()).collect();
         // Writers until the end. Many at once: only then has the log's own thread something to do.
@@ -42,13 +43,13 @@ fn a_panic_in_any_thread_ends_the_process_and_loses_nothing() {
         }
         let lines = server.output_after_end();
         let status = server.wait();
-        assert_eq!(status.signal(), Some(6), "{thread}: {status:?}");
-        let said = lines.iter().any(|line| line.contains("failpoint") && line.contains(thread));
-        assert!(said, "{thread}: {lines:?}");
-        std::fs::remove_file(orders.path().join(thread)).expect("our own file");
+        assert_eq!(status.signal(), Some(6), "{place}: {status:?}");
+        let said = lines.iter().any(|line| line.contains("failpoint") && line.contains(place));
+        assert!(said, "{place}: {lines:?}");
+        std::fs::remove_file(orders.path().join(place)).expect("our own file");
         let server = launch.start();
         let Value::Int(found) = server.connect().words("XLEN s") else { panic!("no length") };
         let found = usize::try_from(found).expect("a count");
-        assert!(added <= found && found <= added + 100, "{thread}: {found} of {added}");
+        assert!(added <= found && found <= added + 100, "{place}: {found} of {added}");
     }
 }

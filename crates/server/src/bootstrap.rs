@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use parking_lot::Mutex;
 use rustix::fs::Mode;
 use storage::fs::RealFs;
-use storage::{Database, Options, Progress, StorageError};
+use storage::{Database, Options, Progress, StorageError, failpoint};
 
 use crate::clock::Clock;
 use crate::config::{Config, Settings};
@@ -162,6 +162,7 @@ fn recover(
     let started = Instant::now();
     let mut told = Instant::now();
     let mut progress = |progress: Progress| {
+        failpoint::pass("recovery");
         if told.elapsed() < PROGRESS_INTERVAL {
             return;
         }
@@ -170,6 +171,7 @@ fn recover(
         let percent = progress.percent();
         tracing::info!(?phase, records, bytes, bytes_total, percent, "recovering");
         manager.still_starting(&progress.to_string(), PROGRESS_PATIENCE);
+        failpoint::pass("progress");
     };
     manager.still_starting("Recovering", PROGRESS_PATIENCE);
     let options = Options {

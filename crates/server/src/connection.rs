@@ -11,6 +11,7 @@ use std::time::Duration;
 
 use engine::Reply;
 use protocol::{Decoder, Limits, ProtocolError, ReplyMode, Version};
+use storage::failpoint;
 use tokio::time::{Instant, sleep_until};
 
 use crate::client::{Client, Flushed, UNSENT_BYTES_PAUSE};
@@ -339,6 +340,7 @@ impl Connection {
         let shared = self.shared.clone();
         let was_authenticated = self.session.authenticated;
         let mut core = shared.core.lock();
+        failpoint::pass("engine");
         let mut executor = Executor {
             shared: &self.shared,
             core: &mut core,

@@ -8,14 +8,13 @@ use std::time::{Duration, Instant};
 
 use engine::AdoptCursor;
 use storage::checkpoint::{CheckpointReport, Checkpointer, due};
-use storage::{SLOW_SYNC, StorageError};
+use storage::{SLOW_SYNC, StorageError, failpoint};
 
 use crate::checkpoints::CheckpointDone;
 use crate::client_limits;
 use crate::clock::{Clock, ClockStep};
 use crate::config::FsyncPolicy;
 use crate::core::Shared;
-use crate::failpoint;
 use crate::introspect::process::ProcessMemory;
 use crate::retention;
 use crate::scrubbing::scrub_loop;

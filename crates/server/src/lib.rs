@@ -21,7 +21,6 @@ mod core;
 mod descriptors;
 pub mod error;
 mod execute;
-mod failpoint;
 mod housekeeping;
 pub mod introspect;
 mod listener;

@@ -11,11 +11,11 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering, fence};
 use std::thread;
 
 use parking_lot::{Condvar, Mutex};
+use storage::failpoint;
 use tokio::sync::{Notify, mpsc};
 
 use crate::client::{Client, Flushed};
 use crate::core::Shared;
-use crate::failpoint;
 use crate::listener::{Arrival, Listening};
 use crate::running;
 use crate::stats::{Stats, WorkerStats};

@@ -31,6 +31,8 @@ pub mod checkpoint;
 mod database;
 mod dir;
 pub mod error;
+#[doc(hidden)]
+pub mod failpoint;
 pub mod format;
 pub mod fs;
 pub mod inspect;

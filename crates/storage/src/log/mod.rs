@@ -25,6 +25,7 @@ use std::time::{Duration, Instant};
 
 use crate::dir;
 use crate::error::StorageError;
+use crate::failpoint;
 use crate::format::record::Kind;
 use crate::fs::{File, Fs, Pin};
 use crate::options::Options;
@@ -279,6 +280,7 @@ impl Log {
         let is_done = || target <= self.durable() || self.is_poisoned();
         if let Some(_turn) = self.turns.lead_unless(is_done) {
             let mut writer = self.writer.lock();
+            failpoint::pass("commit");
             let last = self.write_out(&mut writer)?;
             writer.sync(self)?;
             self.became_durable(last);

@@ -21,6 +21,10 @@
 mod dir;
 #[path = "../../../../crates/storage/src/error.rs"]
 mod error;
+/// No thread is made to fail here.
+mod failpoint {
+    pub(crate) fn pass(_: &str) {}
+}
 #[path = "../../../../crates/storage/src/format/mod.rs"]
 mod format;
 #[path = "../../../../crates/storage/src/fs/mod.rs"]
