@@ -26,8 +26,12 @@ use crate::tls::TlsAcceptor;
 use crate::watch::Watches;
 use crate::worker::{LogThread, Worker};
 
-/// While syncs are quicker than this, a worker whose clients all wait for one does it itself: handing
-/// it to the log thread costs two wake-ups, which is more than a lone client waits for anything else.
+/// Up to this many clients with new replies, a worker syncs the log itself: handing the sync to the log
+/// thread costs two wake-ups, which is more than a lone client waits for anything else.
+const SYNC_INLINE_CLIENTS_MAX: usize = 64;
+
+/// It does so while syncs are quicker than this. Once the disk has become slow, those who ask nothing
+/// of it must not wait for it.
 const SYNC_INLINE_TIME_MAX: Duration = Duration::from_millis(10);
 
 /// With so many bytes of records in memory, a worker waits for the disk instead of reading on: a disk
@@ -123,10 +127,9 @@ impl Shared {
         match self.config.settings().fsync {
             FsyncPolicy::Always => {
                 if self.log.durable() < self.log.last() {
-                    // Others must not wait for a disk that they ask nothing of.
-                    let is_alone = caller.connected() <= clients
+                    let is_quick = clients <= SYNC_INLINE_CLIENTS_MAX
                         && self.log.sync_time_last() < SYNC_INLINE_TIME_MAX;
-                    if is_alone || PENDING_BYTES_MAX < self.log.pending_bytes() {
+                    if is_quick || PENDING_BYTES_MAX < self.log.pending_bytes() {
                         self.commit();
                         self.wake_others(caller);
                     } else {

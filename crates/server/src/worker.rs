@@ -7,7 +7,7 @@
 
 use std::io;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering, fence};
+use std::sync::atomic::{AtomicBool, Ordering, fence};
 use std::thread;
 
 use parking_lot::{Condvar, Mutex};
@@ -28,8 +28,6 @@ pub(crate) struct Worker {
     flush: Notify,
     /// Whether clients are held back until more records are safe.
     holds: AtomicBool,
-    /// Its connections, those included that have ended a moment ago.
-    connected: AtomicUsize,
     arrivals: mpsc::UnboundedSender<Arrival>,
     pub(crate) counters: Arc<WorkerStats>,
 }
@@ -60,11 +58,6 @@ impl Worker {
         }
     }
 
-    /// How many connections it has.
-    pub(crate) fn connected(&self) -> usize {
-        self.connected.load(Ordering::Relaxed)
-    }
-
     /// Hands over a new connection.
     pub(crate) fn accept(&self, arrival: Arrival) {
         // Fails only when the worker has ended, and then the connection is closed by the drop.
@@ -90,7 +83,6 @@ pub(crate) fn seeds(stats: &Stats) -> Vec<WorkerSeed> {
                 pending: Mutex::default(),
                 flush: Notify::new(),
                 holds: AtomicBool::new(false),
-                connected: AtomicUsize::new(0),
                 arrivals: sender,
                 counters: Arc::clone(counters),
             };
@@ -123,7 +115,6 @@ async fn run(seed: WorkerSeed, shared: Arc<Shared>, listening: Vec<Listening>) {
     let mut connections = tokio::task::JoinSet::new();
     let mut stopping = shared.stopping();
     loop {
-        worker.connected.store(connections.len(), Ordering::Relaxed);
         tokio::select! {
             arrival = arrivals.recv() => {
                 let Some(arrival) = arrival else { break };
