@@ -109,6 +109,9 @@ impl Socket {
     }
 }
 
+/// Most bytes of a client's name in a record of the log: it may be as long as any argument.
+const NAME_BYTES_NOTED: usize = 128;
+
 /// One connected client, shared by its task, its worker's flush task and whoever looks at or serves
 /// it from elsewhere (CLIENT LIST, CLIENT KILL, a write that it waits for).
 #[derive(Debug)]
@@ -227,7 +230,7 @@ impl Client {
         let names = self.facts.names.lock();
         if !names.name.is_empty() {
             text.extend_from_slice(b" name=");
-            text.extend_from_slice(&names.name);
+            text.extend_from_slice(&names.name[..names.name.len().min(NAME_BYTES_NOTED)]);
         }
         text
     }

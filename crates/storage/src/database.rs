@@ -329,7 +329,6 @@ fn takes_away(command: &Command<'_>) -> bool {
             | Command::XGroupDestroy { .. }
             | Command::XGroupDelConsumer { .. }
             | Command::Del { .. }
-            | Command::Expire { .. }
             | Command::Rename { .. }
             | Command::Move { .. }
             | Command::Flush { .. }

@@ -102,7 +102,7 @@ impl Proven {
     pub(super) fn enter(&mut self, first: u64, reader: &SegmentReader) {
         let path = reader.path().to_path_buf();
         self.segments.push(Unproven { first, path, from: 0, to: 0, seal: None, upto: 0 });
-        self.vouch(reader.header().number - 1);
+        self.vouch(reader.header().number.saturating_sub(1));
     }
 
     pub(super) fn record(&mut self, record: &Record<'_>, offset: u64) {

@@ -36,7 +36,7 @@ pub(super) fn write(
         writer.finish()?;
     }
     // A history of its own: what was written after record `lsn` over there is not what will be here.
-    let mark = dir::Mark { history: fs.random(), ..dir::Mark::default() };
+    let mark = dir::Mark { history: fs.random().max(1), ..dir::Mark::default() };
     Log::create(fs, to, options, (lsn + 1, mark.history))?;
     fs.sync_dir(to).map_err(StorageError::io("sync", to))?;
     // Last: from here on it is a database.
