@@ -173,7 +173,8 @@ impl Buffer {
                 Ok(())
             }
             Err(error) if error.is_space() => {
-                self.is_disk_full = true;
+                // That there is no room for a record longer than a segment says nothing about others.
+                self.is_disk_full |= needed <= usual;
                 Err(StorageError::NoSpace { dir: self.dir.clone() })
             }
             Err(error) => Err(error),
