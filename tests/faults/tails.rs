@@ -104,10 +104,16 @@ fn copy_dir(from: &Path, to: &Path) {
         let to = to.join(entry.file_name());
         if entry.file_type().expect("a type").is_dir() {
             copy_dir(&entry.path(), &to);
-        } else if entry.path().extension().is_none_or(|extension| extension != "spare") {
+        } else if !is_made_ahead(&entry.path()) {
             fs::copy(entry.path(), to).expect("a file can be copied");
         }
     }
+}
+
+/// Spare segments, and the next one. That one says which record was durable when it was made ready, so
+/// that a log which ends before is damaged, and not cut by a crash.
+fn is_made_ahead(path: &Path) -> bool {
+    path.extension().is_some_and(|extension| extension == "spare" || extension == "next")
 }
 
 fn only_segment(dir: &Path) -> PathBuf {

@@ -11,7 +11,7 @@ use rustix::process::Signal;
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, ServerName};
 use rustls::{ClientConfig, ClientConnection, RootCertStore, StreamOwned};
-use support::{Certificates, Launch, Server, Value, encode, free_port, parse, require_tool};
+use support::{Certificates, Launch, Value, encode, free_port, parse, require_tool};
 
 /// A server with a TLS port beside the plain one, which the tests use to look at it.
 struct Tls {
@@ -199,24 +199,16 @@ fn sighup_exchanges_the_certificate_and_keeps_connections() {
 
     tls.certificates.sign("server");
     server.signal(Signal::HUP);
-    wait_for_line(&server, "configuration read again", 1);
+    server.line_with("configuration read again");
     assert_ne!(first, shown(), "the new certificate is not shown");
 
     let second = shown();
     std::fs::write(tls.certificates.key("server"), "nonsense").expect("the file can be written");
     server.signal(Signal::HUP);
-    wait_for_line(&server, "the certificates stay as they were", 1);
+    server.line_with("the certificates stay as they were");
     assert_eq!(second, shown());
     before.write_all(&encode(&["PING"])).expect("a request");
     assert_eq!(receive(&mut before, &mut Vec::new()), Value::simple("PONG"));
-}
-
-fn wait_for_line(server: &Server, words: &str, count: usize) {
-    let deadline = std::time::Instant::now() + Duration::from_secs(60);
-    while server.output().iter().filter(|line| line.contains(words)).count() < count {
-        assert!(std::time::Instant::now() < deadline, "no line {words:?}");
-        std::thread::yield_now();
-    }
 }
 
 #[test]

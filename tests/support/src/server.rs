@@ -263,6 +263,14 @@ impl Server {
         state.lines.clone()
     }
 
+    /// The first line with these words, waited for: what a server has printed is gathered by and by.
+    ///
+    /// # Panics
+    /// If it ends or stays silent instead.
+    pub fn line_with(&self, words: &str) -> String {
+        self.output.wait_for(words).unwrap_or_else(|| panic!("the server printed no {words:?}"))
+    }
+
     /// A new connection.
     ///
     /// # Panics
@@ -366,6 +374,16 @@ impl Output {
             .wait_timeout_while(self.lock(), READY_TIMEOUT, waiting)
             .unwrap_or_else(PoisonError::into_inner);
         state.is_ready
+    }
+
+    fn wait_for(&self, words: &str) -> Option<String> {
+        let find = |state: &OutputState| state.lines.iter().find(|l| l.contains(words)).cloned();
+        let waiting = |state: &mut OutputState| find(state).is_none() && !state.has_ended;
+        let (state, _) = self
+            .changed
+            .wait_timeout_while(self.lock(), READY_TIMEOUT, waiting)
+            .unwrap_or_else(PoisonError::into_inner);
+        find(&state)
     }
 
     fn has_ended(&self) -> bool {
