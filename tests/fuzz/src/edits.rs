@@ -26,6 +26,10 @@ pub fn damaged(base: &Base, script: &mut Script, may_change: impl Fn(&Path) -> b
             edit(&fs, file, script);
         }
     }
+    if fs.files(Path::new(DIR)).is_empty() {
+        // All files are gone: nothing tells this directory from a new one.
+        return;
+    }
     let report = check::check(&fs.fork(), Path::new(DIR), &mut |_| {});
     match open(&fs) {
         Ok((database, report)) => {
