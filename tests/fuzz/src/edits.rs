@@ -26,12 +26,11 @@ pub fn damaged(base: &Base, script: &mut Script, may_change: impl Fn(&Path) -> b
             edit(&fs, file, script);
         }
     }
-    if fs.files(Path::new(DIR)).is_empty() {
-        // All files are gone: nothing tells this directory from a new one.
-        return;
-    }
+    let is_marked = fs.files(Path::new(DIR)).contains(&Path::new(DIR).join("FORMAT"));
     let report = check::check(&fs.fork(), Path::new(DIR), &mut |_| {});
     match open(&fs) {
+        // Everything is gone but a lock or an empty segment: nothing tells it from a new directory.
+        Ok((_, report)) if !is_marked && report.last_lsn == 0 => {}
         Ok((database, report)) => {
             let what =
                 format!("record {} of {:?}", report.last_lsn, base.states.keys().next_back());
