@@ -89,7 +89,12 @@ impl State {
         assert_eq!(found.items, self.items, "{what}");
         for (found, expected) in found.entries.iter().zip(&self.entries) {
             let is_refused = found.starts_with(b"-ERR damaged block");
-            assert!(is_refused || found == expected, "{what}: {}", found.escape_ascii());
+            assert!(
+                is_refused || found == expected,
+                "{what}: {} instead of {}",
+                found.escape_ascii(),
+                expected.escape_ascii()
+            );
         }
     }
 }
