@@ -80,6 +80,12 @@ pub(crate) fn list_ready(fs: &dyn Fs, dir: &Path) -> Result<Vec<u64>, StorageErr
     list(fs, &log(dir), READY_SUFFIX)
 }
 
+/// The segments that are ready, in a directory of segments alone.
+pub(crate) fn ready_in(fs: &dyn Fs, log: &Path) -> Result<Vec<PathBuf>, StorageError> {
+    let numbers = list(fs, log, READY_SUFFIX)?;
+    Ok(numbers.into_iter().map(|number| numbered(log, number, READY_SUFFIX)).collect())
+}
+
 /// First LSNs of the segments there are, rising.
 pub(crate) fn list_segments(fs: &dyn Fs, dir: &Path) -> Result<Vec<u64>, StorageError> {
     segments_in(fs, &log(dir))

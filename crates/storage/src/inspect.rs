@@ -157,18 +157,10 @@ impl LogFiles {
             let segment = self.segments[index].clone();
             let mut reader = SegmentReader::open_at(fs, segment.path.clone(), segment.first)?;
             let (next, stop) = self.walk_segment(&mut reader, index, from, each)?;
-            let end = SegmentEnd { offset: reader.offset(), is_sealed: stop == Stop::Sealed };
-            if stop == Stop::Sealed && self.segments.len() == index + 1 && self.is_dir {
-                // The server has gone on to another segment since we looked.
-                self.segments = segments_in(fs, &self.place)?;
-                index = self.segments.partition_point(|found| found.first < next);
-                passed.push((segment.clone(), end));
-                file_before = Some(reader.file());
-                if self.segments.get(index).is_none_or(|found| found.first != next) {
-                    let missing = dir::segment_in(&self.place, next);
-                    return Err(StorageError::corrupt(&missing, 0, Damage::Missing));
-                }
-                continue;
+            let is_sealed = matches!(stop, Stop::Sealed(_));
+            let end = SegmentEnd { offset: reader.offset(), is_sealed };
+            if self.segments.len() == index + 1 && self.is_dir && stop != Stop::Broken {
+                self.look_again(fs, next, stop)?;
             }
             index += 1;
             if stop == Stop::Broken || self.segments.len() == index {
@@ -178,6 +170,52 @@ impl LogFiles {
             passed.push((segment, end));
             file_before = Some(reader.file());
         }
+    }
+
+    /// Finds what follows the last segment that is known, whose end is before record `next`.
+    ///
+    /// A server may have gone on to another segment since we looked. And one that came into use right
+    /// before a power cut may still have the name that it had while it was ready: the next start
+    /// gives it the other.
+    fn look_again(&mut self, fs: &dyn Fs, next: u64, stop: Stop) -> Result<(), StorageError> {
+        // Twice, as a server may give the one that we look at its new name at this moment.
+        for _ in 0..2 {
+            if let Some(successor) = self.successor(fs, next, stop)? {
+                self.segments.push(successor);
+                return Ok(());
+            }
+        }
+        if let Stop::Sealed(_) = stop {
+            let missing = dir::segment_in(&self.place, next);
+            return Err(StorageError::corrupt(&missing, 0, Damage::Missing));
+        }
+        Ok(())
+    }
+
+    fn successor(
+        &self,
+        fs: &dyn Fs,
+        next: u64,
+        stop: Stop,
+    ) -> Result<Option<SegmentFile>, StorageError> {
+        let listed = segments_in(fs, &self.place)?.into_iter().find(|found| found.first == next);
+        if listed.is_some() {
+            return Ok(listed);
+        }
+        for path in dir::ready_in(fs, &self.place)? {
+            let mut ready = match SegmentReader::open_any(fs, path.clone()) {
+                Err(StorageError::Corrupt { reason: Damage::Missing, .. }) => continue,
+                other => other?,
+            };
+            let is_successor = match stop {
+                Stop::Sealed(salt) => salt == ready.salt(),
+                Stop::End | Stop::Broken => ready.first_lsn()? == Some(next),
+            };
+            if is_successor {
+                return Ok(Some(SegmentFile { path, first: next }));
+            }
+        }
+        Ok(None)
     }
 
     /// Reads one segment to its end; the number of the record that follows, and why it ends there.
@@ -201,7 +239,7 @@ impl LogFiles {
                         return Ok((next, Stop::Broken));
                     }
                 }
-                Found::Sealed(_) => return Ok((next, Stop::Sealed)),
+                Found::Sealed(salt) => return Ok((next, Stop::Sealed(salt))),
                 Found::Nothing if following == Some(next) => return Ok((next, Stop::End)),
                 Found::Nothing => {
                     let damage = match following {
@@ -259,8 +297,8 @@ pub fn decode<'a>(record: &Record<'a>) -> Result<Vec<Op<'a>>, String> {
 /// Why the reading of a segment ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Stop {
-    /// By its seal.
-    Sealed,
+    /// By its seal: the segment with this salt follows.
+    Sealed(u32),
     /// With its last record.
     End,
     /// `each` had enough.

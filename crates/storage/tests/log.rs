@@ -542,3 +542,32 @@ fn what_was_read_beside_a_server_is_durable_once_it_is_synced() {
         assert!(end.last <= report.last_lsn, "seed {seed}: cut after {}", report.last_lsn);
     }
 }
+
+/// The name of a segment that came into use is durable only after a sync of its directory, which waits
+/// for a helper. After a power cut the log is still whole, under the name that the segment had before.
+#[test]
+fn a_segment_under_its_old_name_is_read() {
+    let fs = SimFs::new(1);
+    let (mut database, _) = open(&fs, SEGMENT).unwrap();
+    set(&mut database, "key", &[1; 100]).unwrap();
+    database.log().commit().unwrap();
+    while database.log().prepare_segment().unwrap() {}
+    while database.log().stats().segments == 1 {
+        set(&mut database, "key", &[2; 100]).unwrap();
+        database.log().commit().unwrap();
+    }
+    let last = database.log().last();
+    drop(database);
+    fs.kill();
+    let first = fs
+        .files(Path::new("/db/log"))
+        .into_iter()
+        .filter(|path| path.extension() == Some("log".as_ref()))
+        .max()
+        .unwrap();
+    let old_name = first.with_file_name(format!("{:020}.next", last - 1));
+    fs.rename(&first, &old_name).unwrap();
+    let mut log = LogFiles::find(&fs, Path::new(DIR)).unwrap();
+    let end = log.walk(&fs, 1, &mut |_, _| ControlFlow::Continue(())).unwrap();
+    assert_eq!((end.last, end.segment.path, end.passed.len()), (last, old_name, 1));
+}

@@ -84,12 +84,12 @@ fn fill(
     let base = timeline::newest_base(source, u64::MAX)?;
     let (lsn, lsn_ms) = taker.log(&base)?;
     if base.lsn != 0 {
-        taker.whole(&dir::snapshot(source, base.lsn))?;
+        taker.whole(&dir::snapshot(source, base.lsn), dir::snapshot(to, base.lsn))?;
     }
     for file in &base.files {
-        taker.whole(&dir::block_file(source, file.number))?;
+        taker.whole(&dir::block_file(source, file.number), dir::block_file(to, file.number))?;
     }
-    taker.prefix(&dir::format(source), None)?;
+    taker.prefix(&dir::format(source), dir::format(to), None)?;
     drop(pin);
     let pinned = began.elapsed();
     taker.copy_the_rest()?;
@@ -146,19 +146,20 @@ impl Taker<'_, '_> {
         // with the next number.
         end.sync()?;
         for (segment, end) in &end.passed {
+            let to = dir::segment(self.to, segment.first);
             if end.is_sealed {
-                self.whole(&segment.path)?;
+                self.whole(&segment.path, to)?;
             } else {
-                self.prefix(&segment.path, Some(end.offset))?;
+                self.prefix(&segment.path, to, Some(end.offset))?;
             }
         }
-        self.prefix(&end.segment.path, Some(end.offset))?;
+        let to = dir::segment(self.to, end.segment.first);
+        self.prefix(&end.segment.path, to, Some(end.offset))?;
         Ok((end.last, last_ms))
     }
 
-    /// A file that never changes again.
-    fn whole(&mut self, from: &Path) -> Result<(), ArchiveError> {
-        let to = self.to.join(building::relative(from));
+    /// A file that never changes again, to be called `to`.
+    fn whole(&mut self, from: &Path, to: PathBuf) -> Result<(), ArchiveError> {
         let file = File::open(from).map_err(StorageError::io("open", from))?;
         let bytes = file.metadata().map_err(StorageError::io("examine", from))?.len();
         (self.progress)(Progress { step: Step::Take, file: from, bytes: 0 });
@@ -174,9 +175,8 @@ impl Taker<'_, '_> {
         Ok(())
     }
 
-    /// The beginning of a file that may grow, or all of it.
-    fn prefix(&mut self, from: &Path, bytes: Option<u64>) -> Result<(), ArchiveError> {
-        let to = self.to.join(building::relative(from));
+    /// The beginning of a file that may grow, or all of it, to be called `to`.
+    fn prefix(&mut self, from: &Path, to: PathBuf, bytes: Option<u64>) -> Result<(), ArchiveError> {
         let file = File::open(from).map_err(StorageError::io("open", from))?;
         let all = file.metadata().map_err(StorageError::io("examine", from))?.len();
         (self.progress)(Progress { step: Step::Take, file: from, bytes: 0 });
