@@ -135,7 +135,9 @@ pub fn bases() -> Vec<Base> {
 fn base(steps: u64, checkpoints: &[u64], end: End) -> Base {
     let fs = SimFs::new(7);
     let (mut database, _) = open(&fs).expect("an empty disk");
-    let mut states = BTreeMap::from([(0, State::of(&Engine::new(Settings::default(), 1)))]);
+    // Without a record (all were cut, or nothing is left that tells the directory from a new one) a
+    // start lays down the limits of blocks anew.
+    let mut states = BTreeMap::from([(0, State::of(&Engine::new(options().settings, 1)))]);
     let mut note = |database: &Database| {
         states.insert(database.log().last(), State::of(database.engine()));
     };

@@ -26,11 +26,8 @@ pub fn damaged(base: &Base, script: &mut Script, may_change: impl Fn(&Path) -> b
             edit(&fs, file, script);
         }
     }
-    let is_marked = fs.files(Path::new(DIR)).contains(&Path::new(DIR).join("FORMAT"));
     let report = check::check(&fs.fork(), Path::new(DIR), &mut |_| {});
     match open(&fs) {
-        // Everything is gone but a lock or an empty segment: nothing tells it from a new directory.
-        Ok((_, report)) if !is_marked && report.last_lsn == 0 => {}
         Ok((database, report)) => {
             let what =
                 format!("record {} of {:?}", report.last_lsn, base.states.keys().next_back());
