@@ -3,6 +3,7 @@
 mod blocking;
 mod connections;
 mod pressure;
+mod slow;
 mod transactions;
 
 use support::{Client, Launch, Server, Value};

@@ -28,8 +28,8 @@ mod table;
 
 pub use command::{
     AofWait, ClientCommand, ClientKind, ClientList, ConfigCommand, DebugCommand, Hello, KillFilter,
-    MemoryCommand, ReplicaOf, ReplyMode, Request, Save, ServerCommand, SessionCommand, Shutdown,
-    WakeReason, parse, resolve,
+    LatencyCommand, MemoryCommand, ReplicaOf, ReplyMode, Request, Save, ServerCommand,
+    SessionCommand, Shutdown, SlowLogCommand, WakeReason, parse, resolve,
 };
 pub use decode::{Args, Decoder, Limits};
 pub use encode::{TooLong, Version, encode, encode_array, encode_error};

@@ -6,24 +6,27 @@
 use std::collections::BTreeSet;
 
 /// Read and change data of the selected databases, or this connection, and nothing else.
-const HARMLESS: &str = "append client client|getname client|help client|id client|info client|no-touch client|reply \
-    client|setinfo client|setname command command|count command|docs command|getkeys \
-    command|getkeysandflags command|help command|info command|list config config|help copy \
-    dbsize decr decrby del discard echo exec exists expire expireat expiretime get getdel getex \
-    getrange getset hdel headwater headwater|help hello hexists hget hgetall hincrby \
-    hincrbyfloat hkeys hlen hmget hmset hrandfield hscan hset hsetnx hstrlen hvals incr incrby \
-    incrbyfloat info lastsave lolwut memory memory|doctor memory|help memory|malloc-stats \
-    memory|purge memory|stats memory|usage mget move mset msetnx multi object object|encoding \
-    object|freq object|help object|idletime object|refcount persist pexpire pexpireat \
-    pexpiretime ping psetex pttl quit randomkey rename renamenx reset role scan select set setex \
-    setnx setrange strlen substr time touch ttl type unlink unwatch wait waitaof watch xack \
-    xackdel xadd xautoclaim xcfgset xclaim xdel xdelex xgroup xgroup|create \
+const HARMLESS: &str = "append asking client client|getname client|help client|id client|info client|no-touch \
+    client|reply client|setinfo client|setname cluster cluster|countkeysinslot \
+    cluster|getkeysinslot cluster|help cluster|info cluster|keyslot cluster|links cluster|myid \
+    cluster|nodes cluster|shards cluster|slots command command|count command|docs \
+    command|getkeys command|getkeysandflags command|help command|info command|list config \
+    config|help copy dbsize decr decrby del discard echo exec exists expire expireat expiretime \
+    get getdel getex getrange getset hdel headwater headwater|help hello hexists hget hgetall \
+    hincrby hincrbyfloat hkeys hlen hmget hmset hrandfield hscan hset hsetnx hstrlen hvals incr \
+    incrby incrbyfloat info lastsave latency latency|help lolwut memory memory|doctor \
+    memory|help memory|malloc-stats memory|purge memory|stats memory|usage mget module \
+    module|help move mset msetnx multi object object|encoding object|freq object|help \
+    object|idletime object|refcount persist pexpire pexpireat pexpiretime ping psetex pttl quit \
+    randomkey readonly readwrite rename renamenx reset role scan select set setex setnx setrange \
+    slowlog slowlog|help strlen substr time touch ttl type unlink unwatch wait waitaof watch \
+    xack xackdel xadd xautoclaim xcfgset xclaim xdel xdelex xgroup xgroup|create \
     xgroup|createconsumer xgroup|delconsumer xgroup|destroy xgroup|help xgroup|setid xidmprecord \
     xinfo xinfo|consumers xinfo|groups xinfo|help xinfo|stream xlen xpending xrange xread \
     xreadgroup xrevrange xsetid xtrim";
 
 /// What would be a way in, or out, if it did what its name says elsewhere; and why it is none here.
-const DANGEROUS: [(&str, &str); 21] = [
+const DANGEROUS: [(&str, &str); 55] = [
     ("auth", "compares in constant time, and strangers have few places and little time"),
     (
         "bgrewriteaof",
@@ -54,12 +57,48 @@ const DANGEROUS: [(&str, &str); 21] = [
     ("slaveof", "as replicaof"),
     ("shutdown", "ends the server after everything is on disk; it takes no path"),
     ("swapdb", "swaps data that its sender can read and delete anyway"),
+    ("latency|doctor", "shows times, as latency|latest"),
+    ("latency|graph", "shows times, as latency|latest"),
+    ("latency|histogram", "shows how long commands took, never their arguments"),
+    ("latency|history", "shows times, as latency|latest"),
+    ("latency|latest", "shows how long commands and the disk took, to those who know the password"),
+    ("latency|reset", "forgets times, not data"),
+    (
+        "slowlog|get",
+        "shows what others sent, shortened and without passwords, to those who know the password",
+    ),
+    ("slowlog|len", "a number"),
+    ("slowlog|reset", "forgets the slow log, not data"),
+    ("failover", "refused: it never connects to anybody"),
+    ("psync", "refused: data are copied by 'headwater backup', never by a client"),
+    ("replconf", "refused: data are copied by 'headwater backup', never by a client"),
+    ("sync", "refused: data are copied by 'headwater backup', never by a client"),
+    ("cluster|addslots", "refused: there is no cluster"),
+    ("cluster|addslotsrange", "refused: there is no cluster"),
+    ("cluster|bumpepoch", "refused: there is no cluster"),
+    ("cluster|count-failure-reports", "refused: there is no cluster"),
+    ("cluster|delslots", "refused: there is no cluster"),
+    ("cluster|delslotsrange", "refused: there is no cluster"),
+    ("cluster|failover", "refused: there is no cluster"),
+    ("cluster|flushslots", "refused: there is no cluster"),
+    ("cluster|forget", "refused: there is no cluster"),
+    ("cluster|meet", "refused: there is no cluster"),
+    ("cluster|replicas", "refused: there is no cluster"),
+    ("cluster|replicate", "refused: there is no cluster"),
+    ("cluster|reset", "refused: there is no cluster"),
+    ("cluster|saveconfig", "refused: there is no cluster"),
+    ("cluster|set-config-epoch", "refused: there is no cluster"),
+    ("cluster|setslot", "refused: there is no cluster"),
+    ("cluster|slaves", "refused: there is no cluster"),
+    ("module|list", "an empty list"),
+    ("module|load", "refused: no code is loaded, whatever the configuration says"),
+    ("module|loadex", "refused: no code is loaded, whatever the configuration says"),
+    ("module|unload", "refused: no code is loaded, whatever the configuration says"),
 ];
 
 /// Commands that are ways to run code, to reach other hosts or to place files, and are not there.
-const ABSENT: &str = "acl cluster eval eval_ro evalsha evalsha_ro failover fcall fcall_ro function \
-    latency migrate module monitor pfdebug psync replconf restore restore-asking script slowlog sort \
-    sync";
+const ABSENT: &str = "acl eval eval_ro evalsha evalsha_ro fcall fcall_ro function migrate monitor pfdebug restore \
+    restore-asking script sort";
 
 #[test]
 fn the_command_table_is_a_closed_list() {

@@ -306,6 +306,7 @@ fn reload(shared: &Shared, manager: Manager) {
     {
         tracing::error!(%error, "the certificates stay as they were");
     }
+    shared.configured(&settings);
     let (engine, idmp) = (settings.engine, settings.idmp);
     let mut core = shared.core.lock();
     core.database.limit_replies(settings.output_limits.normal.hard_limit());

@@ -195,7 +195,10 @@ fn join_lists(arguments: impl IntoIterator<Item = OsString>) -> Vec<OsString> {
             name.and_then(directives::find).map(|directive| (directive.name, directive.kind));
         matches!(
             kind,
-            Some(("save" | "oom-score-adj-values", _) | (_, Kind::Addresses | Kind::OutputLimits))
+            Some(
+                ("save" | "oom-score-adj-values", _)
+                    | (_, Kind::Addresses | Kind::OutputLimits | Kind::Percentiles)
+            )
         )
     };
     let mut joined = Vec::new();
@@ -216,7 +219,8 @@ fn join_lists(arguments: impl IntoIterator<Item = OsString>) -> Vec<OsString> {
 
 fn value_name(kind: Kind) -> &'static str {
     match kind {
-        Kind::Integer { .. } => "N",
+        Kind::Integer { .. } | Kind::Signed { .. } => "N",
+        Kind::Percentiles => "PERCENT",
         Kind::Memory { .. } => "BYTES",
         Kind::Share => "BYTES|N%",
         Kind::YesNo => "yes|no",

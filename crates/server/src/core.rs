@@ -15,9 +15,11 @@ use crate::blocking::Blocking;
 use crate::checkpoints::Checkpoints;
 use crate::client::Clients;
 use crate::clock::Clock;
-use crate::config::{Config, FsyncPolicy};
+use crate::config::{Config, FsyncPolicy, Settings};
 use crate::introspect::info::StorageFacts;
 use crate::introspect::process::{ProcessFacts, ProcessMemory};
+use crate::latency::Event;
+use crate::observe::Observer;
 use crate::retention::Retained;
 use crate::running::{Parts, Recovered};
 use crate::scrubbing::Scrubbing;
@@ -54,6 +56,8 @@ pub(crate) struct Shared {
     pub(crate) log_thread: LogThread,
     pub(crate) config: Arc<Config>,
     pub(crate) stats: Arc<Stats>,
+    /// What was slow.
+    pub(crate) observer: Observer,
     pub(crate) clock: Arc<Clock>,
     pub(crate) clients: Clients,
     pub(crate) workers: Vec<Arc<Worker>>,
@@ -93,6 +97,9 @@ impl Shared {
             blocking: Blocking::default(),
             watches: Watches::default(),
         };
+        let settings = parts.config.settings();
+        let observer = Observer::new(&settings);
+        parts.stats.set_tracks_times(settings.tracks_times);
         let started_at = parts.clock.now() / 1000;
         Self {
             core: Mutex::new(core),
@@ -100,6 +107,7 @@ impl Shared {
             log_thread: LogThread::default(),
             config: parts.config,
             stats: parts.stats,
+            observer,
             clock: parts.clock,
             clients: Clients::default(),
             workers,
@@ -140,7 +148,9 @@ impl Shared {
             }
             FsyncPolicy::EverySec | FsyncPolicy::No => {
                 if self.log.written() < self.log.last() {
+                    let began = self.observer.begin();
                     self.check(self.log.write());
+                    self.observer.end(Event::Write, began, self.clock.now());
                     self.wake_others(caller);
                 }
                 self.log.written()
@@ -169,13 +179,21 @@ impl Shared {
 
     /// Writes and syncs all records. Does not return if the disk refuses.
     pub(crate) fn commit(&self) {
+        let began = self.observer.begin();
         self.check(self.log.commit());
+        self.observer.end(Event::SyncAlways, began, self.clock.now());
     }
 
     /// A failed write or sync ends the process: memory is ahead of the disk, only recovery knows by
     /// how much, and a second try could report success for pages that the kernel has dropped.
     pub(crate) fn check(&self, result: Result<u64, StorageError>) -> u64 {
         result.unwrap_or_else(|error| crate::bootstrap::fail(&error))
+    }
+
+    /// Takes over changed settings that others than the engine keep a copy of.
+    pub(crate) fn configured(&self, settings: &Settings) {
+        self.observer.configure(settings);
+        self.stats.set_tracks_times(settings.tracks_times);
     }
 
     /// What INFO tells about the storage.

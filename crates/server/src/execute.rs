@@ -140,7 +140,7 @@ impl Executor<'_> {
             return Outcome::from(self.queue(spec, parsed.args));
         }
         match request {
-            Ok(request) => self.run_request(spec, request),
+            Ok(request) => self.run_request(spec, parsed.args, request),
             Err(error) => {
                 self.counters(spec).failed();
                 self.refused(error)
@@ -188,6 +188,7 @@ impl Executor<'_> {
     pub(crate) fn run_request(
         &mut self,
         spec: &'static CommandSpec,
+        args: &[&[u8]],
         request: Request<'_>,
     ) -> Outcome {
         let started = Instant::now();
@@ -199,6 +200,12 @@ impl Executor<'_> {
         };
         let nanos = u64::try_from(started.elapsed().as_nanos()).unwrap_or(u64::MAX);
         self.counters(spec).executed(nanos);
+        if self.shared.stats.tracks_times() {
+            self.counters(spec).timed(nanos);
+        }
+        if self.shared.observer.is_slow(nanos) {
+            self.note_slow(spec, args, nanos);
+        }
         self.client.worker.counters.commands_processed.add(1);
         if let Outcome::Answer(Answer { reply: Err(error), .. }) = &outcome {
             self.counters(spec).failed();

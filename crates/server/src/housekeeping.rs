@@ -16,6 +16,7 @@ use crate::clock::{Clock, ClockStep};
 use crate::config::FsyncPolicy;
 use crate::core::Shared;
 use crate::introspect::process::ProcessMemory;
+use crate::latency::Event;
 use crate::retention;
 use crate::scrubbing::scrub_loop;
 use crate::serve::deliver;
@@ -175,6 +176,7 @@ fn report_step(clock: &Clock) {
 fn remove_expired(shared: &Shared, now: u64) {
     for _ in 0..EXPIRED_SLICES_MAX {
         let mut core = shared.core.lock();
+        let began = shared.observer.begin();
         let expired = core.database.engine().expired(now, EXPIRED_SLICE);
         if expired.is_empty() || shared.is_stopping() {
             return;
@@ -188,6 +190,7 @@ fn remove_expired(shared: &Shared, now: u64) {
         let mut deliveries = Vec::new();
         core.serve_blocked(now, &mut deliveries, shared);
         drop(core);
+        shared.observer.end(Event::Expiry, began, now);
         deliver(deliveries, shared);
         let removed = expired.len() as u64;
         shared.stats.expired_keys.fetch_add(removed, std::sync::atomic::Ordering::Relaxed);

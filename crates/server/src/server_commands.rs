@@ -43,6 +43,8 @@ impl Executor<'_> {
                 Outcome::from(CommandError::Fixed("ERR replication is not supported"))
             }
             ServerCommand::Scrub => self.scrub().into(),
+            ServerCommand::SlowLog(command) => Outcome::from(self.slow_log(*command)),
+            ServerCommand::Latency(command) => self.latency(command).into(),
             ServerCommand::Lolwut => Outcome::from(Reply::Bulk(Bytes::from(format!(
                 "All the rivers run into the sea.\nHeadwater ver. {}\n",
                 env!("CARGO_PKG_VERSION")
@@ -109,6 +111,7 @@ impl Executor<'_> {
     fn configured(&mut self) {
         descriptors::make_room(&self.shared.config);
         let settings = self.shared.config.settings();
+        self.shared.configured(&settings);
         self.core.database.limit_replies(settings.output_limits.normal.hard_limit());
         if let Err(error) = self.core.database.configure(settings.engine, settings.idmp, self.now) {
             tracing::warn!(%error, "the new block limits wait for the next start");

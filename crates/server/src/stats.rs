@@ -3,9 +3,11 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicI64, AtomicU64, Ordering::Relaxed};
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering::Relaxed};
 
 use parking_lot::Mutex;
+
+use crate::histogram::{Histogram, OwnedHistogram};
 
 /// A counter that one thread writes and any thread reads.
 #[derive(Debug, Default)]
@@ -39,6 +41,7 @@ pub struct CommandCounters {
     nanos: OwnedCounter,
     rejected: OwnedCounter,
     failed: OwnedCounter,
+    times: OwnedHistogram,
 }
 
 impl CommandCounters {
@@ -46,6 +49,11 @@ impl CommandCounters {
     pub fn executed(&self, nanos: u64) {
         self.calls.add(1);
         self.nanos.add(nanos);
+    }
+
+    /// How long an executed call took, for its distribution (`latency-tracking`).
+    pub fn timed(&self, nanos: u64) {
+        self.times.count(nanos);
     }
 
     /// A call that answered with an error after it was executed; counts beside [`Self::executed`].
@@ -136,6 +144,10 @@ pub struct Stats {
     rates: Mutex<Rates>,
     /// What CONFIG RESETSTAT put aside.
     zero: Mutex<Totals>,
+    /// The same of the histograms, by index of the command table.
+    zero_times: Mutex<Vec<Histogram>>,
+    /// `latency-tracking`
+    tracks_times: AtomicBool,
 }
 
 /// Sums over the workers, as INFO shows them.
@@ -213,6 +225,8 @@ impl Stats {
             errors: Mutex::default(),
             rates: Mutex::default(),
             zero: Mutex::default(),
+            zero_times: Mutex::default(),
+            tracks_times: AtomicBool::new(true),
         }
     }
 
@@ -270,10 +284,44 @@ impl Stats {
     /// CONFIG RESETSTAT. The counters themselves belong to the workers and go on.
     pub fn reset(&self) {
         *self.zero.lock() = self.sum();
+        *self.zero_times.lock() = self.all_times();
         self.errors.lock().clear();
         self.input_buffer_recent_max.store(0, Relaxed);
         self.output_buffer_recent_max.store(0, Relaxed);
         self.rates.lock().samples.clear();
+    }
+
+    /// Whether the times of commands are counted.
+    #[must_use]
+    pub fn tracks_times(&self) -> bool {
+        self.tracks_times.load(Relaxed)
+    }
+
+    /// Switches the counting of times. What was counted is forgotten when it is switched off.
+    pub fn set_tracks_times(&self, on: bool) {
+        if self.tracks_times.swap(on, Relaxed) && !on {
+            *self.zero_times.lock() = self.all_times();
+        }
+    }
+
+    /// How long calls took, since the start or CONFIG RESETSTAT, by index of the command table.
+    #[must_use]
+    pub fn histograms(&self) -> Vec<Histogram> {
+        let mut times = self.all_times();
+        for (times, zero) in times.iter_mut().zip(&*self.zero_times.lock()) {
+            times.subtract(zero);
+        }
+        times
+    }
+
+    fn all_times(&self) -> Vec<Histogram> {
+        let mut sums = vec![Histogram::default(); self.command_names.len()];
+        for worker in &self.workers {
+            for (sum, counters) in sums.iter_mut().zip(&worker.commands) {
+                counters.times.add_to(sum);
+            }
+        }
+        sums
     }
 
     /// Takes a sample for the instantaneous values; called about ten times a second.

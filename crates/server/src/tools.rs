@@ -61,7 +61,9 @@ fn show_config(sources: Sources, origin: bool) -> Result<ExitCode, StartError> {
         };
         let shown = match value.directive.kind {
             // TOML knows no larger numbers.
-            Kind::Integer { .. } | Kind::Memory { .. } if shown.parse::<i64>().is_ok() => {
+            Kind::Integer { .. } | Kind::Signed { .. } | Kind::Memory { .. }
+                if shown.parse::<i64>().is_ok() =>
+            {
                 shown.to_owned()
             }
             _ => serde_json::Value::from(shown).to_string(),

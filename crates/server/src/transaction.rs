@@ -209,7 +209,7 @@ impl Executor<'_> {
     /// Parses and runs a command whose name is known, inside or outside a transaction.
     pub(crate) fn run_resolved(&mut self, spec: &'static CommandSpec, args: &[&[u8]]) -> Outcome {
         match protocol::parse(spec, args, self.draw()) {
-            Ok(request) => self.run_request(spec, request),
+            Ok(request) => self.run_request(spec, args, request),
             Err(error) => Outcome::from(error),
         }
     }

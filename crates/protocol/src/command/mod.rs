@@ -6,11 +6,13 @@ pub(crate) mod client;
 pub(crate) mod dispose;
 pub(crate) mod hashes;
 pub(crate) mod keys;
+pub(crate) mod observe;
 pub(crate) mod pending;
 pub(crate) mod scan;
 pub(crate) mod server;
 pub(crate) mod session;
 pub(crate) mod set;
+pub(crate) mod standalone;
 pub(crate) mod stream_id;
 pub(crate) mod strings;
 pub(crate) mod xadd;
@@ -22,8 +24,9 @@ pub(crate) mod xread;
 use engine::{Command, CommandError, Reply};
 
 use crate::table::{self, CommandSpec};
-pub(crate) use args::{Arguments, Options};
+pub(crate) use args::{Arguments, Options, is};
 pub use client::{ClientCommand, ClientKind, ClientList, KillFilter, ReplyMode, WakeReason};
+pub use observe::{LatencyCommand, SlowLogCommand};
 pub use server::{
     AofWait, ConfigCommand, DebugCommand, MemoryCommand, ReplicaOf, Save, ServerCommand, Shutdown,
 };

@@ -3,6 +3,7 @@
 use engine::{Command, CommandError};
 
 use super::args::{clamped, integer, is, timeout};
+use super::observe::{LatencyCommand, SlowLogCommand};
 use super::{Arguments, Parsed, Request};
 use crate::number::{parse_f64, parse_i64};
 
@@ -41,6 +42,10 @@ pub enum ServerCommand<'a> {
     Scrub,
     /// LOLWUT.
     Lolwut,
+    /// SLOWLOG.
+    SlowLog(SlowLogCommand),
+    /// LATENCY.
+    Latency(LatencyCommand<'a>),
 }
 
 /// CONFIG's subcommands.
@@ -140,7 +145,7 @@ pub enum ReplicaOf<'a> {
     },
 }
 
-fn server(command: ServerCommand<'_>) -> Parsed<'_> {
+pub(super) fn server(command: ServerCommand<'_>) -> Parsed<'_> {
     Ok(Request::Server(command))
 }
 

@@ -9,7 +9,9 @@ mod hashes;
 pub(crate) mod introspect;
 mod keys;
 mod keyspec;
+mod observe;
 mod server;
+mod standalone;
 mod streams;
 mod strings;
 
@@ -124,6 +126,7 @@ pub(crate) enum Group {
     Connection,
     Transactions,
     Server,
+    Cluster,
 }
 
 impl Group {
@@ -137,6 +140,7 @@ impl Group {
             Group::Connection => "connection",
             Group::Transactions => "transactions",
             Group::Server => "server",
+            Group::Cluster => "cluster",
         }
     }
 
@@ -149,7 +153,7 @@ impl Group {
             Group::Stream => Some("@stream"),
             Group::Connection => Some("@connection"),
             Group::Transactions => Some("@transaction"),
-            Group::Server => None,
+            Group::Server | Group::Cluster => None,
         }
     }
 }
@@ -280,13 +284,15 @@ impl CommandSpec {
 }
 
 /// Every command, by family.
-static FAMILIES: [&[CommandSpec]; 6] = [
+static FAMILIES: [&[CommandSpec]; 8] = [
     streams::COMMANDS,
     strings::COMMANDS,
     hashes::COMMANDS,
     keys::COMMANDS,
     connections::COMMANDS,
     server::COMMANDS,
+    observe::COMMANDS,
+    standalone::COMMANDS,
 ];
 
 /// All commands, subcommands apart.

@@ -294,6 +294,37 @@ pub const HONOURED: &[Directive] = &[
         Kind::OutputLimits,
         "Most bytes of replies kept for one client that does not read them, as class, hard limit, soft limit and seconds above the soft limit; then it is disconnected. 0 for no limit.",
     ),
+    // ---- what was slow ----
+    live(
+        "slowlog-log-slower-than",
+        "10000",
+        Kind::Signed { min: -1, max: i64::MAX },
+        "Microseconds from which on a command is noted in the slow log; 0 notes all, -1 none.",
+    ),
+    live(
+        "slowlog-max-len",
+        "128",
+        integer(0, i64::MAX as u64),
+        "Commands that the slow log keeps.",
+    ),
+    live(
+        "latency-monitor-threshold",
+        "0",
+        integer(0, i64::MAX as u64),
+        "Milliseconds from which on LATENCY notes that a command or the disk was slow; 0 for never.",
+    ),
+    live(
+        "latency-tracking",
+        "yes",
+        Kind::YesNo,
+        "Count how long the calls of each command take, for INFO latencystats and LATENCY HISTOGRAM.",
+    ),
+    live(
+        "latency-tracking-info-percentiles",
+        "50 99 99.9",
+        Kind::Percentiles,
+        "Percentiles that INFO latencystats shows.",
+    ),
     // ---- log and service ----
     live(
         "loglevel",

@@ -11,6 +11,7 @@ const HEADINGS: &[(&str, &str)] = &[
     ("requirepass", "Security"),
     ("dir", "Data"),
     ("maxmemory", "Limits"),
+    ("slowlog-log-slower-than", "What was slow"),
     ("loglevel", "Log and service"),
 ];
 
@@ -50,7 +51,7 @@ fn write_directive(out: &mut String, directive: &Directive) {
 fn toml_value(directive: &Directive) -> String {
     let text = directive.default;
     match directive.kind {
-        Kind::Integer { .. } => text.to_owned(),
+        Kind::Integer { .. } | Kind::Signed { .. } => text.to_owned(),
         Kind::Memory { .. } => format!("\"{}\"", memory(text)),
         _ => format!("\"{text}\""),
     }

@@ -65,6 +65,16 @@ pub struct Settings {
     pub client_bytes_max: u64,
     /// `client-output-buffer-limit`
     pub output_limits: OutputLimits,
+    /// `slowlog-log-slower-than` in microseconds; negative for never.
+    pub slow_log_micros: i64,
+    /// `slowlog-max-len`
+    pub slow_log_entries_max: u64,
+    /// `latency-monitor-threshold`; 0 for never.
+    pub latency_threshold_ms: u64,
+    /// `latency-tracking`
+    pub tracks_times: bool,
+    /// `latency-tracking-info-percentiles`, as written and as numbers.
+    pub percentiles: Vec<(Box<str>, f64)>,
     /// `loglevel`
     pub log_level: LogLevel,
     /// `logfile`; `None` for standard error.
@@ -240,6 +250,11 @@ impl Settings {
             output_limits: OutputLimits::default()
                 .changed_by(values.text("client-output-buffer-limit"))
                 .expect("every value was checked when it was assigned"),
+            slow_log_micros: number(values, "slowlog-log-slower-than"),
+            slow_log_entries_max: number(values, "slowlog-max-len"),
+            latency_threshold_ms: number(values, "latency-monitor-threshold"),
+            tracks_times: values.text("latency-tracking") == "yes",
+            percentiles: percentiles(values.text("latency-tracking-info-percentiles")),
             log_level: match values.text("loglevel") {
                 "debug" => LogLevel::Debug,
                 "verbose" => LogLevel::Verbose,
@@ -274,6 +289,11 @@ impl Settings {
 fn number<T: std::str::FromStr>(values: &Values, name: &str) -> T {
     let number = values.text(name).parse().ok();
     number.expect("the table's bounds fit the type of the setting")
+}
+
+fn percentiles(text: &str) -> Vec<(Box<str>, f64)> {
+    let words = text.split_ascii_whitespace();
+    words.filter_map(|word| Some((Box::from(word), word.parse().ok()?))).collect()
 }
 
 fn addresses(text: &str) -> Vec<BindAddress> {

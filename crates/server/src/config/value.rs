@@ -13,6 +13,15 @@ pub enum Kind {
         /// Largest value.
         max: u64,
     },
+    /// A whole number within bounds that may be negative, both inclusive.
+    Signed {
+        /// Smallest value.
+        min: i64,
+        /// Largest value.
+        max: i64,
+    },
+    /// Percentages between 0 and 100, separated by blanks; none for none.
+    Percentiles,
     /// A number of bytes: `64mb`, `1gb`, `4096`; `k`, `m`, `g` count in thousands, as in Redis.
     Memory {
         /// Smallest value in bytes.
@@ -48,6 +57,17 @@ pub enum ValueError {
         /// Largest value.
         max: u64,
     },
+    /// A signed number outside the bounds.
+    OutOfSignedRange {
+        /// Smallest value.
+        min: i64,
+        /// Largest value.
+        max: i64,
+    },
+    /// Not a list of percentages.
+    NotPercentiles,
+    /// A percentage below 0 or above 100.
+    PercentileOutOfRange,
     /// Not a number of bytes.
     NotMemory,
     /// Neither a number of bytes nor a percentage.
@@ -73,6 +93,15 @@ impl fmt::Display for ValueError {
             Self::OutOfRange { min, max } => {
                 write!(f, "argument must be between {min} and {max} inclusive")
             }
+            Self::OutOfSignedRange { min, max } => {
+                write!(f, "argument must be between {min} and {max} inclusive")
+            }
+            Self::NotPercentiles => {
+                f.write_str("Invalid latency-tracking-info-percentiles parameters")
+            }
+            Self::PercentileOutOfRange => f.write_str(
+                "latency-tracking-info-percentiles parameters should sit between [0.0,100.0]",
+            ),
             Self::NotMemory => f.write_str("argument must be a memory value"),
             Self::NotShare => f.write_str("argument must be a memory or percent value"),
             Self::NotYesNo => f.write_str("argument must be 'yes' or 'no'"),
@@ -101,6 +130,12 @@ impl Kind {
                 let number = u64::try_from(number).ok().filter(|n| (min..=max).contains(n));
                 number.map(|n| n.to_string()).ok_or(ValueError::OutOfRange { min, max })
             }
+            Kind::Signed { min, max } => {
+                let number: i128 = text.parse().map_err(|_| ValueError::NotAnInteger)?;
+                let number = i64::try_from(number).ok().filter(|n| (min..=max).contains(n));
+                number.map(|n| n.to_string()).ok_or(ValueError::OutOfSignedRange { min, max })
+            }
+            Kind::Percentiles => percentiles(text),
             Kind::Memory { min, max } => {
                 let bytes = parse_memory(text).ok_or(ValueError::NotMemory)?;
                 if !(min..=max).contains(&bytes) {
@@ -132,6 +167,20 @@ impl Kind {
             Kind::Text => Ok(text.to_owned()),
         }
     }
+}
+
+/// Percentages in their shortest form.
+fn percentiles(text: &str) -> Result<String, ValueError> {
+    let percentile = |word: &str| {
+        let number: f64 = word.parse().map_err(|_| ValueError::NotPercentiles)?;
+        if (0.0..=100.0).contains(&number) {
+            Ok(number.to_string())
+        } else {
+            Err(ValueError::PercentileOutOfRange)
+        }
+    };
+    let words: Result<Vec<_>, _> = text.split_ascii_whitespace().map(percentile).collect();
+    Ok(words?.join(" "))
 }
 
 /// Reads a number of bytes with Redis's units.
@@ -298,6 +347,21 @@ mod tests {
         check(Kind::Share, "101%", Err("argument must be a memory or percent value"));
         check(Kind::YesNo, "YES", Ok("yes"));
         check(Kind::YesNo, "1", Err("argument must be 'yes' or 'no'"));
+        let signed = Kind::Signed { min: -1, max: 9 };
+        check(signed, "-1", Ok("-1"));
+        check(signed, "-2", Err("argument must be between -1 and 9 inclusive"));
+        check(Kind::Percentiles, "50.0 99.90  0", Ok("50 99.9 0"));
+        check(Kind::Percentiles, "", Ok(""));
+        check(
+            Kind::Percentiles,
+            "50 x",
+            Err("Invalid latency-tracking-info-percentiles parameters"),
+        );
+        check(
+            Kind::Percentiles,
+            "101",
+            Err("latency-tracking-info-percentiles parameters should sit between [0.0,100.0]"),
+        );
         let words = Kind::Choice(&["everysec", "always", "no"]);
         check(words, "Always", Ok("always"));
         check(words, "x", Err("argument(s) must be one of the following: everysec, always, no"));

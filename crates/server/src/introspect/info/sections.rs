@@ -19,7 +19,7 @@ pub(super) fn write(section: Section, snapshot: &InfoSnapshot<'_>, page: &mut Pa
         Section::Modules => page.heading("Modules"),
         Section::Commandstats => command_statistics(snapshot, page),
         Section::Errorstats => error_statistics(snapshot, page),
-        Section::Latencystats => page.heading("Latencystats"),
+        Section::Latencystats => latency_statistics(snapshot, page),
         Section::Cluster => {
             page.heading("Cluster");
             page.field("cluster_enabled", 0);
@@ -231,6 +231,21 @@ fn command_statistics(snapshot: &InfoSnapshot<'_>, page: &mut Page) {
         if let Some(line) = command_stats(totals) {
             page.field(&format!("cmdstat_{name}"), line);
         }
+    }
+}
+
+fn latency_statistics(snapshot: &InfoSnapshot<'_>, page: &mut Page) {
+    page.heading("Latencystats");
+    let percentiles = &snapshot.settings.percentiles;
+    for (name, times) in snapshot.stats.command_names().iter().zip(snapshot.stats.histograms()) {
+        if times.calls() == 0 || !snapshot.settings.tracks_times {
+            continue;
+        }
+        let value = |(word, percent): &(Box<str>, f64)| {
+            format!("p{word}={:.3}", times.percentile(*percent) as f64 / 1000.0)
+        };
+        let values: Vec<_> = percentiles.iter().map(value).collect();
+        page.field(&format!("latency_percentiles_usec_{name}"), values.join(","));
     }
 }
 
