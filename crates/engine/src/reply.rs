@@ -53,6 +53,11 @@ pub enum Reply {
     TooLong,
     /// A refusal inside another reply (EXEC).
     Error(CommandError),
+    /// A push message in RESP3, an array in RESP2: what SUBSCRIBE and its kin answer, and what comes
+    /// without being asked for.
+    Push(Vec<Reply>),
+    /// Several replies to one command, one behind the other (SUBSCRIBE with several channels).
+    Several(Vec<Reply>),
 }
 
 /// How a list of strings is told.
@@ -150,7 +155,9 @@ impl Reply {
         };
         match self {
             Self::Bulk(bytes) | Self::Verbatim(bytes) => bytes.len(),
-            Self::Array(items) | Self::Set(items) => items.iter().map(Self::bytes_about).sum(),
+            Self::Array(items) | Self::Set(items) | Self::Push(items) | Self::Several(items) => {
+                items.iter().map(Self::bytes_about).sum()
+            }
             Self::Map(pairs) | Self::Pairs(pairs) => of_pairs(pairs),
             Self::Streams(streams) => streams.iter().map(|(_, reply)| reply.bytes_about()).sum(),
             Self::Strings(strings, _) => strings.bytes_about(),
@@ -167,7 +174,9 @@ impl Reply {
         };
         let behind = match self {
             Self::Bulk(bytes) | Self::Verbatim(bytes) => bytes.len(),
-            Self::Array(items) | Self::Set(items) => items.iter().map(Self::bytes_owned).sum(),
+            Self::Array(items) | Self::Set(items) | Self::Push(items) | Self::Several(items) => {
+                items.iter().map(Self::bytes_owned).sum()
+            }
             Self::Map(items) | Self::Pairs(items) => pairs(items),
             Self::Streams(streams) => streams.iter().map(|(_, reply)| reply.bytes_owned()).sum(),
             Self::Strings(strings, _) => {

@@ -163,6 +163,11 @@ impl<S: Sink> Encoder<S> {
                 self.header(if self.is_resp3() { b'~' } else { b'*' }, items.len());
                 self.all(items)?;
             }
+            Reply::Push(items) => {
+                self.header(if self.is_resp3() { b'>' } else { b'*' }, items.len());
+                self.all(items)?;
+            }
+            Reply::Several(replies) => self.all(replies)?,
             Reply::Map(pairs) => {
                 self.map_header(pairs.len());
                 for (key, value) in pairs {
@@ -386,6 +391,10 @@ mod tests {
         check(Reply::Verbatim("ab".into()), "$2|ab|", "=6|txt:ab|");
         same(Reply::Id(StreamId::new(5, 3)), "$3|5-3|");
         same(Reply::Id(StreamId::MAX), "$41|18446744073709551615-18446744073709551615|");
+        let message = || Reply::Push(vec![Reply::text("pong"), Reply::Nil]);
+        check(message(), "*2|$4|pong|$-1|", ">2|$4|pong|_|");
+        let two = Reply::Several(vec![message(), Reply::Ok]);
+        check(two, "*2|$4|pong|$-1|+OK|", ">2|$4|pong|_|+OK|");
         check(Reply::Set(vec![Reply::Simple("a")]), "*1|+a|", "~1|+a|");
         let pair = (Reply::text("lag"), Reply::Nil);
         check(Reply::Map(vec![pair]), "*2|$3|lag|$-1|", "%1|$3|lag|_|");

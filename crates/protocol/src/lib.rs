@@ -27,9 +27,9 @@ mod number;
 mod table;
 
 pub use command::{
-    AofWait, ClientCommand, ClientKind, ClientList, ConfigCommand, DebugCommand, Hello, KillFilter,
-    LatencyCommand, MemoryCommand, ReplicaOf, ReplyMode, Request, Save, ServerCommand,
-    SessionCommand, Shutdown, SlowLogCommand, WakeReason, parse, resolve,
+    AofWait, ChannelKind, ClientCommand, ClientKind, ClientList, ConfigCommand, DebugCommand,
+    Hello, KillFilter, LatencyCommand, MemoryCommand, PubSubCommand, ReplicaOf, ReplyMode, Request,
+    Save, ServerCommand, SessionCommand, Shutdown, SlowLogCommand, WakeReason, parse, resolve,
 };
 pub use decode::{Args, Decoder, Limits};
 pub use encode::{TooLong, Version, encode, encode_array, encode_error};

@@ -8,10 +8,12 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU8, AtomicU64, AtomicUsize, Ordering};
 
 use parking_lot::Mutex;
+use protocol::Version;
 use tokio::io::Interest;
 use tokio::net::{TcpStream, UnixStream};
 use tokio::sync::Notify;
 
+use crate::config::{OutputLimit, OutputLimits};
 use crate::output::Output;
 use crate::stats::Stats;
 use crate::tls::TlsStream;
@@ -164,6 +166,8 @@ pub(crate) struct Facts {
     pub(crate) query_bytes: AtomicU64,
     /// Full name of the last command.
     pub(crate) command: Mutex<&'static str>,
+    /// Channels, patterns and shard channels that it listens to.
+    pub(crate) subscriptions: [AtomicUsize; 3],
 }
 
 /// Names that the client gave itself.
@@ -248,6 +252,29 @@ impl Client {
         drop(output);
         self.worker.submit(self);
         unsent
+    }
+
+    /// The protocol that it speaks.
+    pub(crate) fn version(&self) -> Version {
+        match self.facts.version.load(Ordering::Relaxed) {
+            3 => Version::Resp3,
+            _ => Version::Resp2,
+        }
+    }
+
+    /// Whether it listens to anything.
+    pub(crate) fn is_subscriber(&self) -> bool {
+        self.facts.subscriptions.iter().any(|count| count.load(Ordering::Relaxed) != 0)
+    }
+
+    /// What it may leave unread.
+    pub(crate) fn output_limit(&self, limits: &OutputLimits) -> OutputLimit {
+        if self.is_subscriber() { limits.pubsub } else { limits.normal }
+    }
+
+    /// Keeps messages back until replies that are decided are encoded.
+    pub(crate) fn hold(&self) {
+        self.output.lock().hold();
     }
 
     /// Counts the memory of requests that wait or are gathered.

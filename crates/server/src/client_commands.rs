@@ -63,7 +63,7 @@ impl Executor<'_> {
     fn client_list(&self, filter: &ClientList) -> Reply {
         let wanted = |client: &Arc<Client>| {
             filter.ids.as_ref().is_none_or(|ids| ids.contains(&client.id))
-                && filter.kind.is_none_or(|kind| kind == ClientKind::Normal)
+                && filter.kind.is_none_or(|kind| kind == kind_of(client))
         };
         let clients = self.shared.clients.all();
         let rows: Vec<_> =
@@ -78,6 +78,8 @@ impl Executor<'_> {
         let text = |bytes: Vec<u8>| String::from_utf8_lossy(&bytes).into_owned();
         let output_bytes = client.output_len() as u64;
         let multi = facts.multi.load(Ordering::Relaxed);
+        let [sub, psub, ssub] =
+            [0, 1, 2].map(|kind| facts.subscriptions[kind].load(Ordering::Relaxed) as u64);
         ClientRow {
             id: client.id,
             addr: client.addr.clone(),
@@ -90,6 +92,7 @@ impl Executor<'_> {
             flags: ClientFlags {
                 blocked: facts.blocked.load(Ordering::Relaxed),
                 in_multi: 0 <= multi,
+                subscribed: client.is_subscriber(),
                 watch_broken: client.watch_broken.load(Ordering::Relaxed),
                 unix_socket: matches!(client.socket, Socket::Unix(_)),
                 closing_after_reply: client.is_killed(),
@@ -98,6 +101,9 @@ impl Executor<'_> {
                 ..ClientFlags::default()
             },
             db: facts.db.load(Ordering::Relaxed),
+            sub,
+            psub,
+            ssub,
             multi: u64::try_from(multi).ok(),
             query_bytes: facts.query_bytes.load(Ordering::Relaxed),
             output_bytes,
@@ -132,7 +138,7 @@ impl Executor<'_> {
             filter.id.is_none_or(|id| id == client.id)
                 && filter.address.is_none_or(|addr| addr == client.addr.as_bytes())
                 && filter.local_address.is_none_or(|addr| addr == client.local_addr.as_bytes())
-                && filter.kind.is_none_or(|kind| kind == ClientKind::Normal)
+                && filter.kind.is_none_or(|kind| kind == kind_of(client))
                 && filter.age_min_secs.is_none_or(|age| age <= age_ms(client) / 1000)
                 && !(filter.skip_me && client.id == self.client.id)
         };
@@ -168,4 +174,9 @@ impl Executor<'_> {
         self.deliveries.push(Delivery { client: waiter.client, answer });
         Reply::Integer(1)
     }
+}
+
+/// What kind a client is. There are no replicas and no master.
+fn kind_of(client: &Client) -> ClientKind {
+    if client.is_subscriber() { ClientKind::PubSub } else { ClientKind::Normal }
 }

@@ -13,15 +13,16 @@ use crate::stats::Stats;
 /// monotonic clock: a step of the wall clock makes nobody idle.
 pub(crate) fn enforce(shared: &Shared, now_ms: u64) {
     let settings = shared.config.settings();
-    let limit = settings.output_limits.normal;
-    if settings.idle_timeout.is_none() && limit.soft_bytes == 0 && limit.hard_bytes == 0 {
+    let limits = &settings.output_limits;
+    let is_limited = |limit: OutputLimit| limit.soft_bytes != 0 || limit.hard_bytes != 0;
+    if settings.idle_timeout.is_none() && !is_limited(limits.normal) && !is_limited(limits.pubsub) {
         return;
     }
     for client in shared.clients.all() {
         if is_idle(&client, &settings, now_ms) {
             tracing::debug!(client = client.id, "idle for too long: closing");
             client.kill();
-        } else if leaves_too_much(&client, limit, now_ms) {
+        } else if leaves_too_much(&client, client.output_limit(limits), now_ms) {
             cut_off(&client, client.output_len(), &shared.stats);
         }
     }
@@ -62,11 +63,13 @@ pub(crate) fn make_room(shared: &Shared) {
     }
 }
 
-/// Who waits in a blocking command is not idle.
+/// Who waits in a blocking command, or for messages, is not idle.
 fn is_idle(client: &Client, settings: &Settings, now_ms: u64) -> bool {
     let Some(timeout) = settings.idle_timeout else { return false };
     let idle_ms = now_ms.saturating_sub(client.facts.last_active_ms.load(Ordering::Relaxed));
-    timeout.as_millis() < u128::from(idle_ms) && !client.facts.blocked.load(Ordering::Acquire)
+    timeout.as_millis() < u128::from(idle_ms)
+        && !client.facts.blocked.load(Ordering::Acquire)
+        && !client.is_subscriber()
 }
 
 fn leaves_too_much(client: &Client, limit: OutputLimit, now_ms: u64) -> bool {

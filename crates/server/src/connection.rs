@@ -10,7 +10,7 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use engine::Reply;
-use protocol::{Decoder, Limits, ProtocolError, ReplyMode, Version};
+use protocol::{Decoder, Limits, ProtocolError, ReplyMode, TooLong, Version};
 use storage::failpoint;
 use tokio::time::{Instant, sleep_until};
 
@@ -19,6 +19,7 @@ use crate::client_limits::{cut_off, make_room};
 use crate::config::{Reader, Settings};
 use crate::core::{Shared, Stopping};
 use crate::execute::{Answer, Executor, Outcome, Parsed, encode};
+use crate::push::Message;
 use crate::serve::deliver;
 use crate::session::{Session, leave};
 use crate::transaction::Transaction;
@@ -66,6 +67,13 @@ struct Connection {
 
 /// Why a connection is over.
 struct Over;
+
+/// What a batch sends to its client.
+enum Sent {
+    Answer(Answer, Version),
+    /// A message, and the LSN that must be safe before.
+    Message(u64, Message),
+}
 
 /// Serves one client until either side ends the connection.
 pub(crate) async fn serve(shared: Arc<Shared>, client: Arc<Client>, authenticated: bool) {
@@ -235,8 +243,9 @@ impl Connection {
     /// Counts what requests take: bytes that wait, and a transaction that is being gathered.
     fn count_requests(&self) -> usize {
         let gathered = self.session.transaction.as_ref().map_or(0, Transaction::bytes);
+        let subscribed = self.session.subscriptions.bytes();
         self.client.facts.query_bytes.store(self.buffer.len() as u64, Ordering::Relaxed);
-        self.client.count_requests(self.buffer.capacity() + gathered);
+        self.client.count_requests(self.buffer.capacity() + gathered + subscribed);
         self.buffer.len() + gathered
     }
 
@@ -341,6 +350,11 @@ impl Connection {
         let was_authenticated = self.session.authenticated;
         let mut core = shared.core.lock();
         failpoint::pass("engine");
+        if self.session.receives {
+            // From here on others may send it messages, which must not overtake its replies.
+            self.session.is_holding = true;
+            self.client.hold();
+        }
         let mut executor = Executor {
             shared: &self.shared,
             core: &mut core,
@@ -349,15 +363,24 @@ impl Connection {
             now: shared.clock.now(),
             in_exec: false,
             deliveries: Vec::new(),
+            pushes: Vec::new(),
+            own: Vec::new(),
+            has_pushed: false,
         };
         for (parsed, (_, end)) in parsed.into_iter().zip(ends) {
             let outcome = executor.run(parsed);
+            // A message to itself comes before the reply of PUBLISH, but into no EXEC.
+            let is_transaction =
+                matches!(&outcome, Outcome::Answer(Answer { is_transaction: true, .. }));
+            if !is_transaction {
+                executor.take_own(&mut answers);
+            }
             match outcome {
                 Outcome::Answer(answer) => {
-                    if executor.session.takes_reply() {
+                    if executor.session.takes_reply() || answer.is_message() {
                         answer_bytes += answer.bytes_about();
                         // HELLO answers in the protocol that it has chosen.
-                        answers.push((answer, executor.session.version));
+                        answers.push(Sent::Answer(answer, executor.session.version));
                     }
                 }
                 Outcome::Blocked { timeout_ms } => {
@@ -375,6 +398,7 @@ impl Connection {
                 }
                 Outcome::Silent => {}
             }
+            executor.take_own(&mut answers);
             // Answers are encoded after the batch: a client that asks for a lot gets it piece by
             // piece, as it takes it.
             let is_enough = UNSENT_BYTES_PAUSE <= answer_bytes;
@@ -384,6 +408,7 @@ impl Connection {
             }
         }
         let deliveries = std::mem::take(&mut executor.deliveries);
+        let has_pushed = executor.has_pushed;
         if matches!(self.wait, Wait::Blocked { .. }) {
             // Before anybody can serve this client: its earlier replies come first.
             self.send(&answers);
@@ -393,6 +418,9 @@ impl Connection {
         // From here on others may work: decoding blocks and encoding replies needs no lock.
         self.send(&answers);
         deliver(deliveries, &self.shared);
+        if has_pushed {
+            make_room(&self.shared);
+        }
         if was_authenticated != self.session.authenticated {
             self.authentication_changed();
         }
@@ -406,26 +434,43 @@ impl Connection {
         self.shared.clients.note_stranger(&self.client, !authenticated);
     }
 
-    fn send(&mut self, answers: &[(Answer, Version)]) {
-        if answers.is_empty() {
+    fn send(&mut self, answers: &[Sent]) {
+        let releases = std::mem::take(&mut self.session.is_holding);
+        if answers.is_empty() && !releases {
             // Nobody waits for what was recorded (CLIENT REPLY OFF), and it must not pile up.
             if self.shared.log.written() < self.shared.log.last() {
                 self.client.worker.wake();
             }
             return;
         }
-        let mut limit = self.config.settings().output_limits.normal.hard_limit();
+        let limits = &self.config.settings().output_limits;
+        let mut limit = self.client.output_limit(limits).hard_limit();
         if !self.session.authenticated {
             limit = limit.min(STRANGER_REPLY_BYTES_MAX);
         }
         let mut fits = true;
         let unsent = self.client.send(|output| {
-            for (answer, version) in answers {
+            for sent in answers {
                 let left = limit.saturating_sub(output.len());
-                fits &= output.push(answer.depends, |out| encode(answer, *version, left, out));
+                fits &= match sent {
+                    Sent::Answer(answer, version) => {
+                        output.push(answer.depends, |out| encode(answer, *version, left, out))
+                    }
+                    Sent::Message(lsn, message) => {
+                        let (first, rest) = message.parts(&self.client);
+                        output.push(*lsn, |out| {
+                            out.push(first);
+                            out.extend_from_slice(rest);
+                            if rest.len() < left { Ok(()) } else { Err(TooLong) }
+                        })
+                    }
+                };
                 if !fits {
                     break;
                 }
+            }
+            if releases {
+                output.release();
             }
         });
         if !fits {
@@ -474,7 +519,7 @@ impl Connection {
         self.wait = Wait::Nothing;
         self.client.set_blocked(false, &self.shared.stats);
         if !is_muted {
-            self.send(&[(answer, self.session.version)]);
+            self.send(&[Sent::Answer(answer, self.session.version)]);
         }
     }
 
@@ -555,6 +600,13 @@ async fn until(instant: Option<Instant>) {
     match instant {
         Some(instant) => sleep_until(instant).await,
         None => pending().await,
+    }
+}
+
+impl Executor<'_> {
+    /// Puts the messages that the client brought upon itself among its replies.
+    fn take_own(&mut self, answers: &mut Vec<Sent>) {
+        answers.extend(self.own.drain(..).map(|(lsn, message)| Sent::Message(lsn, message)));
     }
 }
 

@@ -20,6 +20,7 @@ use crate::introspect::info::StorageFacts;
 use crate::introspect::process::{ProcessFacts, ProcessMemory};
 use crate::latency::Event;
 use crate::observe::Observer;
+use crate::pubsub::Channels;
 use crate::retention::Retained;
 use crate::running::{Parts, Recovered};
 use crate::scrubbing::Scrubbing;
@@ -46,6 +47,7 @@ pub(crate) struct Core {
     pub(crate) database: Database,
     pub(crate) blocking: Blocking,
     pub(crate) watches: Watches,
+    pub(crate) channels: Channels,
 }
 
 /// The running server.
@@ -96,6 +98,7 @@ impl Shared {
             database: parts.database,
             blocking: Blocking::default(),
             watches: Watches::default(),
+            channels: Channels::default(),
         };
         let settings = parts.config.settings();
         let observer = Observer::new(&settings);

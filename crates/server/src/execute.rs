@@ -12,6 +12,7 @@ use protocol::{CommandSpec, Flags, Request, TooLong, Version};
 use crate::blocking::Waiter;
 use crate::client::Client;
 use crate::core::{Core, Shared};
+use crate::push::{Message, Push};
 use crate::serve::Delivery;
 use crate::session::Session;
 use crate::stats::CommandCounters;
@@ -28,6 +29,13 @@ pub(crate) struct Executor<'e> {
     pub(crate) in_exec: bool,
     /// Other clients' replies that this batch brought about.
     pub(crate) deliveries: Vec<Delivery>,
+    /// Messages that the command brought about so far.
+    pub(crate) pushes: Vec<Push>,
+    /// Those for the client itself, each with the LSN that must be safe before: they take their place
+    /// among its replies.
+    pub(crate) own: Vec<(u64, Message)>,
+    /// Other clients were sent messages.
+    pub(crate) has_pushed: bool,
 }
 
 /// A reply and the LSN that must be safe before it leaves.
@@ -42,6 +50,12 @@ pub(crate) struct Answer {
 impl Answer {
     pub(crate) fn new(reply: Result<Reply, CommandError>, depends: u64) -> Self {
         Self { reply, depends, is_transaction: false }
+    }
+
+    /// Whether it is sent to a client that wants no replies (CLIENT REPLY): the confirmation of a
+    /// subscription, which is no reply in RESP3.
+    pub(crate) fn is_message(&self) -> bool {
+        matches!(self.reply, Ok(Reply::Several(_) | Reply::Push(_)))
     }
 
     /// Roughly how many bytes it will be.
@@ -123,8 +137,17 @@ impl<'a> Parsed<'a> {
 }
 
 impl Executor<'_> {
-    /// Runs one request of the client: the checks in Redis's order, then the command.
+    /// Runs one request of the client: the checks in Redis's order, then the command. Messages that it
+    /// brought about are handed out.
     pub(crate) fn run(&mut self, parsed: Parsed<'_>) -> Outcome {
+        let outcome = self.run_checked(parsed);
+        if !self.pushes.is_empty() {
+            self.hand_out();
+        }
+        outcome
+    }
+
+    fn run_checked(&mut self, parsed: Parsed<'_>) -> Outcome {
         let (spec, request) = match parsed.request {
             Ok(found) => found,
             Err(error) => {
@@ -180,6 +203,14 @@ impl Executor<'_> {
             return Err(CommandError::Fixed(
                 "OOM command not allowed when used memory > 'maxmemory'.",
             ));
+        }
+        if self.is_subscriber_of_resp2() && !is_for_subscribers(spec.name) {
+            let text = format!(
+                "ERR Can't execute '{}': only (P|S)SUBSCRIBE / (P|S)UNSUBSCRIBE / PING / QUIT / RESET \
+                 are allowed in this context",
+                spec.name
+            );
+            return Err(CommandError::Text(text.into_bytes().into()));
         }
         Ok(())
     }
@@ -258,6 +289,22 @@ impl Executor<'_> {
     pub(crate) fn draw(&self) -> u64 {
         self.shared.draw()
     }
+}
+
+/// What a subscriber may send in RESP2, where it could not tell other replies from messages.
+fn is_for_subscribers(name: &str) -> bool {
+    matches!(
+        name,
+        "subscribe"
+            | "unsubscribe"
+            | "psubscribe"
+            | "punsubscribe"
+            | "ssubscribe"
+            | "sunsubscribe"
+            | "ping"
+            | "quit"
+            | "reset"
+    )
 }
 
 /// What EXEC answers when it is refused for a reason of its own.

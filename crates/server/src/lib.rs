@@ -30,6 +30,8 @@ mod log_show;
 pub mod logging;
 mod observe;
 mod output;
+mod pubsub;
+mod push;
 mod repair;
 mod retention;
 mod running;

@@ -17,6 +17,15 @@ pub(crate) struct Output {
     gates: VecDeque<Gate>,
     /// Bytes sent over the life of the connection; `Gate::end` counts from the same start.
     sent: u64,
+    /// Messages that came while replies are on their way here. They stand behind those.
+    held: Option<Held>,
+}
+
+/// Encoded messages that wait for replies to go first.
+#[derive(Debug, Default)]
+struct Held {
+    bytes: Vec<u8>,
+    lsn: u64,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -34,7 +43,7 @@ impl Output {
         encode: impl FnOnce(&mut Vec<u8>) -> Result<(), TooLong>,
     ) -> bool {
         let encoded = encode(&mut self.bytes);
-        let end = self.sent + self.len() as u64;
+        let end = self.sent + self.sendable() as u64;
         match self.gates.back_mut() {
             // One gate per commit, not per reply: a pipelined batch costs one.
             Some(last) if lsn <= last.lsn => last.end = end,
@@ -43,10 +52,42 @@ impl Output {
         encoded.is_ok()
     }
 
+    /// Appends a message that nobody asked for: `first` is the byte that tells its kind, `rest` follows.
+    /// It may leave once `lsn` is safe.
+    pub(crate) fn push_message(&mut self, lsn: u64, first: u8, rest: &[u8]) {
+        if let Some(held) = &mut self.held {
+            held.bytes.push(first);
+            held.bytes.extend_from_slice(rest);
+            held.lsn = held.lsn.max(lsn);
+            return;
+        }
+        self.push(lsn, |out| {
+            out.push(first);
+            out.extend_from_slice(rest);
+            Ok(())
+        });
+    }
+
+    /// Keeps messages apart until [`Output::release`]: the replies of a batch are decided, and not yet
+    /// encoded.
+    pub(crate) fn hold(&mut self) {
+        self.held.get_or_insert_default();
+    }
+
+    /// The replies are here: the messages that came meanwhile follow them.
+    pub(crate) fn release(&mut self) {
+        if let Some(held) = self.held.take().filter(|held| !held.bytes.is_empty()) {
+            self.push(held.lsn, |out| {
+                out.extend_from_slice(&held.bytes);
+                Ok(())
+            });
+        }
+    }
+
     /// The bytes that may leave when everything up to `safe` is safe.
     pub(crate) fn ready(&self, safe: u64) -> &[u8] {
         let open = self.gates.iter().take_while(|gate| gate.lsn <= safe).last();
-        // Fits: the difference is at most `self.len()`.
+        // Fits: the difference is at most `self.sendable()`.
         let len = open.map_or(0, |gate| usize::try_from(gate.end - self.sent).unwrap_or(0));
         &self.bytes[self.head..self.head + len]
     }
@@ -71,17 +112,22 @@ impl Output {
 
     /// Bytes held back or not yet taken by the kernel.
     pub(crate) fn len(&self) -> usize {
+        self.sendable() + self.held.as_ref().map_or(0, |held| held.bytes.len())
+    }
+
+    /// Bytes that have their place in the order of things.
+    fn sendable(&self) -> usize {
         self.bytes.len() - self.head
     }
 
-    /// Whether nothing is left to send.
+    /// Whether nothing is left to send, but messages that stand behind replies still to come.
     pub(crate) fn is_empty(&self) -> bool {
-        self.len() == 0
+        self.sendable() == 0
     }
 
     /// Bytes of memory behind the buffer.
     pub(crate) fn capacity(&self) -> usize {
-        self.bytes.capacity()
+        self.bytes.capacity() + self.held.as_ref().map_or(0, |held| held.bytes.capacity())
     }
 
     /// Drops everything, for a client that is cut off.
@@ -89,6 +135,7 @@ impl Output {
         self.bytes = Vec::new();
         self.head = 0;
         self.gates.clear();
+        self.held = None;
     }
 }
 
@@ -141,5 +188,21 @@ mod tests {
         assert_eq!(output.ready(2), b"you");
         output.advance(3);
         assert!(output.is_empty());
+    }
+
+    #[test]
+    fn messages_stand_behind_the_replies_that_were_decided_before_them() {
+        let mut output = Output::default();
+        output.hold();
+        output.push_message(9, b'>', b"message");
+        assert!(output.is_empty());
+        assert_eq!(output.len(), 8);
+        push(&mut output, 3, "reply");
+        assert_eq!(output.ready(9), b"reply");
+        output.release();
+        assert_eq!(output.ready(3), b"reply");
+        assert_eq!(output.ready(9), b"reply>message");
+        output.push_message(9, b'+', b"OK");
+        assert_eq!(output.ready(9), b"reply>message+OK");
     }
 }

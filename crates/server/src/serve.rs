@@ -4,7 +4,6 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use engine::{BlockedRead, BlockedReadKind, CommandError, Context, Op, Reply, UnixMillis};
-use protocol::Version;
 
 use crate::blocking::{Arrival, Key};
 use crate::client::Client;
@@ -116,14 +115,12 @@ pub(crate) fn deliver(deliveries: Vec<Delivery>, shared: &Shared) {
     if deliveries.is_empty() {
         return;
     }
-    let limit = shared.config.settings().output_limits.normal.hard_limit();
+    let limits = shared.config.settings().output_limits;
     for Delivery { client, answer } in deliveries {
-        let version = match client.facts.version.load(Ordering::Relaxed) {
-            3 => Version::Resp3,
-            _ => Version::Resp2,
-        };
+        let version = client.version();
         if !client.muted.load(Ordering::Acquire) {
             let mut fits = true;
+            let limit = client.output_limit(&limits).hard_limit();
             let unsent = client.send(|output| {
                 let left = limit.saturating_sub(output.len());
                 fits = output.push(answer.depends, |out| encode(&answer, version, left, out));

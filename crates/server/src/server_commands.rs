@@ -8,7 +8,8 @@ use bytes::Bytes;
 use engine::pattern::Case;
 use engine::{CommandError, Reply};
 use protocol::{
-    AofWait, ConfigCommand, DebugCommand, MemoryCommand, ReplicaOf, Save, ServerCommand, Shutdown,
+    AofWait, ChannelKind, ConfigCommand, DebugCommand, MemoryCommand, ReplicaOf, Save,
+    ServerCommand, Shutdown,
 };
 
 use crate::client::Socket;
@@ -54,6 +55,7 @@ impl Executor<'_> {
 
     fn info(&self, sections: &[&[u8]]) -> Reply {
         let settings = self.shared.config.settings();
+        let channels = &self.core.channels;
         let snapshot = info::InfoSnapshot {
             settings: &settings,
             config_file: self.shared.config.file(),
@@ -66,8 +68,10 @@ impl Executor<'_> {
             memory_peak: self.shared.memory_peak(),
             memory_at_start: self.shared.memory_at_start,
             processor: ProcessorTime::now(),
-            pubsub_channels: 0,
-            pubsub_patterns: 0,
+            pubsub_channels: channels.len(ChannelKind::Channel) as u64,
+            pubsub_patterns: channels.len(ChannelKind::Pattern) as u64,
+            pubsubshard_channels: channels.len(ChannelKind::Shard) as u64,
+            pubsub_clients: channels.clients() as u64,
             storage: self.shared.storage_facts(),
             keyspace: self.keyspace(),
         };

@@ -11,6 +11,7 @@ use crate::blocking::Key;
 use crate::client::Client;
 use crate::config::Settings;
 use crate::execute::{Executor, Outcome};
+use crate::pubsub::Subscriptions;
 use crate::transaction::Transaction;
 
 /// What a connection has chosen and begun. Owned by its task; what others may see of it is mirrored
@@ -28,6 +29,12 @@ pub(crate) struct Session {
     pub(crate) skip_next: bool,
     /// Close once the replies are out.
     pub(crate) closing: bool,
+    /// What it listens to.
+    pub(crate) subscriptions: Subscriptions,
+    /// It can be sent messages.
+    pub(crate) receives: bool,
+    /// Messages are held back until the replies of the batch are encoded.
+    pub(crate) is_holding: bool,
 }
 
 impl Session {
@@ -41,6 +48,9 @@ impl Session {
             reply_mode: ReplyMode::On,
             skip_next: false,
             closing: false,
+            subscriptions: Subscriptions::default(),
+            receives: false,
+            is_holding: false,
         }
     }
 }
@@ -54,6 +64,10 @@ impl Executor<'_> {
         match command {
             SessionCommand::Hello(hello) => self.hello(hello).into(),
             SessionCommand::Auth { user, password } => self.auth(*user, password).into(),
+            SessionCommand::Ping { message } if self.is_subscriber_of_resp2() => {
+                let message = message.unwrap_or_default();
+                Outcome::from(Reply::Array(vec![Reply::text("pong"), Reply::bulk(message)]))
+            }
             SessionCommand::Ping { message: None } => Outcome::from(Reply::Simple("PONG")),
             SessionCommand::Ping { message: Some(message) } | SessionCommand::Echo { message } => {
                 Outcome::from(Reply::bulk(message))
@@ -76,7 +90,13 @@ impl Executor<'_> {
                 Outcome::from(Reply::Ok)
             }
             SessionCommand::Client(command) => self.client_command(command),
+            SessionCommand::PubSub(command) => self.pubsub(*command).into(),
         }
+    }
+
+    /// In RESP2 a subscriber could not tell some replies from messages.
+    pub(crate) fn is_subscriber_of_resp2(&self) -> bool {
+        self.session.version == Version::Resp2 && !self.session.subscriptions.is_empty()
     }
 
     pub(crate) fn select(&mut self, db: u8) {
@@ -148,6 +168,7 @@ impl Executor<'_> {
     /// RESET: the connection as it was when it arrived.
     fn reset(&mut self) -> Reply {
         self.end_transaction_state();
+        self.core.channels.leave(self.client, &mut self.session.subscriptions);
         self.select(0);
         self.set_version(Version::Resp2);
         self.session.reply_mode = ReplyMode::On;
@@ -172,4 +193,5 @@ pub(crate) fn leave(core: &mut crate::core::Core, client: &Arc<Client>, session:
     core.blocking.remove_client(client.id);
     core.watches.remove(client, session.watched.iter().map(|(key, _)| key));
     session.watched.clear();
+    core.channels.leave(client, &mut session.subscriptions);
 }

@@ -247,6 +247,16 @@ impl Database {
         Ok(())
     }
 
+    /// Number of the newest change: of the newest record, or of the one to come while a transaction is
+    /// under way that has changed something.
+    #[must_use]
+    pub fn recorded(&self) -> u64 {
+        match &self.transaction {
+            Some(transaction) if !transaction.payload.is_empty() => transaction.lsn,
+            _ => self.log.last(),
+        }
+    }
+
     /// Ends the transaction and returns the LSN of its record, 0 if it changed nothing.
     ///
     /// # Errors

@@ -8,6 +8,7 @@ pub(crate) mod hashes;
 pub(crate) mod keys;
 pub(crate) mod observe;
 pub(crate) mod pending;
+pub(crate) mod pubsub;
 pub(crate) mod scan;
 pub(crate) mod server;
 pub(crate) mod session;
@@ -27,6 +28,7 @@ use crate::table::{self, CommandSpec};
 pub(crate) use args::{Arguments, Options, is};
 pub use client::{ClientCommand, ClientKind, ClientList, KillFilter, ReplyMode, WakeReason};
 pub use observe::{LatencyCommand, SlowLogCommand};
+pub use pubsub::{ChannelKind, PubSubCommand};
 pub use server::{
     AofWait, ConfigCommand, DebugCommand, MemoryCommand, ReplicaOf, Save, ServerCommand, Shutdown,
 };

@@ -4,6 +4,7 @@ use engine::CommandError;
 
 use super::args::{database, is};
 use super::client::{ClientCommand, check_name};
+use super::pubsub::PubSubCommand;
 use super::{Arguments, Parsed, Request, text};
 use crate::encode::Version;
 use crate::number::parse_i64;
@@ -41,6 +42,8 @@ pub enum SessionCommand<'a> {
     Unwatch,
     /// CLIENT.
     Client(ClientCommand<'a>),
+    /// SUBSCRIBE, PUBLISH, PUBSUB and their kin.
+    PubSub(PubSubCommand<'a>),
 }
 
 /// HELLO after parsing.

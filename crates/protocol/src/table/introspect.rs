@@ -124,12 +124,12 @@ fn keys_of<'a>(request: &'a [&'a [u8]]) -> Result<Keys<'a>, CommandError> {
         }
         Err(_) => return Err(CommandError::Fixed("ERR Invalid command specified")),
     };
-    if spec.keys.is_empty() {
+    if spec.keys.iter().all(KeySpec::is_no_key) {
         return Err(CommandError::Fixed("ERR The command has no key arguments"));
     }
     let invalid = CommandError::Fixed("ERR Invalid arguments specified for command");
     let mut keys = Vec::new();
-    for key_spec in spec.keys {
+    for key_spec in spec.keys.iter().filter(|key_spec| !key_spec.is_no_key()) {
         let Some(positions) = key_spec.positions(request) else { return Err(invalid) };
         keys.extend(positions.map(|position| (request[position], key_spec)));
     }

@@ -44,6 +44,11 @@ impl KeySpec {
         Self { access, begin: Begin::AfterStreams(start), extent: Extent::FirstHalf }
     }
 
+    /// It tells where names stand that are no keys.
+    pub(super) fn is_no_key(&self) -> bool {
+        self.access == ["not_key"]
+    }
+
     /// The positions of the keys in `args`; `None` where the arguments do not allow to tell.
     pub(super) fn positions(&self, args: &[&[u8]]) -> Option<impl Iterator<Item = usize> + use<>> {
         let begin = match self.begin {

@@ -10,6 +10,7 @@ pub(crate) mod introspect;
 mod keys;
 mod keyspec;
 mod observe;
+mod pubsub;
 mod server;
 mod standalone;
 mod streams;
@@ -59,6 +60,10 @@ impl Flags {
     pub const SKIP_SLOWLOG: Self = Self(SKIP_SLOWLOG);
     /// Not while the data is being loaded in the background.
     pub const NO_ASYNC_LOADING: Self = Self(NO_ASYNC_LOADING);
+    /// About channels and their subscribers.
+    pub const PUBSUB: Self = Self(PUBSUB);
+    /// Concerns others although it writes nothing, so a pause of writes holds it back.
+    pub const MAY_REPLICATE: Self = Self(MAY_REPLICATE);
 
     /// Whether all of `flags` are set.
     #[must_use]
@@ -89,13 +94,16 @@ const ALLOW_BUSY: u32 = 1 << 12;
 const SKIP_MONITOR: u32 = 1 << 13;
 const SKIP_SLOWLOG: u32 = 1 << 14;
 const NO_ASYNC_LOADING: u32 = 1 << 15;
+const PUBSUB: u32 = 1 << 16;
+const MAY_REPLICATE: u32 = 1 << 17;
 
-/// In the order in which Redis lists them.
-const FLAG_NAMES: [(u32, &str); 16] = [
+/// In the order in which Redis lists them. `MAY_REPLICATE` has no name there.
+const FLAG_NAMES: [(u32, &str); 17] = [
     (WRITE, "write"),
     (READONLY, "readonly"),
     (DENYOOM, "denyoom"),
     (ADMIN, "admin"),
+    (PUBSUB, "pubsub"),
     (NOSCRIPT, "noscript"),
     (BLOCKING, "blocking"),
     (LOADING, "loading"),
@@ -125,6 +133,7 @@ pub(crate) enum Group {
     Stream,
     Connection,
     Transactions,
+    PubSub,
     Server,
     Cluster,
 }
@@ -139,6 +148,7 @@ impl Group {
             Group::Stream => "stream",
             Group::Connection => "connection",
             Group::Transactions => "transactions",
+            Group::PubSub => "pubsub",
             Group::Server => "server",
             Group::Cluster => "cluster",
         }
@@ -153,7 +163,8 @@ impl Group {
             Group::Stream => Some("@stream"),
             Group::Connection => Some("@connection"),
             Group::Transactions => Some("@transaction"),
-            Group::Server | Group::Cluster => None,
+            // The flag says it for channels, as HELP has none.
+            Group::PubSub | Group::Server | Group::Cluster => None,
         }
     }
 }
@@ -270,6 +281,7 @@ impl CommandSpec {
             ("@hash", own("@hash")),
             ("@string", own("@string")),
             ("@stream", own("@stream")),
+            ("@pubsub", flag(PUBSUB)),
             ("@admin", admin),
             ("@fast", flag(FAST)),
             ("@slow", !flag(FAST)),
@@ -284,12 +296,13 @@ impl CommandSpec {
 }
 
 /// Every command, by family.
-static FAMILIES: [&[CommandSpec]; 8] = [
+static FAMILIES: [&[CommandSpec]; 9] = [
     streams::COMMANDS,
     strings::COMMANDS,
     hashes::COMMANDS,
     keys::COMMANDS,
     connections::COMMANDS,
+    pubsub::COMMANDS,
     server::COMMANDS,
     observe::COMMANDS,
     standalone::COMMANDS,

@@ -27,6 +27,8 @@ pub struct ClientRow {
     pub sub: u64,
     /// Patterns subscribed to.
     pub psub: u64,
+    /// Shard channels subscribed to.
+    pub ssub: u64,
     /// Commands queued by MULTI; `None` outside.
     pub multi: Option<u64>,
     /// Bytes of requests not yet executed.
@@ -112,7 +114,7 @@ impl ClientRow {
         let written = writeln!(
             out,
             "id={} addr={} laddr={} fd={} name={} age={} idle={} flags={} db={} sub={} psub={} \
-             ssub=0 multi={multi} qbuf={} qbuf-free={} argv-mem={} multi-mem={} rbs={} rbp={} \
+             ssub={} multi={multi} qbuf={} qbuf-free={} argv-mem={} multi-mem={} rbs={} rbp={} \
              obl={} oll=0 omem={} tot-mem={memory} events={events} cmd={command} user=default \
              redir=-1 resp={} lib-name={} lib-ver={}",
             self.id,
@@ -126,6 +128,7 @@ impl ClientRow {
             self.db,
             self.sub,
             self.psub,
+            self.ssub,
             self.query_bytes,
             self.query_free_bytes,
             self.argv_bytes,

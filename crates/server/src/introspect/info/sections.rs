@@ -71,6 +71,7 @@ fn clients(snapshot: &InfoSnapshot<'_>, page: &mut Page) {
     page.field("client_recent_max_output_buffer", stats.output_buffer_recent_max.load(Relaxed));
     page.field("blocked_clients", stats.clients_blocked.load(Relaxed));
     page.field("tracking_clients", 0);
+    page.field("pubsub_clients", snapshot.pubsub_clients);
     page.field("clients_in_timeout_table", stats.clients_in_timeout_table.load(Relaxed));
 }
 
@@ -184,7 +185,7 @@ fn stats(snapshot: &InfoSnapshot<'_>, page: &mut Page) {
     page.field("keyspace_misses", totals.keyspace_misses);
     page.field("pubsub_channels", snapshot.pubsub_channels);
     page.field("pubsub_patterns", snapshot.pubsub_patterns);
-    page.field("pubsubshard_channels", 0);
+    page.field("pubsubshard_channels", snapshot.pubsubshard_channels);
     for never in ["latest_fork_usec", "total_forks", "migrate_cached_sockets"] {
         page.field(never, 0);
     }

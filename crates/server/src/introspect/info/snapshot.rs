@@ -39,6 +39,10 @@ pub struct InfoSnapshot<'a> {
     pub pubsub_channels: u64,
     /// Patterns subscribed to.
     pub pubsub_patterns: u64,
+    /// Shard channels with subscribers.
+    pub pubsubshard_channels: u64,
+    /// Clients with subscriptions.
+    pub pubsub_clients: u64,
     /// The log, the blocks and the snapshots.
     pub storage: StorageFacts,
     /// Databases that hold a key.

@@ -35,6 +35,8 @@ fn info(names: &[&str]) -> String {
         processor: ProcessorTime { system: 1.5, user: 2.25 },
         pubsub_channels: 0,
         pubsub_patterns: 0,
+        pubsubshard_channels: 0,
+        pubsub_clients: 0,
         storage: StorageFacts { last_lsn: 12, snapshot_lsn: 5, ..StorageFacts::default() },
         keyspace: vec![
             KeyspaceRow { db: 0, keys: 3, expires: 1, avg_ttl_ms: 500 },
