@@ -66,6 +66,12 @@ pub(crate) struct Scale {
     pub(crate) streams: u64,
     /// Entries behind restart, memory and steady: the small and the large history.
     pub(crate) history: [u64; 2],
+    /// Entries that come to be pending.
+    pub(crate) pending_entries: u64,
+    /// Workers that wait.
+    pub(crate) blocked_consumers: usize,
+    /// Entries of the history that does not fit into memory.
+    pub(crate) cold_entries: u64,
     /// How long the steady load runs, once quiet and once with checkpoints.
     pub(crate) steady: Duration,
 }
@@ -84,6 +90,9 @@ impl Options {
             drain_entries: if self.quick { 200_000 } else { 1_000_000 },
             range_entries: if self.quick { 200_000 } else { 1_000_000 },
             streams: 100_000,
+            pending_entries: if self.quick { 200_000 } else { 1_000_000 },
+            blocked_consumers: 1_000,
+            cold_entries: if self.quick { 5_000_000 } else { 20_000_000 },
             history: [large / 5, large],
             steady: Duration::from_secs(if self.quick { 2 } else { 10 }),
         }

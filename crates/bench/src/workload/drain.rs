@@ -100,7 +100,7 @@ impl Traffic for Consumers {
 /// The IDs in an answer of XREADGROUP on one stream, found by their shape: an array of two that
 /// begins with a bulk string. The reply is only walked: with a hundred entries in each, building
 /// it would cost more than the server's work.
-fn entry_ids(reply: &[u8]) -> Vec<&[u8]> {
+pub(super) fn entry_ids(reply: &[u8]) -> Vec<&[u8]> {
     let mut ids = Vec::with_capacity(100);
     // *1, *2, $key, *n, and then per entry *2, $id, *fields.
     let mut at = 0;
@@ -126,7 +126,7 @@ fn entry_ids(reply: &[u8]) -> Vec<&[u8]> {
 }
 
 /// The number behind the type byte at `at`, and the length of the line. `None` for a null.
-fn header(reply: &[u8], at: usize) -> Option<(usize, usize)> {
+pub(super) fn header(reply: &[u8], at: usize) -> Option<(usize, usize)> {
     let line = &reply[at + 1..];
     let end = line.iter().position(|byte| *byte == b'\r')?;
     let number = std::str::from_utf8(&line[..end]).ok()?.parse().ok()?;

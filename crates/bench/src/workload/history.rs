@@ -75,7 +75,7 @@ fn millions(entries: u64) -> String {
 }
 
 /// Runs BGSAVE to its end. Redis refuses while it rewrites its log by itself, so that comes first.
-fn checkpoint(client: &mut Client) -> Result<()> {
+pub(super) fn checkpoint(client: &mut Client) -> Result<()> {
     loop {
         while client.info("aof_rewrite_in_progress") != "0" {
             thread::sleep(LOOK);
@@ -117,7 +117,7 @@ fn footprint(
 
 /// Anonymous memory once it has stopped falling: allocators give pages back some time after they are
 /// free.
-fn settled_memory(target: &Target) -> Result<u64> {
+pub(super) fn settled_memory(target: &Target) -> Result<u64> {
     let mut lowest = u64::MAX;
     let mut looks_without_change = 0;
     while looks_without_change < SETTLED_LOOKS {

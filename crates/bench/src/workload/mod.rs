@@ -1,9 +1,12 @@
 //! The workloads. Each starts its own server on a fresh directory, measures, counts its data again
 //! and stops the server.
 
+mod blocked;
+mod cold;
 mod drain;
 mod fill;
 mod history;
+mod pending;
 mod range;
 mod xadd;
 
@@ -55,6 +58,12 @@ pub(crate) enum Workload {
     HistorySmall,
     /// Memory and disk of a million entries over many streams.
     ManyStreams,
+    /// Making, claiming and listing many pending entries.
+    Pending,
+    /// Many workers of one group that wait.
+    Blocked,
+    /// A history ten times as large as memory.
+    Cold,
 }
 
 impl Workload {
@@ -73,9 +82,12 @@ impl Workload {
             Self::Drain,
             Self::Range { name: "range-100", count: 100 },
             Self::Range { name: "range-1000", count: 1_000 },
+            Self::Pending,
+            Self::Blocked,
             Self::ManyStreams,
             Self::HistorySmall,
             Self::History,
+            Self::Cold,
         ]
         .into_iter()
     }
@@ -88,6 +100,9 @@ impl Workload {
             Self::History => "history",
             Self::HistorySmall => "history-small",
             Self::ManyStreams => "memory-streams",
+            Self::Pending => "pending",
+            Self::Blocked => "blocked",
+            Self::Cold => "cold",
         }
     }
 
@@ -102,12 +117,15 @@ impl Workload {
             Self::History => history::large(run),
             Self::HistorySmall => history::small(run),
             Self::ManyStreams => history::many_streams(run),
+            Self::Pending => pending::run(run),
+            Self::Blocked => blocked::run(run),
+            Self::Cold => cold::run(run),
         }
     }
 }
 
 /// One server in one round of one workload.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Run<'a> {
     pub(crate) server: &'a ServerSpec,
     pub(crate) scale: &'a Scale,
