@@ -14,6 +14,7 @@
 mod by_design;
 mod found;
 mod generate;
+mod introspection;
 mod keys;
 mod play;
 mod reply;

@@ -148,7 +148,7 @@ fn neither_names_nor_passwords_forge_or_fill_the_log() {
 fn clients_place_no_files_and_turn_nothing_dangerous_on() {
     let server = launch().start();
     let mut client = server.connect();
-    let protected = "dir pidfile unixsocket tls-cert-file tls-key-file tls-ca-cert-file";
+    let protected = "dir tls-cert-file tls-key-file tls-ca-cert-file tls-ca-cert-dir";
     for name in protected.split(' ') {
         let reply = client.command(&["CONFIG", "SET", name, "/tmp/evil"]);
         let expected = format!("'{name}') - can't set protected config");
@@ -163,7 +163,7 @@ fn clients_place_no_files_and_turn_nothing_dangerous_on() {
     assert_eq!(client.words("CONFIG GET maxmemory").field("maxmemory").text(), "0");
     let refused = "DEBUG SLEEP 0,DEBUG JMAP,CONFIG SET enable-debug-command yes,CONFIG REWRITE,\
         REPLICAOF 127.0.0.1 1,MODULE LOAD /tmp/evil.so,MIGRATE h 1 k 0 1,EVAL return 0,\
-        SCRIPT LOAD x,FUNCTION LOAD x,ACL SETUSER x,CLUSTER MEET h 1,SLOWLOG GET,MONITOR,\
+        SCRIPT LOAD x,FUNCTION LOAD x,ACL SETUSER x,CLUSTER MEET h 1,PSYNC ? -1,MONITOR,\
         RESTORE k 0 x,SHUTDOWN nowhere,BGSAVE /tmp/evil,SAVE /tmp/evil";
     for line in refused.split(',') {
         let reply = client.words(line.trim());

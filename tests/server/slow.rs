@@ -134,3 +134,23 @@ fn times_of_commands_are_counted_by_command_and_subcommand() {
     client.words("XADD s * f v");
     assert!(!client.words("INFO latencystats").text().contains("usec_"));
 }
+
+#[test]
+fn looked_up_keys_are_counted_as_hits_and_misses() {
+    let server = start();
+    let mut client = connect(&server);
+    client.words("SET k v");
+    for line in [
+        "GET k",
+        "GET nosuch",
+        "MGET k nosuch k",
+        "XRANGE nosuch - +",
+        "XREAD STREAMS k nosuch 0 0",
+    ] {
+        client.words(line);
+    }
+    assert_eq!(
+        (client.info("keyspace_hits"), client.info("keyspace_misses")),
+        ("4".into(), "4".into())
+    );
+}

@@ -1,22 +1,21 @@
-//! Blocked clients: who waits on which key, in the order of arrival.
+//! Blocked readers: who waits on which key, in the order of arrival.
 //!
 //! The registry lives beside the database, under the same lock. It never serves anybody itself: it
 //! says whom a change may concern, and the caller runs the waiting command again.
 
-use std::borrow::Borrow;
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use engine::{Blocked, BlockedReadKind, Op, Touched};
+use engine::{BlockedRead, BlockedReadKind, Op, Touched};
 
 use crate::client::Client;
 
-/// A command that waits.
+/// A read that waits.
 #[derive(Debug)]
 pub(crate) struct Waiter {
     pub(crate) client: Arc<Client>,
     pub(crate) db: u8,
-    pub(crate) blocked: Blocked,
+    pub(crate) read: BlockedRead,
 }
 
 /// Place in the queue: smaller came earlier.
@@ -25,51 +24,36 @@ pub(crate) type Arrival = u64;
 /// A key of one database.
 pub(crate) type Key = (u8, Box<[u8]>);
 
-/// All waiting commands.
+/// All waiting reads.
 #[derive(Debug, Default)]
 pub(crate) struct Blocking {
     waiters: BTreeMap<Arrival, Waiter>,
     by_client: BTreeMap<u64, Arrival>,
     keys: BTreeMap<Key, KeyQueue>,
-    /// Keys that changed since the last [`Blocking::take_touched`] and have waiters, in the order of
-    /// their first change: who waits on several keys is served from that one.
-    touched: VecDeque<Key>,
+    /// Keys that changed since the last [`Blocking::take_touched`] and have waiters.
+    touched: BTreeSet<Key>,
     arrivals: Arrival,
 }
 
 /// Who waits on one key. Readers of a group stand in line, as one entry serves one of them; plain
-/// readers are all served. Those that take elements stand in a line for each type of value.
+/// readers are all served.
 #[derive(Debug, Default)]
 struct KeyQueue {
     plain: BTreeSet<Arrival>,
     groups: BTreeMap<Box<[u8]>, BTreeSet<Arrival>>,
-    takers: BTreeMap<&'static str, BTreeSet<Arrival>>,
-    /// It stands among [`Blocking::touched`].
-    is_touched: bool,
-}
-
-impl KeyQueue {
-    fn is_empty(&self) -> bool {
-        self.plain.is_empty() && self.groups.is_empty() && self.takers.is_empty()
-    }
 }
 
 impl Blocking {
-    /// Puts a command at the end of the queue of each of its keys.
+    /// Puts a read at the end of the queue of each of its keys.
     pub(crate) fn add(&mut self, waiter: Waiter) {
         self.arrivals += 1;
         let arrival = self.arrivals;
-        for key in waiter.blocked.keys() {
-            let queue = self.keys.entry((waiter.db, key.into())).or_default();
-            match &waiter.blocked {
-                Blocked::Read(read) => match &read.kind {
-                    BlockedReadKind::Plain => queue.plain.insert(arrival),
-                    BlockedReadKind::Group { group, .. } => {
-                        queue.groups.entry(group.clone()).or_default().insert(arrival)
-                    }
-                },
-                Blocked::Pop(pop) => {
-                    queue.takers.entry(pop.kind.type_name()).or_default().insert(arrival)
+        for (key, _) in &waiter.read.streams {
+            let queue = self.keys.entry((waiter.db, key.clone())).or_default();
+            match &waiter.read.kind {
+                BlockedReadKind::Plain => queue.plain.insert(arrival),
+                BlockedReadKind::Group { group, .. } => {
+                    queue.groups.entry(group.clone()).or_default().insert(arrival)
                 }
             };
         }
@@ -102,23 +86,23 @@ impl Blocking {
     /// It waits no more: gives up its places.
     pub(crate) fn forget(&mut self, arrival: Arrival, waiter: &Waiter) {
         self.by_client.remove(&waiter.client.id);
-        for key in waiter.blocked.keys() {
-            let key = (waiter.db, key.into());
+        for (key, _) in &waiter.read.streams {
+            let key = (waiter.db, key.clone());
             let Some(queue) = self.keys.get_mut(&key) else { continue };
-            match &waiter.blocked {
-                Blocked::Read(read) => match &read.kind {
-                    BlockedReadKind::Plain => {
-                        queue.plain.remove(&arrival);
+            match &waiter.read.kind {
+                BlockedReadKind::Plain => {
+                    queue.plain.remove(&arrival);
+                }
+                BlockedReadKind::Group { group, .. } => {
+                    if let Some(line) = queue.groups.get_mut(group) {
+                        line.remove(&arrival);
+                        if line.is_empty() {
+                            queue.groups.remove(group);
+                        }
                     }
-                    BlockedReadKind::Group { group, .. } => {
-                        leave_line(&mut queue.groups, group, arrival);
-                    }
-                },
-                Blocked::Pop(pop) => {
-                    leave_line(&mut queue.takers, pop.kind.type_name(), arrival);
                 }
             }
-            if queue.is_empty() {
+            if queue.plain.is_empty() && queue.groups.is_empty() {
                 self.keys.remove(&key);
             }
         }
@@ -150,28 +134,18 @@ impl Blocking {
 
     fn note_key(&mut self, db: u8, key: &[u8]) {
         let key = (db, key.into());
-        if let Some(queue) = self.keys.get_mut(&key)
-            && !std::mem::replace(&mut queue.is_touched, true)
-        {
-            self.touched.push_back(key);
+        if self.keys.contains_key(&key) {
+            self.touched.insert(key);
         }
     }
 
     fn note_all(&mut self, concerned: impl Fn(u8) -> bool) {
-        for (key, queue) in &mut self.keys {
-            if concerned(key.0) && !std::mem::replace(&mut queue.is_touched, true) {
-                self.touched.push_back(key.clone());
-            }
-        }
+        self.touched.extend(self.keys.keys().filter(|(db, _)| concerned(*db)).cloned());
     }
 
     /// A key that changed since the last call and still has waiters.
     pub(crate) fn take_touched(&mut self) -> Option<Key> {
-        let key = self.touched.pop_front()?;
-        if let Some(queue) = self.keys.get_mut(&key) {
-            queue.is_touched = false;
-        }
-        Some(key)
+        self.touched.pop_first()
     }
 
     /// The plain readers of a key: a new entry serves all of them.
@@ -192,35 +166,7 @@ impl Blocking {
     }
 }
 
-impl Blocking {
-    /// The next of those who wait to take from a key, while it holds a value of this type. Once one
-    /// of them goes empty-handed, so would all behind it.
-    pub(crate) fn next_taker(&self, key: &Key, type_name: &str, after: Arrival) -> Option<Arrival> {
-        let line = self.keys.get(key)?.takers.get(type_name)?;
-        line.range(after + 1..).next().copied()
-    }
-
-    /// Whether somebody waits to take from a key.
-    pub(crate) fn has_takers(&self, key: &Key) -> bool {
-        self.keys.get(key).is_some_and(|queue| !queue.takers.is_empty())
-    }
-}
-
-/// Takes a waiter out of one of several lines. An empty line goes.
-fn leave_line<K: Ord + Borrow<Q>, Q: Ord + ?Sized>(
-    lines: &mut BTreeMap<K, BTreeSet<Arrival>>,
-    name: &Q,
-    arrival: Arrival,
-) {
-    if let Some(line) = lines.get_mut(name) {
-        line.remove(&arrival);
-        if line.is_empty() {
-            lines.remove(name);
-        }
-    }
-}
-
-/// Whether a change can give a blocked client an answer: something new, or the loss of what it waits
+/// Whether a change can give a blocked reader an answer: new entries, or the loss of what it waits
 /// on. What a delivery changes about a group does not, or serving one reader would look at all the
 /// others again.
 fn may_concern(op: &Op<'_>) -> bool {
@@ -241,10 +187,5 @@ fn may_concern(op: &Op<'_>) -> bool {
             | Op::StreamConfigure { .. }
             | Op::Expire { .. }
             | Op::HashDelete { .. }
-            | Op::ListPop { .. }
-            | Op::ListSet { .. }
-            | Op::ListRemove { .. }
-            | Op::ListTrim { .. }
-            | Op::SetRemove { .. }
     )
 }

@@ -213,7 +213,8 @@ fn recover(
         ms = started.elapsed().as_millis(),
         "recovered"
     );
-    Ok((database, Recovered { report, time: started.elapsed() }))
+    let keys = database.engine().db_sizes().map(|size| size.keys as u64).sum();
+    Ok((database, Recovered { report, keys, time: started.elapsed() }))
 }
 
 /// The data are nobody else's business, also in a directory that was made beforehand.

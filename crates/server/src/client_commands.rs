@@ -57,7 +57,7 @@ impl Executor<'_> {
 
     fn client_info(&self) -> Reply {
         let row = self.row(self.client);
-        Reply::Bulk(Bytes::from(client_list([&row])))
+        Reply::Verbatim(Bytes::from(client_list([&row])))
     }
 
     fn client_list(&self, filter: &ClientList) -> Reply {
@@ -68,7 +68,7 @@ impl Executor<'_> {
         let clients = self.shared.clients.all();
         let rows: Vec<_> =
             clients.iter().filter(|client| wanted(client)).map(|client| self.row(client)).collect();
-        Reply::Bulk(Bytes::from(client_list(&rows)))
+        Reply::Verbatim(Bytes::from(client_list(&rows)))
     }
 
     fn row(&self, client: &Arc<Client>) -> ClientRow {

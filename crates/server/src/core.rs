@@ -227,6 +227,7 @@ impl Shared {
             last_checkpoint_time: checkpoint.last_time,
             out_of_space: log.is_disk_full,
             scrub: self.scrubbing.facts(),
+            recovery_keys: recovery.keys,
             recovery_records: recovery.report.records,
             recovery_bytes: recovery.report.bytes,
             recovery_time: recovery.time,

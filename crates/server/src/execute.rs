@@ -6,7 +6,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Instant;
 
-use engine::{Blocked, Command, CommandError, Context, Reply, UnixMillis};
+use engine::{BlockedRead, Command, CommandError, Context, Reply, UnixMillis};
 use protocol::{CommandSpec, Flags, Request, TooLong, Version};
 
 use crate::blocking::Waiter;
@@ -224,7 +224,12 @@ impl Executor<'_> {
     ) -> Outcome {
         let started = Instant::now();
         let outcome = match request {
-            Request::Engine(command) => self.engine(&command),
+            Request::Engine(command) => {
+                if spec.flags.contains(Flags::READONLY) {
+                    self.count_lookups(spec, args);
+                }
+                self.engine(&command)
+            }
             Request::Session(command) => self.session(&command),
             Request::Server(command) => self.server(&command),
             Request::Ready(reply) => Outcome::from(reply),
@@ -245,6 +250,17 @@ impl Executor<'_> {
         outcome
     }
 
+    /// Counts which keys of a reading command are there (`keyspace_hits`, `keyspace_misses`).
+    fn count_lookups(&self, spec: &'static CommandSpec, args: &[&[u8]]) {
+        let counters = &self.client.worker.counters;
+        for key in spec.keys_in(args) {
+            match self.exists(self.session.db, key) {
+                true => counters.keyspace_hits.add(1),
+                false => counters.keyspace_misses.add(1),
+            }
+        }
+    }
+
     /// Runs a command of the engine, then serves those who waited for what it changed.
     fn engine(&mut self, command: &Command<'_>) -> Outcome {
         let context = Context { db: self.session.db, now: self.now };
@@ -259,7 +275,7 @@ impl Executor<'_> {
         };
         self.core.note(&executed.ops);
         let outcome = match executed.wait {
-            Some(blocked) if !self.in_exec => self.block(blocked, command),
+            Some(read) if !self.in_exec => self.block(read, command),
             _ => Outcome::answer(executed.reply, executed.depends),
         };
         if !self.in_exec {
@@ -268,11 +284,16 @@ impl Executor<'_> {
         outcome
     }
 
-    fn block(&mut self, blocked: Blocked, command: &Command<'_>) -> Outcome {
+    fn block(&mut self, read: BlockedRead, command: &Command<'_>) -> Outcome {
+        let timeout_ms = match command {
+            Command::XRead(read) => read.block_ms,
+            Command::XReadGroup(read) => read.block_ms,
+            _ => None,
+        };
         self.client.set_blocked(true, &self.shared.stats);
-        let waiter = Waiter { client: self.client.clone(), db: self.session.db, blocked };
+        let waiter = Waiter { client: self.client.clone(), db: self.session.db, read };
         self.core.blocking.add(waiter);
-        Outcome::Blocked { timeout_ms: command.block_ms().unwrap_or(0) }
+        Outcome::Blocked { timeout_ms: timeout_ms.unwrap_or(0) }
     }
 
     /// Serves those who waited for what changed.

@@ -76,7 +76,8 @@ impl Observer {
         }
     }
 
-    fn note_latency(&self, event: Event, time: Duration, now_ms: u64) {
+    /// Notes a time if it is too long.
+    pub(crate) fn note_latency(&self, event: Event, time: Duration, now_ms: u64) {
         let threshold = self.latency_ms.load(Relaxed);
         let ms = u64::try_from(time.as_millis()).unwrap_or(u64::MAX);
         if threshold != 0 && threshold <= ms {

@@ -28,6 +28,8 @@ pub(crate) struct Running {
 #[derive(Debug)]
 pub(crate) struct Recovered {
     pub(crate) report: RecoveryReport,
+    /// Keys that were there afterwards.
+    pub(crate) keys: u64,
     pub(crate) time: Duration,
 }
 

@@ -46,7 +46,7 @@ impl Executor<'_> {
             ServerCommand::Scrub => self.scrub().into(),
             ServerCommand::SlowLog(command) => Outcome::from(self.slow_log(*command)),
             ServerCommand::Latency(command) => self.latency(command).into(),
-            ServerCommand::Lolwut => Outcome::from(Reply::Bulk(Bytes::from(format!(
+            ServerCommand::Lolwut => Outcome::from(Reply::Verbatim(Bytes::from(format!(
                 "All the rivers run into the sea.\nHeadwater ver. {}\n",
                 env!("CARGO_PKG_VERSION")
             )))),
@@ -76,7 +76,7 @@ impl Executor<'_> {
             keyspace: self.keyspace(),
         };
         let page = info::render(&info::sections(sections), &snapshot);
-        Reply::Bulk(Bytes::from(page))
+        Reply::Verbatim(Bytes::from(page))
     }
 
     fn keyspace(&self) -> Vec<info::KeyspaceRow> {
@@ -149,12 +149,14 @@ impl Executor<'_> {
     fn memory(&self, command: MemoryCommand) -> Result<Reply, CommandError> {
         match command {
             MemoryCommand::Doctor => Ok(introspect::memory_doctor()),
-            MemoryCommand::Stats => {
-                let keys = self.keyspace().iter().map(|row| row.keys).sum();
-                let peak = self.shared.memory_peak();
-                let at_start = self.shared.memory_at_start;
-                Ok(introspect::memory_stats(ProcessMemory::now(), peak, at_start, keys))
-            }
+            MemoryCommand::Stats => Ok(introspect::memory_stats(&introspect::MemoryFacts {
+                memory: ProcessMemory::now(),
+                peak: self.shared.memory_peak(),
+                at_start: self.shared.memory_at_start,
+                clients: self.shared.stats.client_bytes(),
+                log_buffer: self.shared.log.stats().bytes_buffered,
+                keyspace: self.keyspace(),
+            })),
             MemoryCommand::Purge => Ok(Reply::Ok),
             MemoryCommand::MallocStats => {
                 Ok(Reply::text("Stats not supported for the current allocator"))

@@ -132,6 +132,8 @@ pub struct Stats {
     pub rejected_connections: AtomicU64,
     /// Keys removed because their time was over.
     pub expired_keys: AtomicU64,
+    /// Time that their removal took.
+    pub expiry_nanos: AtomicU64,
     /// Clients cut off because they did not read.
     pub output_limit_disconnections: AtomicU64,
     /// Clients disconnected because all together took too much (`maxmemory-clients`).
@@ -176,6 +178,8 @@ pub struct Totals {
     /// See [`Stats`].
     pub expired_keys: u64,
     /// See [`Stats`].
+    pub expiry_nanos: u64,
+    /// See [`Stats`].
     pub output_limit_disconnections: u64,
     /// See [`Stats::evicted_clients`].
     pub evicted_clients: u64,
@@ -218,6 +222,7 @@ impl Stats {
             clients_in_timeout_table: AtomicI64::new(0),
             rejected_connections: AtomicU64::new(0),
             expired_keys: AtomicU64::new(0),
+            expiry_nanos: AtomicU64::new(0),
             output_limit_disconnections: AtomicU64::new(0),
             evicted_clients: AtomicU64::new(0),
             input_buffer_recent_max: AtomicU64::new(0),
@@ -346,6 +351,7 @@ impl Stats {
             commands: vec![CommandTotals::default(); self.command_names.len()],
             rejected_connections: self.rejected_connections.load(Relaxed),
             expired_keys: self.expired_keys.load(Relaxed),
+            expiry_nanos: self.expiry_nanos.load(Relaxed),
             output_limit_disconnections: self.output_limit_disconnections.load(Relaxed),
             evicted_clients: self.evicted_clients.load(Relaxed),
             ..Totals::default()
@@ -388,6 +394,7 @@ impl Totals {
         self.keyspace_misses -= zero.keyspace_misses;
         self.rejected_connections -= zero.rejected_connections;
         self.expired_keys -= zero.expired_keys;
+        self.expiry_nanos -= zero.expiry_nanos;
         self.output_limit_disconnections -= zero.output_limit_disconnections;
         self.evicted_clients -= zero.evicted_clients;
     }

@@ -200,7 +200,7 @@ impl Executor<'_> {
             || watched.any(|((db, key), existed)| *existed && !self.exists(*db, key))
     }
 
-    fn exists(&self, db: u8, key: &[u8]) -> bool {
+    pub(crate) fn exists(&self, db: u8, key: &[u8]) -> bool {
         let command = Command::Exists { keys: &[key] };
         let decision = self.core.database.engine().decide(&command, Context { db, now: self.now });
         matches!(decision, Ok(decision) if decision.reply == Reply::Integer(1))

@@ -4,8 +4,8 @@ use engine::pattern::{Case, glob_matches};
 use engine::{CommandError, Reply};
 
 use super::keyspec::{Begin, Extent, KeySpec};
-use super::{CommandSpec, commands, lookup};
-use crate::command::{Arguments, Parsed, Request, resolve};
+use super::{CommandSpec, commands, deprecated, lookup, syntax, tips};
+use crate::command::{Arguments, Parsed, Request, is, resolve};
 
 /// Longest pattern that COMMAND LIST looks for.
 const PATTERN_BYTES_MAX: usize = 1024;
@@ -38,7 +38,6 @@ pub(crate) fn docs(args: Arguments<'_>) -> Parsed<'_> {
 }
 
 pub(crate) fn list(args: Arguments<'_>) -> Parsed<'_> {
-    let is = |word: &[u8], keyword: &str| word.eq_ignore_ascii_case(keyword.as_bytes());
     let all = || commands().chain(commands().flat_map(|spec| spec.subcommands));
     let names: Vec<Reply> = match args.from(2) {
         [] => commands().map(|spec| Reply::text(spec.name)).collect(),
@@ -74,8 +73,10 @@ pub(crate) fn getkeys(args: Arguments<'_>) -> Parsed<'_> {
 
 pub(crate) fn getkeys_and_flags(args: Arguments<'_>) -> Parsed<'_> {
     let keys = keys_of(args.from(2))?;
-    let flagged =
-        |(key, spec): (&[u8], &'static KeySpec)| Reply::Array(vec![Reply::bulk(key), access(spec)]);
+    let request = args.from(2);
+    let flagged = |(key, spec): (&[u8], &'static KeySpec)| {
+        Reply::Array(vec![Reply::bulk(key), words(access_now(spec, request))])
+    };
     ready(Reply::Array(keys.into_iter().map(flagged).collect()))
 }
 
@@ -147,10 +148,9 @@ fn describe(spec: &'static CommandSpec) -> Reply {
         Reply::Integer(last),
         Reply::Integer(step),
         Reply::Set(spec.categories().map(Reply::Simple).collect()),
-        // Tips are for proxies that split requests over a cluster.
-        Reply::Array(Vec::new()),
-        Reply::Array(spec.keys.iter().map(describe_keys).collect()),
-        Reply::Array(spec.subcommands.iter().map(describe).collect()),
+        Reply::Set(tips::of(spec.name).iter().map(|tip| Reply::text(tip)).collect()),
+        Reply::Set(spec.keys.iter().map(describe_keys).collect()),
+        Reply::Set(spec.subcommands.iter().map(describe).collect()),
     ])
 }
 
@@ -193,14 +193,24 @@ fn describe_keys(spec: &'static KeySpec) -> Reply {
         ])
     };
     Reply::Map(vec![
-        (Reply::text("flags"), access(spec)),
+        (Reply::text("flags"), words(spec.access)),
         (Reply::text("begin_search"), search(kind, begin)),
         (Reply::text("find_keys"), search("range", range)),
     ])
 }
 
-fn access(spec: &'static KeySpec) -> Reply {
-    Reply::Set(spec.access.iter().map(|word| Reply::Simple(word)).collect())
+/// What this request does with the keys of a rule, which for some commands depends on an option.
+fn access_now(spec: &'static KeySpec, request: &[&[u8]]) -> &'static [&'static str] {
+    let reads = request.iter().skip(3).any(|word| is(word, "get"));
+    match spec.access {
+        access if !access.contains(&"variable_flags") => access,
+        _ if reads => &["RW", "access", "update"],
+        _ => &["OW", "update"],
+    }
+}
+
+fn words(words: &'static [&'static str]) -> Reply {
+    Reply::Set(words.iter().map(|word| Reply::Simple(word)).collect())
 }
 
 fn document(spec: &'static CommandSpec) -> Reply {
@@ -210,6 +220,17 @@ fn document(spec: &'static CommandSpec) -> Reply {
         (Reply::text("group"), Reply::text(spec.group.name())),
         (Reply::text("complexity"), Reply::text(spec.complexity)),
     ];
+    if let Some((since, instead)) = deprecated::of(spec.name) {
+        let flags = Reply::Set(vec![Reply::Simple("deprecated")]);
+        pairs.push((Reply::text("doc_flags"), flags));
+        pairs.push((Reply::text("deprecated_since"), Reply::text(since)));
+        pairs.push((Reply::text("replaced_by"), Reply::text(instead)));
+    } else if deprecated::is_internal(spec.name) {
+        pairs.push((Reply::text("doc_flags"), Reply::Set(vec![Reply::Simple("syscmd")])));
+    }
+    if let Some(syntax) = syntax::of(spec.name) {
+        pairs.push((Reply::text("arguments"), syntax::arguments(syntax)));
+    }
     if !spec.subcommands.is_empty() {
         let docs = spec.subcommands.iter().map(|sub| (Reply::text(sub.name), document(sub)));
         pairs.push((Reply::text("subcommands"), Reply::Map(docs.collect())));

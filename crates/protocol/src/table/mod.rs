@@ -5,6 +5,7 @@
 //! Redis's, as clients and proxies route by them.
 
 mod connections;
+mod deprecated;
 mod hashes;
 pub(crate) mod introspect;
 mod keys;
@@ -15,6 +16,8 @@ mod server;
 mod standalone;
 mod streams;
 mod strings;
+mod syntax;
+mod tips;
 
 use std::ptr;
 
@@ -254,6 +257,12 @@ impl CommandSpec {
     pub fn takes(&self, count: usize) -> bool {
         let arity = usize::try_from(self.arity.unsigned_abs()).unwrap_or(usize::MAX);
         if self.arity < 0 { arity <= count } else { arity == count }
+    }
+
+    /// The keys among the arguments of a request; none where the arguments do not allow to tell.
+    pub fn keys_in<'a>(&'static self, args: &'a [&'a [u8]]) -> impl Iterator<Item = &'a [u8]> {
+        let positions = self.keys.iter().filter_map(|spec| spec.positions(args)).flatten();
+        positions.map(|position| args[position])
     }
 
     /// The subcommand of this name, in any case.

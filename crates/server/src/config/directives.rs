@@ -82,6 +82,16 @@ const fn only(
     Directive { name, default: value, kind, change: Change::Live, effect, doc: reason }
 }
 
+/// The same of a directive that Redis takes at its start only.
+const fn only_at_start(
+    name: &'static str,
+    value: &'static str,
+    kind: Kind,
+    reason: &'static str,
+) -> Directive {
+    Directive { change: Change::Restart, ..only(name, value, kind, reason) }
+}
+
 const fn integer(min: u64, max: u64) -> Kind {
     Kind::Integer { min, max }
 }
@@ -114,7 +124,12 @@ pub const HONOURED: &[Directive] = &[
         Kind::YesNo,
         "Without a password, serve loopback addresses and the Unix socket only, whatever bind says.",
     ),
-    path("unixsocket", "", "Path of a Unix socket to listen on as well; empty for none."),
+    at_start(
+        "unixsocket",
+        "",
+        Kind::Text,
+        "Path of a Unix socket to listen on as well; empty for none.",
+    ),
     at_start(
         "unixsocketperm",
         "0",
@@ -262,7 +277,7 @@ pub const HONOURED: &[Directive] = &[
         integer(0, I32_MAX),
         "Seconds from the beginning of a scrub to that of the next; 0 leaves it to the command HEADWATER SCRUB.",
     ),
-    only("databases", "16", integer(1, I32_MAX), "there are always 16 databases"),
+    only_at_start("databases", "16", integer(1, I32_MAX), "there are always 16 databases"),
     // ---- limits ----
     live(
         "maxmemory",
@@ -332,16 +347,22 @@ pub const HONOURED: &[Directive] = &[
         Kind::Choice(&["debug", "verbose", "notice", "warning", "nothing"]),
         "How much is logged.",
     ),
-    path("logfile", "", "File to log to, reopened on SIGHUP; empty for standard error."),
+    at_start(
+        "logfile",
+        "",
+        Kind::Text,
+        "File to log to, reopened on SIGHUP; empty for standard error.",
+    ),
     at_start(
         "log-format",
         "text",
         Kind::Choice(&["text", "logfmt", "json", "redis"]),
         "Form of the log lines: text for people, logfmt or json for programs, redis as Redis writes them.",
     ),
-    path(
+    at_start(
         "pidfile",
         "",
+        Kind::Text,
         "File that holds the process number while the server runs; empty for none.",
     ),
     at_start(
@@ -387,23 +408,34 @@ pub const FIXED: &[Directive] = &[
         ]),
         "a durable log must not evict: set maxmemory and let writes be refused, or trim streams by MAXLEN or MINID",
     ),
-    only(
+    only_at_start(
         "daemonize",
         "no",
         Kind::YesNo,
         "the server stays in the foreground: run it under systemd (see config/headwater.service) or with & in a shell",
     ),
-    only("cluster-enabled", "no", Kind::YesNo, "cluster mode is not supported"),
-    only("replicaof", "", Kind::Text, "replication is not supported"),
-    only("slaveof", "", Kind::Text, "replication is not supported"),
+    only_at_start(
+        "enable-module-command",
+        "no",
+        Kind::Choice(&["no", "yes", "local"]),
+        "there are no modules",
+    ),
+    only_at_start("cluster-enabled", "no", Kind::YesNo, "cluster mode is not supported"),
+    only_at_start("replicaof", "", Kind::Text, "replication is not supported"),
+    only_at_start("slaveof", "", Kind::Text, "replication is not supported"),
     only(
         "tls-key-file-pass",
         "",
         Kind::Text,
         "encrypted private keys are not supported: leave the key readable to the server's user only",
     ),
-    only("aclfile", "", Kind::Text, "access control lists are not supported: use requirepass"),
-    only(
+    only_at_start(
+        "aclfile",
+        "",
+        Kind::Text,
+        "access control lists are not supported: use requirepass",
+    ),
+    only_at_start(
         "syslog-enabled",
         "no",
         Kind::YesNo,

@@ -108,7 +108,7 @@ fn config_set_answers_in_redis_words() {
         Err("ERR Unknown option or number of arguments for CONFIG SET - 'nosuch'"),
     );
     check(&[("dir", "/tmp")], Err(&failed("dir", "can't set protected config")));
-    check(&[("logfile", "/etc/x")], Err(&failed("logfile", "can't set protected config")));
+    check(&[("logfile", "/etc/x")], Err(&failed("logfile", "can't set immutable config")));
     check(&[("port", "1")], Err(&failed("port", "can't set immutable config")));
     check(&[("timeout", "1"), ("timeout", "2")], Err(&failed("timeout", "duplicate parameter")));
     check(

@@ -126,13 +126,12 @@ impl Kind {
         match self {
             Kind::Integer { min, max } => {
                 // Redis reads a signed number: a negative one is out of range, not malformed.
-                let number: i128 = text.parse().map_err(|_| ValueError::NotAnInteger)?;
-                let number = u64::try_from(number).ok().filter(|n| (min..=max).contains(n));
+                let number = u64::try_from(integer(text)?).ok();
+                let number = number.filter(|n| (min..=max).contains(n));
                 number.map(|n| n.to_string()).ok_or(ValueError::OutOfRange { min, max })
             }
             Kind::Signed { min, max } => {
-                let number: i128 = text.parse().map_err(|_| ValueError::NotAnInteger)?;
-                let number = i64::try_from(number).ok().filter(|n| (min..=max).contains(n));
+                let number = Some(integer(text)?).filter(|n| (min..=max).contains(n));
                 number.map(|n| n.to_string()).ok_or(ValueError::OutOfSignedRange { min, max })
             }
             Kind::Percentiles => percentiles(text),
@@ -169,6 +168,12 @@ impl Kind {
     }
 }
 
+/// A number as Redis reads it: in 64 bits, with nothing around it and no zeros before it.
+fn integer(text: &str) -> Result<i64, ValueError> {
+    let number: i64 = text.parse().map_err(|_| ValueError::NotAnInteger)?;
+    if number.to_string() == text { Ok(number) } else { Err(ValueError::NotAnInteger) }
+}
+
 /// Percentages in their shortest form.
 fn percentiles(text: &str) -> Result<String, ValueError> {
     let percentile = |word: &str| {
@@ -183,7 +188,8 @@ fn percentiles(text: &str) -> Result<String, ValueError> {
     Ok(words?.join(" "))
 }
 
-/// Reads a number of bytes with Redis's units.
+/// Reads a number of bytes with Redis's units. As in Redis, no digits are 0, and what does not fit is
+/// the largest number.
 #[must_use]
 pub fn parse_memory(text: &str) -> Option<u64> {
     let digits = text.bytes().take_while(u8::is_ascii_digit).count();
@@ -198,7 +204,9 @@ pub fn parse_memory(text: &str) -> Option<u64> {
         "gb" => 1 << 30,
         _ => return None,
     };
-    number.parse::<u64>().ok()?.checked_mul(factor)
+    let digits = number.bytes().map(|digit| u64::from(digit - b'0'));
+    let number = digits.fold(0u64, |sum, digit| sum.saturating_mul(10).saturating_add(digit));
+    Some(number.saturating_mul(factor))
 }
 
 /// Output waiting for one client: above the hard limit, or above the soft limit for so long, the
@@ -315,16 +323,10 @@ mod tests {
         check("1k", Some(1000));
         check("1gb", Some(1 << 30));
         check("5b", Some(5));
-        for bad in [
-            "",
-            "mb",
-            "-1",
-            "1 mb",
-            "1tb",
-            "1.5gb",
-            "99999999999999999999",
-            "18446744073709551615k",
-        ] {
+        check("", Some(0));
+        check("99999999999999999999", Some(u64::MAX));
+        check("18446744073709551615k", Some(u64::MAX));
+        for bad in ["-1", "1 mb", "1tb", "1.5gb", "x", "+1"] {
             check(bad, None);
         }
     }
@@ -338,6 +340,9 @@ mod tests {
         let small = Kind::Integer { min: 1, max: 9 };
         check(small, "7", Ok("7"));
         check(small, "x", Err("argument couldn't be parsed into an integer"));
+        check(small, "007", Err("argument couldn't be parsed into an integer"));
+        check(small, "+7", Err("argument couldn't be parsed into an integer"));
+        check(small, "99999999999999999999", Err("argument couldn't be parsed into an integer"));
         check(small, "0", Err("argument must be between 1 and 9 inclusive"));
         check(small, "-3", Err("argument must be between 1 and 9 inclusive"));
         check(Kind::Memory { min: 1, max: u64::MAX }, "2kb", Ok("2048"));

@@ -5,6 +5,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use engine::{CommandError, Reply};
 
+use super::info::KeyspaceRow;
 use super::process::ProcessMemory;
 use crate::config::{Config, DebugAccess};
 use crate::logging;
@@ -72,26 +73,85 @@ pub fn time(now: SystemTime) -> Reply {
 /// MEMORY DOCTOR.
 #[must_use]
 pub fn memory_doctor() -> Reply {
-    Reply::text("No memory issue was found. INFO memory has the numbers.\n")
+    Reply::Verbatim("No memory issue was found. INFO memory has the numbers.\n".into())
 }
 
-/// MEMORY STATS, as far as it can be known here.
+/// What MEMORY STATS tells.
+#[derive(Debug, Clone)]
+pub struct MemoryFacts {
+    /// Memory of the process.
+    pub memory: ProcessMemory,
+    /// The most anonymous memory that was measured.
+    pub peak: u64,
+    /// Anonymous memory when the server began to serve.
+    pub at_start: u64,
+    /// Bytes of requests and replies that clients hold.
+    pub clients: u64,
+    /// Bytes recorded, not yet written.
+    pub log_buffer: u64,
+    /// Databases that hold a key.
+    pub keyspace: Vec<KeyspaceRow>,
+}
+
+/// MEMORY STATS, in Redis's order. What cannot occur here is 0; the tables of keys are counted among
+/// the data.
 #[must_use]
-pub fn memory_stats(memory: ProcessMemory, peak: u64, at_start: u64, keys: u64) -> Reply {
-    let peak = peak.max(memory.anonymous);
-    let dataset = memory.anonymous.saturating_sub(at_start);
-    let per_key = dataset.checked_div(keys).unwrap_or(0);
-    let percentage = 100.0 * memory.anonymous as f64 / peak.max(1) as f64;
-    Reply::Map(vec![
-        (Reply::text("peak.allocated"), Reply::count(peak)),
-        (Reply::text("total.allocated"), Reply::count(memory.anonymous)),
-        (Reply::text("startup.allocated"), Reply::count(at_start)),
-        (Reply::text("keys.count"), Reply::count(keys)),
-        (Reply::text("keys.bytes-per-key"), Reply::count(per_key)),
-        (Reply::text("dataset.bytes"), Reply::count(dataset)),
-        (Reply::text("peak.percentage"), Reply::Double(percentage)),
-        (Reply::text("allocator.resident"), Reply::count(memory.resident)),
-    ])
+pub fn memory_stats(facts: &MemoryFacts) -> Reply {
+    let used = facts.memory.anonymous;
+    let resident = facts.memory.resident;
+    let peak = facts.peak.max(used);
+    let at_start = facts.at_start.min(used);
+    let overhead = (at_start + facts.clients + facts.log_buffer).min(used);
+    let dataset = used - overhead;
+    let keys: u64 = facts.keyspace.iter().map(|row| row.keys).sum();
+    let percent = |part: u64, whole: u64| Reply::Double(100.0 * part as f64 / whole.max(1) as f64);
+    let ratio = |part: u64, whole: u64| Reply::Double(part as f64 / whole.max(1) as f64);
+    let above = |part: u64, whole: u64| Reply::Integer(part.cast_signed() - whole.cast_signed());
+    let mut pairs = vec![
+        ("peak.allocated", Reply::count(peak)),
+        ("total.allocated", Reply::count(used)),
+        ("startup.allocated", Reply::count(at_start)),
+        ("replication.backlog", Reply::Integer(0)),
+        ("clients.slaves", Reply::Integer(0)),
+        ("clients.normal", Reply::count(facts.clients)),
+        ("cluster.links", Reply::Integer(0)),
+        ("aof.buffer", Reply::count(facts.log_buffer)),
+        ("lua.caches", Reply::Integer(0)),
+        ("functions.caches", Reply::Integer(0)),
+    ]
+    .into_iter()
+    .map(|(name, value)| (Reply::text(name), value))
+    .collect::<Vec<_>>();
+    for row in facts.keyspace.iter().filter(|row| 0 < row.keys) {
+        let tables = [
+            "overhead.hashtable.main",
+            "overhead.hashtable.expires",
+            "overhead.hashtable.slot-to-keys",
+        ];
+        let tables = tables.map(|name| (Reply::text(name), Reply::Integer(0)));
+        pairs.push((Reply::bulk(format!("db.{}", row.db).as_bytes()), Reply::Map(tables.into())));
+    }
+    let rest = [
+        ("overhead.total", Reply::count(overhead)),
+        ("keys.count", Reply::count(keys)),
+        ("keys.bytes-per-key", Reply::count(dataset.checked_div(keys).unwrap_or(0))),
+        ("dataset.bytes", Reply::count(dataset)),
+        ("dataset.percentage", percent(dataset, used - at_start)),
+        ("peak.percentage", percent(used, peak)),
+        ("allocator.allocated", Reply::count(used)),
+        ("allocator.active", Reply::count(used)),
+        ("allocator.resident", Reply::count(used)),
+        ("allocator-fragmentation.ratio", Reply::Double(1.0)),
+        ("allocator-fragmentation.bytes", Reply::Integer(0)),
+        ("allocator-rss.ratio", Reply::Double(1.0)),
+        ("allocator-rss.bytes", Reply::Integer(0)),
+        ("rss-overhead.ratio", ratio(resident, used)),
+        ("rss-overhead.bytes", above(resident, used)),
+        ("fragmentation", Reply::Double(1.0)),
+        ("fragmentation.bytes", Reply::Integer(0)),
+    ];
+    pairs.extend(rest.into_iter().map(|(name, value)| (Reply::text(name), value)));
+    Reply::Map(pairs)
 }
 
 /// Whether a client may call DEBUG. `peer` is `None` on the Unix socket.

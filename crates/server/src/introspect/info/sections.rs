@@ -3,7 +3,7 @@
 
 use std::sync::atomic::Ordering::Relaxed;
 
-use super::{InfoSnapshot, Page, Section};
+use super::{InfoSnapshot, Page, Section, human};
 use crate::config::FsyncPolicy;
 use crate::introspect::command_stats;
 
@@ -91,23 +91,44 @@ fn memory(snapshot: &InfoSnapshot<'_>, page: &mut Page) {
     page.field("used_memory_startup", at_start);
     page.field("used_memory_dataset", dataset);
     page.field("used_memory_dataset_perc", format_args!("{:.2}%", percent(dataset, dataset)));
+    // Anonymous memory is what the allocator has in use and resident.
+    page.field("allocator_allocated", used);
+    page.field("allocator_active", used);
+    page.field("allocator_resident", used);
     page.bytes("total_system_memory", snapshot.process.system_memory_bytes);
-    page.bytes("used_memory_lua", 0);
-    page.bytes("used_memory_scripts", 0);
+    page.field("used_memory_lua", 0);
+    page.field("used_memory_vm_eval", 0);
+    page.field("used_memory_lua_human", human(0));
+    page.field("used_memory_scripts_eval", 0);
     page.field("number_of_cached_scripts", 0);
+    page.field("number_of_functions", 0);
+    page.field("number_of_libraries", 0);
+    page.field("used_memory_vm_functions", 0);
+    page.bytes("used_memory_vm_total", 0);
+    page.field("used_memory_functions", 0);
+    page.bytes("used_memory_scripts", 0);
     page.bytes("maxmemory", snapshot.settings.memory_bytes_max);
     page.field("maxmemory_policy", "noeviction");
     page.field("maxmemory_clients", snapshot.settings.client_bytes_max);
+    page.field("allocator_frag_ratio", "1.00");
+    page.field("allocator_frag_bytes", 0);
+    page.field("allocator_rss_ratio", "1.00");
+    page.field("allocator_rss_bytes", 0);
+    let overhead = resident as f64 / used.max(1) as f64;
+    page.field("rss_overhead_ratio", format_args!("{overhead:.2}"));
+    page.field("rss_overhead_bytes", resident.saturating_sub(used));
     // The program's own pages are resident without being used memory: the ratio would tell nothing
     // true.
     page.field("mem_fragmentation_ratio", "1.00");
     page.field("mem_fragmentation_bytes", 0);
     page.field("mem_not_counted_for_evict", 0);
     page.field("mem_replication_backlog", 0);
+    page.field("mem_total_replication_buffers", 0);
     page.field("mem_clients_slaves", 0);
     page.field("mem_clients_normal", snapshot.stats.client_bytes());
+    page.field("mem_cluster_links", 0);
     page.field("mem_aof_buffer", snapshot.storage.pending_bytes);
-    page.field("mem_allocator", "libc");
+    page.field("mem_allocator", "jemalloc-5.3.0");
     page.field("active_defrag_running", 0);
     page.field("lazyfree_pending_objects", 0);
     page.field("lazyfreed_objects", 0);
@@ -122,6 +143,12 @@ fn persistence(snapshot: &InfoSnapshot<'_>, page: &mut Page) {
     page.heading("Persistence");
     page.field("loading", 0);
     page.field("async_loading", 0);
+    for never in ["current_cow_peak", "current_cow_size", "current_cow_size_age"] {
+        page.field(never, 0);
+    }
+    page.field("current_fork_perc", "0.00");
+    page.field("current_save_keys_processed", 0);
+    page.field("current_save_keys_total", 0);
     page.field(
         "rdb_changes_since_last_save",
         storage.last_lsn.saturating_sub(storage.snapshot_lsn),
@@ -133,6 +160,8 @@ fn persistence(snapshot: &InfoSnapshot<'_>, page: &mut Page) {
     page.field("rdb_current_bgsave_time_sec", -1);
     page.field("rdb_saves", storage.checkpoints);
     page.field("rdb_last_cow_size", 0);
+    page.field("rdb_last_load_keys_expired", 0);
+    page.field("rdb_last_load_keys_loaded", storage.recovery_keys);
     page.field("aof_enabled", 1);
     page.field("aof_rewrite_in_progress", checkpoint_running);
     page.field("aof_rewrite_scheduled", 0);
@@ -140,6 +169,7 @@ fn persistence(snapshot: &InfoSnapshot<'_>, page: &mut Page) {
     page.field("aof_current_rewrite_time_sec", -1);
     page.field("aof_last_bgrewrite_status", checkpoint_status);
     page.field("aof_rewrites", storage.checkpoints);
+    page.field("aof_rewrites_consecutive_failures", u8::from(storage.checkpoint_failed));
     page.field("aof_last_write_status", status(storage.out_of_space));
     page.field("aof_last_cow_size", 0);
     page.field("module_fork_in_progress", 0);
@@ -179,14 +209,28 @@ fn stats(snapshot: &InfoSnapshot<'_>, page: &mut Page) {
     page.field("expired_keys", totals.expired_keys);
     page.field("expired_stale_perc", "0.00");
     page.field("expired_time_cap_reached_count", 0);
+    page.field("expire_cycle_cpu_milliseconds", totals.expiry_nanos / 1_000_000);
     page.field("evicted_keys", 0);
     page.field("evicted_clients", totals.evicted_clients);
+    page.field("total_eviction_exceeded_time", 0);
+    page.field("current_eviction_exceeded_time", 0);
     page.field("keyspace_hits", totals.keyspace_hits);
     page.field("keyspace_misses", totals.keyspace_misses);
     page.field("pubsub_channels", snapshot.pubsub_channels);
     page.field("pubsub_patterns", snapshot.pubsub_patterns);
     page.field("pubsubshard_channels", snapshot.pubsubshard_channels);
-    for never in ["latest_fork_usec", "total_forks", "migrate_cached_sockets"] {
+    for never in [
+        "latest_fork_usec",
+        "total_forks",
+        "migrate_cached_sockets",
+        "slave_expires_tracked_keys",
+        "active_defrag_hits",
+        "active_defrag_misses",
+        "active_defrag_key_hits",
+        "active_defrag_key_misses",
+        "total_active_defrag_time",
+        "current_active_defrag_time",
+    ] {
         page.field(never, 0);
     }
     for never in ["tracking_total_keys", "tracking_total_items", "tracking_total_prefixes"] {
@@ -199,6 +243,8 @@ fn stats(snapshot: &InfoSnapshot<'_>, page: &mut Page) {
     page.field("total_writes_processed", totals.writes_processed);
     page.field("io_threaded_reads_processed", 0);
     page.field("io_threaded_writes_processed", 0);
+    page.field("reply_buffer_shrinks", 0);
+    page.field("reply_buffer_expands", 0);
     page.field("client_output_buffer_limit_disconnections", totals.output_limit_disconnections);
 }
 
@@ -223,6 +269,9 @@ fn cpu(snapshot: &InfoSnapshot<'_>, page: &mut Page) {
     page.field("used_cpu_user", format_args!("{:.6}", snapshot.processor.user));
     page.field("used_cpu_sys_children", "0.000000");
     page.field("used_cpu_user_children", "0.000000");
+    // Every thread works for clients.
+    page.field("used_cpu_sys_main_thread", format_args!("{:.6}", snapshot.processor.system));
+    page.field("used_cpu_user_main_thread", format_args!("{:.6}", snapshot.processor.user));
 }
 
 fn command_statistics(snapshot: &InfoSnapshot<'_>, page: &mut Page) {

@@ -105,6 +105,8 @@ pub struct StorageFacts {
     pub out_of_space: bool,
     /// Scrubs and what they found.
     pub scrub: ScrubFacts,
+    /// Keys that were there after the recovery at start.
+    pub recovery_keys: u64,
     /// Records replayed by the recovery at start.
     pub recovery_records: u64,
     /// Bytes of the log read by it.

@@ -1,0 +1,43 @@
+//! Keys of any type.
+
+pub(super) static ROWS: &[(&str, &str)] = &[
+    ("copy", "source:k destination:k [DB=destination-db:i] [REPLACE]"),
+    ("del", "key:k+"),
+    ("dump", "key:k"),
+    ("exists", "key:k+"),
+    ("expire", "key:k seconds:i [condition@<NX|XX|GT|LT>^7.0.0]"),
+    ("expireat", "key:k unix-time-seconds:t [condition@<NX|XX|GT|LT>^7.0.0]"),
+    ("expiretime", "key:k"),
+    ("keys", "pattern:p"),
+    ("move", "key:k db:i"),
+    ("object|encoding", "key:k"),
+    ("object|freq", "key:k"),
+    ("object|idletime", "key:k"),
+    ("object|refcount", "key:k"),
+    ("persist", "key:k"),
+    ("pexpire", "key:k milliseconds:i [condition@<NX|XX|GT|LT>^7.0.0]"),
+    ("pexpireat", "key:k unix-time-milliseconds:t [condition@<NX|XX|GT|LT>^7.0.0]"),
+    ("pexpiretime", "key:k"),
+    ("pttl", "key:k"),
+    ("rename", "key:k newkey:k"),
+    ("renamenx", "key:k newkey:k"),
+    (
+        "restore",
+        "key:k ttl:i serialized-value [REPLACE^3.0.0] [ABSTTL^5.0.0] [IDLETIME=seconds:i^5.0.0] [FREQ=frequency:i^5.0.0]",
+    ),
+    ("scan", "cursor:i [MATCH=pattern:p] [COUNT=count:i] [TYPE=type^6.0.0]"),
+    (
+        "sort",
+        "key:k [BY=pattern:p#1] [offset_count@LIMIT=(offset:i count:i)] [{GET=pattern:p#1}] [order@<ASC|DESC>] [sorting!ALPHA] [STORE=destination:k#2]",
+    ),
+    (
+        "sort_ro",
+        "key:k [BY=pattern:p#1] [offset_count@LIMIT=(offset:i count:i)] [{GET=pattern:p#1}] [order@<ASC|DESC>] [sorting!ALPHA]",
+    ),
+    ("touch", "key:k+"),
+    ("ttl", "key:k"),
+    ("type", "key:k"),
+    ("unlink", "key:k+"),
+    ("wait", "numreplicas:i timeout:i"),
+    ("waitaof", "numlocal:i numreplicas:i timeout:i"),
+];
