@@ -1,10 +1,10 @@
 //! Apply: what each operation does to the state. The only code that changes it.
 
 use crate::engine::{Engine, Settings};
-use crate::group;
 use crate::keyspace::{Hash, Value};
 use crate::op::Op;
 use crate::stream::Stream;
+use crate::{group, list, set};
 
 /// Fields up to which a hash keeps its insertion order when one of them goes. Beyond it the last
 /// field moves into the gap, as closing the gap would cost time in proportion to the hash.
@@ -16,7 +16,7 @@ pub(crate) const HASH_ORDERED_FIELDS_MAX: usize = 128;
 const STRING_ROOM_MAX: usize = 1 << 20;
 
 /// Why a lookup in `apply` cannot fail.
-const PRESENT: &str = "decide saw the key, and the record holds its decision";
+pub(crate) const PRESENT: &str = "decide saw the key, and the record holds its decision";
 
 impl Engine {
     /// Applies one operation. `version` is the number of the record that carries it, never smaller
@@ -55,6 +55,14 @@ impl Engine {
             | Op::StreamForget { db, key, .. } => {
                 group::apply(stream(self.dbs[usize::from(db)].change(key, version)), op);
             }
+            Op::ListPush { .. }
+            | Op::ListPop { .. }
+            | Op::ListMove { .. }
+            | Op::ListSet { .. }
+            | Op::ListInsert { .. }
+            | Op::ListRemove { .. }
+            | Op::ListTrim { .. } => list::apply::apply(self, op, version),
+            Op::SetAdd { .. } | Op::SetRemove { .. } => set::apply::apply(self, op, version),
             // Not recorded, so no version of the key: nobody's reply depends on it.
             Op::ConsumerSeen { db, key, .. } => {
                 group::apply(stream(self.dbs[usize::from(db)].value_mut(key)), op);

@@ -1,7 +1,87 @@
-//! Blocking reads that found nothing, kept by the caller until one of their keys changes.
+//! Blocking commands that found nothing, kept by the caller until one of their keys changes.
 
-use crate::command::{Command, GroupReadFrom, ReadFrom, ReadLimits, XRead, XReadGroup};
+use crate::command::{Command, GroupReadFrom, ListEnd, ReadFrom, ReadLimits, XRead, XReadGroup};
 use crate::id::StreamId;
+
+/// A blocking command that is waiting, owned.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Blocked {
+    /// It reads entries of streams, which stay for others to read.
+    Read(BlockedRead),
+    /// It takes elements out of a list or a sorted set.
+    Pop(BlockedPop),
+}
+
+impl Blocked {
+    /// The keys that it waits on, in the order named.
+    pub fn keys(&self) -> impl Iterator<Item = &[u8]> {
+        let (streams, keys): (&[_], &[_]) = match self {
+            Blocked::Read(read) => (&read.streams, &[]),
+            Blocked::Pop(pop) => (&[], &pop.keys),
+        };
+        streams.iter().map(|(key, _)| &**key).chain(keys.iter().map(|key| &**key))
+    }
+}
+
+/// A command that takes from the first of its keys that has something.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct BlockedPop {
+    /// Keys in the order named.
+    pub keys: Vec<Box<[u8]>>,
+    /// Which command it is.
+    pub kind: PopKind,
+}
+
+/// Which popping command is waiting.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum PopKind {
+    /// BLPOP, BRPOP.
+    List {
+        /// Which end.
+        end: ListEnd,
+    },
+    /// BLMPOP.
+    ListMany {
+        /// Which end.
+        end: ListEnd,
+        /// How many at most.
+        count: u64,
+    },
+    /// BLMOVE, BRPOPLPUSH.
+    ListMove {
+        /// The list that gets the value.
+        new_key: Box<[u8]>,
+        /// The end that it is taken from.
+        from: ListEnd,
+        /// The end that it goes to.
+        to: ListEnd,
+    },
+}
+
+impl PopKind {
+    /// TYPE's name of the values that it waits for. A key that becomes anything else leaves it waiting.
+    #[must_use]
+    pub fn type_name(&self) -> &'static str {
+        match self {
+            PopKind::List { .. } | PopKind::ListMany { .. } | PopKind::ListMove { .. } => "list",
+        }
+    }
+
+    /// The command to run again on one of the keys that it waits on.
+    #[must_use]
+    pub fn command<'a>(&'a self, key: &'a [&'a [u8]; 1]) -> Command<'a> {
+        let block_ms = Some(0);
+        match self {
+            PopKind::List { end } => Command::BLPop { keys: key, end: *end, block_ms: 0 },
+            PopKind::ListMany { end, count } => {
+                Command::LMPop { keys: key, end: *end, count: *count, block_ms }
+            }
+            PopKind::ListMove { new_key, from, to } => {
+                Command::LMove { key: key[0], new_key, from: *from, to: *to, block_ms }
+            }
+        }
+    }
+}
 
 /// A blocking read that is waiting: owned, and with `$` resolved to the ID that it meant at first.
 #[derive(Debug, Clone, PartialEq, Eq)]

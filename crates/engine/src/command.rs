@@ -4,6 +4,8 @@
 //! argument only *after* it has looked at the key, the argument arrives as [`Deferred`], and the
 //! rule that uses it decides when to report it.
 
+use serde::{Deserialize, Serialize};
+
 use crate::error::CommandError;
 use crate::fields::Fields;
 use crate::float::Extended;
@@ -181,6 +183,118 @@ pub enum Command<'a> {
     HScan { key: &'a [u8], cursor: u64, filter: Deferred<ScanFilter<'a>> },
     /// HRANDFIELD; `draw` seeds the choice. `count` is `None` for the single form.
     HRandField { key: &'a [u8], count: Option<i64>, with_values: bool, draw: u64 },
+
+    // ---- lists ----
+    /// LPUSH, RPUSH, and LPUSHX, RPUSHX with `only_if_present`.
+    LPush { key: &'a [u8], end: ListEnd, values: &'a [&'a [u8]], only_if_present: bool },
+    /// LPOP, RPOP; `count` is `None` for the single form.
+    LPop { key: &'a [u8], end: ListEnd, count: Option<u64> },
+    /// LLEN.
+    LLen { key: &'a [u8] },
+    /// LRANGE, both ends inclusive, negative from the end.
+    LRange { key: &'a [u8], start: i64, stop: i64 },
+    /// LINDEX.
+    LIndex { key: &'a [u8], index: Deferred<i64> },
+    /// LSET.
+    LSet { key: &'a [u8], index: Deferred<i64>, value: &'a [u8] },
+    /// LINSERT.
+    LInsert { key: &'a [u8], place: ListPlace, pivot: &'a [u8], value: &'a [u8] },
+    /// LREM.
+    LRem { key: &'a [u8], count: i64, value: &'a [u8] },
+    /// LTRIM.
+    LTrim { key: &'a [u8], start: i64, stop: i64 },
+    /// LPOS.
+    LPos { key: &'a [u8], search: ListSearch<'a> },
+    /// LMOVE, RPOPLPUSH; with `block_ms` BLMOVE, BRPOPLPUSH (0 without limit).
+    LMove { key: &'a [u8], new_key: &'a [u8], from: ListEnd, to: ListEnd, block_ms: Option<u64> },
+    /// LMPOP, at least one key; with `block_ms` BLMPOP.
+    LMPop { keys: &'a [&'a [u8]], end: ListEnd, count: u64, block_ms: Option<u64> },
+    /// BLPOP, BRPOP, at least one key.
+    BLPop { keys: &'a [&'a [u8]], end: ListEnd, block_ms: u64 },
+
+    // ---- sets ----
+    /// SADD.
+    SAdd { key: &'a [u8], members: &'a [&'a [u8]] },
+    /// SREM.
+    SRem { key: &'a [u8], members: &'a [&'a [u8]] },
+    /// SMEMBERS.
+    SMembers { key: &'a [u8] },
+    /// SISMEMBER.
+    SIsMember { key: &'a [u8], member: &'a [u8] },
+    /// SMISMEMBER.
+    SMIsMember { key: &'a [u8], members: &'a [&'a [u8]] },
+    /// SCARD.
+    SCard { key: &'a [u8] },
+    /// SPOP; `draw` seeds the choice, `count` is `None` for the single form.
+    SPop { key: &'a [u8], count: Option<u64>, draw: u64 },
+    /// SRANDMEMBER, as [`Command::SPop`]; with a negative count members may come again.
+    SRandMember { key: &'a [u8], count: Option<i64>, draw: u64 },
+    /// SMOVE of the one member.
+    SMove { key: &'a [u8], new_key: &'a [u8], member: &'a [&'a [u8]] },
+    /// SINTER, SUNION, SDIFF.
+    SCombine { operation: SetOperation, keys: &'a [&'a [u8]] },
+    /// SINTERSTORE, SUNIONSTORE, SDIFFSTORE.
+    SCombineStore { operation: SetOperation, new_key: &'a [u8], keys: &'a [&'a [u8]] },
+    /// SINTERCARD; 0 is no limit.
+    SInterCard { keys: &'a [&'a [u8]], limit: u64 },
+    /// SSCAN.
+    SScan { key: &'a [u8], cursor: u64, filter: Deferred<ScanFilter<'a>> },
+}
+
+impl Command<'_> {
+    /// How long the command waits for something to answer with, if it waits at all; 0 without limit.
+    #[must_use]
+    pub fn block_ms(&self) -> Option<u64> {
+        match self {
+            Command::XRead(read) => read.block_ms,
+            Command::XReadGroup(read) => read.block_ms,
+            Command::LMove { block_ms, .. } | Command::LMPop { block_ms, .. } => *block_ms,
+            Command::BLPop { block_ms, .. } => Some(*block_ms),
+            _ => None,
+        }
+    }
+}
+
+/// One of the ends of a list.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum ListEnd {
+    /// Where the first value is.
+    Left,
+    /// Where the last value is.
+    Right,
+}
+
+/// Where LINSERT puts a value.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ListPlace {
+    /// BEFORE
+    Before,
+    /// AFTER
+    After,
+}
+
+/// The arguments of LPOS behind the key.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ListSearch<'a> {
+    /// What is looked for.
+    pub value: &'a [u8],
+    /// RANK: which match is the first to be told, from the end if negative; not 0.
+    pub rank: i64,
+    /// COUNT: how many matches are told, 0 for all; `None` for the form that answers one number.
+    pub count: Option<u64>,
+    /// MAXLEN: how many values are compared, 0 for all.
+    pub compared_max: u64,
+}
+
+/// How several sets become one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum SetOperation {
+    /// What all have.
+    Intersection,
+    /// What any has.
+    Union,
+    /// What the first has and no other.
+    Difference,
 }
 
 /// XADD after parsing.
@@ -420,7 +534,7 @@ pub enum GroupStart {
     Last,
 }
 
-/// What HSCAN lets through, and how much of it at once.
+/// What HSCAN or SSCAN lets through, and how much of it at once.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ScanFilter<'a> {
     /// MATCH.

@@ -6,9 +6,11 @@ use crate::command::{Command, Context};
 use crate::engine::{Decision, Engine};
 use crate::error::CommandError;
 use crate::keyspace::{Db, Entry, Hash, Value};
+use crate::list::List;
 use crate::reply::{Reply, Shape, Strings};
+use crate::set::Set;
 use crate::stream::Stream;
-use crate::{group, hashes, keys, scan, stream, strings};
+use crate::{group, hashes, keys, list, scan, set, stream, strings};
 
 /// Finds the rule of each command. One arm each; the rules live beside the state they read.
 pub(crate) fn decide<'a>(
@@ -65,7 +67,7 @@ pub(crate) fn decide<'a>(
     }
 }
 
-/// The commands that are not about streams: the rules stand in keys.rs, scan.rs, strings.rs and
+/// Keys, strings and hashes: the rules stand in keys.rs, scan.rs, strings.rs and
 /// hashes.rs.
 fn decide_about_keys<'a>(
     view: &View<'_>,
@@ -126,6 +128,55 @@ fn decide_about_keys<'a>(
         C::HRandField { key, count, with_values, draw } => {
             hashes::h_rand_field(view, key, count, with_values, draw)
         }
+        _ => decide_about_collections(view, command),
+    }
+}
+
+/// Lists and sets: the rules stand in their folders.
+fn decide_about_collections<'a>(
+    view: &View<'_>,
+    command: &Command<'a>,
+) -> Result<Decision<'a>, CommandError> {
+    use Command as C;
+    use list::{moves, read, write};
+    use set::{combine, random};
+    match *command {
+        // ---- lists ----
+        C::LPush { key, end, values, only_if_present } => {
+            write::push(view, key, end, values, only_if_present)
+        }
+        C::LPop { key, end, count } => write::pop(view, key, end, count),
+        C::LLen { key } => read::l_len(view, key),
+        C::LRange { key, start, stop } => read::l_range(view, key, start, stop),
+        C::LIndex { key, ref index } => read::l_index(view, key, index),
+        C::LSet { key, ref index, value } => write::l_set(view, key, index, value),
+        C::LInsert { key, place, pivot, value } => write::l_insert(view, key, place, pivot, value),
+        C::LRem { key, count, value } => write::l_rem(view, key, count, value),
+        C::LTrim { key, start, stop } => write::l_trim(view, key, start, stop),
+        C::LPos { key, ref search } => read::l_pos(view, key, search),
+        C::LMove { key, new_key, from, to, block_ms } => {
+            moves::l_move(view, key, new_key, from, to, block_ms.is_some())
+        }
+        C::LMPop { keys, end, count, block_ms } => {
+            moves::l_m_pop(view, keys, end, count, block_ms.is_some())
+        }
+        C::BLPop { keys, end, .. } => moves::bl_pop(view, keys, end),
+        // ---- sets ----
+        C::SAdd { key, members } => set::write::s_add(view, key, members),
+        C::SRem { key, members } => set::write::s_rem(view, key, members),
+        C::SMembers { key } => set::read::s_members(view, key),
+        C::SIsMember { key, member } => set::read::s_is_member(view, key, member),
+        C::SMIsMember { key, members } => set::read::s_m_is_member(view, key, members),
+        C::SCard { key } => set::read::s_card(view, key),
+        C::SPop { key, count, draw } => random::s_pop(view, key, count, draw),
+        C::SRandMember { key, count, draw } => random::s_rand_member(view, key, count, draw),
+        C::SMove { key, new_key, member } => set::write::s_move(view, key, new_key, member),
+        C::SCombine { operation, keys } => combine::combine(view, operation, keys),
+        C::SCombineStore { operation, new_key, keys } => {
+            combine::combine_and_store(view, operation, new_key, keys)
+        }
+        C::SInterCard { keys, limit } => combine::s_inter_card(view, keys, limit),
+        C::SScan { key, cursor, ref filter } => scan::set_scan(view, key, cursor, filter),
         _ => Err(CommandError::Fixed("ERR not yet")),
     }
 }
@@ -194,6 +245,16 @@ impl<'e> View<'e> {
             Some(Value::Hash(hash)) => Ok(Some(hash)),
             Some(_) => Err(CommandError::WrongType),
         }
+    }
+
+    /// The list of a key.
+    pub(crate) fn list(&self, key: &[u8]) -> Result<Option<&'e List>, CommandError> {
+        self.entry(key).map(|entry| entry.value.list()).transpose()
+    }
+
+    /// The set of a key.
+    pub(crate) fn set(&self, key: &[u8]) -> Result<Option<&'e Set>, CommandError> {
+        self.entry(key).map(|entry| entry.value.set()).transpose()
     }
 
     /// A bulk string that copies `bytes`, if a client may be sent so much.

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 
 use smallvec::smallvec;
 
-use crate::blocked::BlockedRead;
+use crate::blocked::Blocked;
 use crate::command::{Command, Context};
 use crate::decide::{View, decide};
 use crate::error::CommandError;
@@ -69,9 +69,9 @@ pub struct Decision<'a> {
     pub reply: Reply,
     /// The change, empty for a pure read.
     pub ops: Ops<'a>,
-    /// Set by a blocking read that found nothing: what to try again when one of its keys changes.
+    /// Set by a blocking command that found nothing: what to try again when one of its keys changes.
     /// `reply` is then the answer for the case that nobody waits (MULTI, timeout).
-    pub wait: Option<BlockedRead>,
+    pub wait: Option<Blocked>,
     /// Version of the newest change that the command saw: the reply must not leave before the record
     /// of that number is as durable as the policy asks.
     pub seen: u64,
@@ -122,6 +122,13 @@ impl Engine {
     /// [`Reply::TooLong`]: one MGET can name a large value a million times.
     pub fn limit_replies(&mut self, bytes_max: usize) {
         self.reply_bytes_max = bytes_max;
+    }
+
+    /// TYPE's name of what a key holds at an instant.
+    #[must_use]
+    pub fn type_name(&self, key: &[u8], context: Context) -> Option<&'static str> {
+        let entry = self.dbs[usize::from(context.db)].entry(key)?;
+        (!entry.is_expired(context.now)).then(|| entry.value.type_name())
     }
 
     /// The databases that hold keys.

@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use crate::apply::HASH_ORDERED_FIELDS_MAX;
 use crate::command::HashPart;
 use crate::decide::View;
+use crate::draws::{DRAWN_MAX, Draws};
 use crate::engine::Decision;
 use crate::error::CommandError;
 use crate::fields::Fields;
@@ -19,9 +20,6 @@ type Decided<'a> = Result<Decision<'a>, CommandError>;
 
 /// Longest name or value of a hash that Redis calls a listpack.
 const SMALL_STRING_BYTES_MAX: usize = 64;
-
-/// Fields that one HRANDFIELD may answer, as all of them stand in memory at once.
-const RANDOM_FIELDS_MAX: u64 = 1 << 20;
 
 /// Whether Redis would hold the hash as a listpack: HSCAN then returns it whole.
 pub(crate) fn is_small(hash: &Hash) -> bool {
@@ -193,14 +191,13 @@ pub(crate) fn h_rand_field<'a>(
         return Ok(Decision::reply(field.map_or(Reply::Nil, |(field, _)| Reply::bulk(field))));
     };
     let Some(hash) = hash else { return Ok(Decision::reply(Reply::Array(Vec::new()))) };
-    if count < 0 && RANDOM_FIELDS_MAX < count.unsigned_abs() {
+    if count < 0 && DRAWN_MAX < count.unsigned_abs() {
         return Err(CommandError::Fixed("ERR value is out of range"));
     }
-    let mut draws = Draws(draw);
-    let places: Vec<usize> = if count < 0 {
-        (0..count.unsigned_abs()).map(|_| place(draws.next(), hash.len())).collect()
+    let places = if count < 0 {
+        Draws(draw).places(hash.len(), count.unsigned_abs())
     } else {
-        distinct_places(&mut draws, hash.len(), usize::try_from(count).unwrap_or(usize::MAX))
+        Draws(draw).distinct_places(hash.len(), usize::try_from(count).unwrap_or(usize::MAX))
     };
     let fields = places.into_iter().filter_map(|index| hash.get_index(index));
     Ok(Decision::reply(if with_values {
@@ -208,30 +205,4 @@ pub(crate) fn h_rand_field<'a>(
     } else {
         view.gather_strings(Shape::List, fields.map(|(field, _)| &field[..]))
     }))
-}
-
-/// `count` different places among `len`, all of them in order if there are not more.
-fn distinct_places(draws: &mut Draws, len: usize, count: usize) -> Vec<usize> {
-    let mut places: Vec<usize> = (0..len).collect();
-    if len <= count {
-        return places;
-    }
-    for chosen in 0..count {
-        let other = chosen + place(draws.next(), len - chosen);
-        places.swap(chosen, other);
-    }
-    places.truncate(count);
-    places
-}
-
-/// Numbers that follow from one draw (`SplitMix64`).
-struct Draws(u64);
-
-impl Draws {
-    fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mixed = (self.0 ^ (self.0 >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        let mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        mixed ^ (mixed >> 31)
-    }
 }

@@ -252,6 +252,8 @@ fn encoding(entry: &Entry) -> &'static str {
         Value::String(value) => strings::encoding(value, entry.is_written_in_place),
         Value::Hash(hash) => hashes::encoding(hash),
         Value::Stream(_) => "stream",
+        Value::List(_) => "quicklist",
+        Value::Set(set) => set.encoding(),
     }
 }
 

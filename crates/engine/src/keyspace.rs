@@ -6,7 +6,10 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use foldhash::fast::FixedState;
 use indexmap::IndexMap;
 
+use crate::error::CommandError;
 use crate::id::UnixMillis;
+use crate::list::List;
+use crate::set::Set;
 use crate::stream::Stream;
 
 /// One of the databases that SELECT chooses.
@@ -54,6 +57,8 @@ pub(crate) enum Value {
     String(Vec<u8>),
     Hash(Box<Hash>),
     Stream(Box<Stream>),
+    List(Box<List>),
+    Set(Box<Set>),
 }
 
 const _: () = assert!(size_of::<Entry>() <= 48);
@@ -115,6 +120,11 @@ impl Db {
     /// An empty hash with this database's seed.
     pub(crate) fn new_hash(&self) -> Hash {
         Hash::with_hasher(self.entries.hasher().clone())
+    }
+
+    /// Hashes with this database's seed.
+    pub(crate) fn hasher(&self) -> FixedState {
+        self.entries.hasher().clone()
     }
 
     /// The value of a key for a change of it: its version is set.
@@ -269,6 +279,24 @@ impl Value {
             Value::String(_) => "string",
             Value::Hash(_) => "hash",
             Value::Stream(_) => "stream",
+            Value::List(_) => "list",
+            Value::Set(_) => "set",
+        }
+    }
+
+    /// The value as a list.
+    pub(crate) fn list(&self) -> Result<&List, CommandError> {
+        match self {
+            Value::List(list) => Ok(list),
+            _ => Err(CommandError::WrongType),
+        }
+    }
+
+    /// The value as a set.
+    pub(crate) fn set(&self) -> Result<&Set, CommandError> {
+        match self {
+            Value::Set(set) => Ok(set),
+            _ => Err(CommandError::WrongType),
         }
     }
 
@@ -283,6 +311,8 @@ impl Value {
                 size_of::<Hash>() + hash.capacity() * place + strings.sum::<usize>()
             }
             Value::Stream(stream) => stream.memory_bytes(),
+            Value::List(list) => list.memory_bytes(),
+            Value::Set(set) => set.memory_bytes(),
         }
     }
 }

@@ -22,6 +22,7 @@ mod blocked;
 mod blocks;
 mod command;
 mod decide;
+mod draws;
 mod engine;
 mod error;
 mod expiry;
@@ -33,14 +34,17 @@ mod id;
 mod image;
 mod keys;
 mod keyspace;
+mod list;
 mod op;
 pub mod pattern;
 mod reply;
 mod scan;
+mod set;
 mod stream;
 mod strings;
+mod texts;
 
-pub use blocked::{BlockedRead, BlockedReadKind};
+pub use blocked::{Blocked, BlockedPop, BlockedRead, BlockedReadKind, PopKind};
 pub use blocks::{Adopt, AdoptCursor, BlockRef, DroppedBlock};
 pub use command::*;
 pub use engine::{DATABASES, DbSize, Decision, Engine, Settings};
@@ -57,3 +61,4 @@ pub use stream::{
     BadBlock, BlockHeader, BlockItem, BlockLocation, BlockSource, DamagedBlock, EntryRange,
     IDMP_DURATION_S_MAX, IDMP_IIDS_MAX, IdmpItem, IdmpSettings, Pairs, StreamItem,
 };
+pub use texts::Texts;

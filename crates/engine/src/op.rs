@@ -13,9 +13,11 @@ use serde::ser::SerializeSeq;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use smallvec::SmallVec;
 
+use crate::command::ListEnd;
 use crate::fields::Fields;
 use crate::id::{StreamId, UnixMillis};
 use crate::stream::IdmpSettings;
+use crate::texts::Texts;
 
 /// The operations of one command; nearly always none or one.
 pub type Ops<'a> = SmallVec<[Op<'a>; 1]>;
@@ -326,6 +328,87 @@ pub enum Op<'a> {
         #[serde(borrow)]
         client: Text<'a>,
     },
+
+    // ---- lists ----
+    /// Values put at an end of a list, one after the other; creates the key, keeps the expiry.
+    ListPush {
+        db: u8,
+        #[serde(borrow, with = "serde_bytes")]
+        key: &'a [u8],
+        end: ListEnd,
+        #[serde(borrow)]
+        values: Texts<'a>,
+    },
+    /// So many values taken from an end; the key goes with its last value.
+    ListPop {
+        db: u8,
+        #[serde(borrow, with = "serde_bytes")]
+        key: &'a [u8],
+        end: ListEnd,
+        count: u64,
+    },
+    /// One value taken from an end of a list and put at an end of another list, or of the same one.
+    /// The first key goes with its last value; the other one comes into being.
+    ListMove {
+        db: u8,
+        #[serde(borrow, with = "serde_bytes")]
+        key: &'a [u8],
+        from: ListEnd,
+        #[serde(borrow, with = "serde_bytes")]
+        new_key: &'a [u8],
+        to: ListEnd,
+    },
+    /// The value at a place replaced.
+    ListSet {
+        db: u8,
+        #[serde(borrow, with = "serde_bytes")]
+        key: &'a [u8],
+        index: u64,
+        #[serde(borrow)]
+        value: Text<'a>,
+    },
+    /// A value put at a place; what stood there and behind it moves on.
+    ListInsert {
+        db: u8,
+        #[serde(borrow, with = "serde_bytes")]
+        key: &'a [u8],
+        index: u64,
+        #[serde(borrow)]
+        value: Text<'a>,
+    },
+    /// The values at these places, which rise, are gone; the key goes with its last value.
+    ListRemove {
+        db: u8,
+        #[serde(borrow, with = "serde_bytes")]
+        key: &'a [u8],
+        indices: Vec<u64>,
+    },
+    /// So many values gone at the front and at the back; the key goes with its last value.
+    ListTrim {
+        db: u8,
+        #[serde(borrow, with = "serde_bytes")]
+        key: &'a [u8],
+        front: u64,
+        back: u64,
+    },
+
+    // ---- sets ----
+    /// Members added, none of them present; creates the key, keeps the expiry.
+    SetAdd {
+        db: u8,
+        #[serde(borrow, with = "serde_bytes")]
+        key: &'a [u8],
+        #[serde(borrow)]
+        members: Texts<'a>,
+    },
+    /// Members removed, each of them present; the key goes with its last member.
+    SetRemove {
+        db: u8,
+        #[serde(borrow, with = "serde_bytes")]
+        key: &'a [u8],
+        #[serde(borrow)]
+        members: Texts<'a>,
+    },
 }
 
 /// What an operation touched, for those who wait on keys or watch them.
@@ -364,6 +447,7 @@ impl<'a> Op<'a> {
             Op::Flush { db: Some(db) } => Touched::Db(db),
             Op::SwapDb { first, second } => Touched::Dbs(first, second),
             Op::Rename { db, key, new_db, new_key } => Touched::Keys((db, key), (new_db, new_key)),
+            Op::ListMove { db, key, new_key, .. } => Touched::Keys((db, key), (db, new_key)),
             Op::Copy { new_db, new_key, .. } => Touched::Key(new_db, new_key),
             Op::Delete { db, key }
             | Op::Expire { db, key, .. }
@@ -389,7 +473,15 @@ impl<'a> Op<'a> {
             | Op::Deliver { db, key, .. }
             | Op::Redeliver { db, key, .. }
             | Op::Claim { db, key, .. }
-            | Op::Ack { db, key, .. } => Touched::Key(db, key),
+            | Op::Ack { db, key, .. }
+            | Op::ListPush { db, key, .. }
+            | Op::ListPop { db, key, .. }
+            | Op::ListSet { db, key, .. }
+            | Op::ListInsert { db, key, .. }
+            | Op::ListRemove { db, key, .. }
+            | Op::ListTrim { db, key, .. }
+            | Op::SetAdd { db, key, .. }
+            | Op::SetRemove { db, key, .. } => Touched::Key(db, key),
         }
     }
 }

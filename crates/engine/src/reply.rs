@@ -40,7 +40,7 @@ pub enum Reply {
     Pairs(Vec<(Reply, Reply)>),
     /// XREAD's answer: a map from key to entries in RESP3, an array of two-element arrays in RESP2.
     Streams(Vec<(Bytes, Reply)>),
-    /// As [`Reply::Array`], [`Reply::Map`] or [`Reply::Pairs`] of bulk strings.
+    /// As [`Reply::Array`], [`Reply::Map`], [`Reply::Pairs`] or [`Reply::Set`] of bulk strings.
     Strings(Strings, Shape),
     /// Entries still in their blocks, as `array[array[id, array[field, value, ...]], ...]`. They are
     /// decoded and checked by the encoder, after the engine's lock is released.
@@ -69,6 +69,8 @@ pub enum Shape {
     Map,
     /// As [`Reply::Pairs`].
     Pairs,
+    /// As [`Reply::Set`].
+    Set,
 }
 
 /// Strings side by side in one piece of memory: those of a giant hash, or the names of all keys, must

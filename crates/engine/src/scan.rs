@@ -1,4 +1,4 @@
-//! KEYS, SCAN and HSCAN.
+//! KEYS, SCAN, HSCAN and SSCAN.
 //!
 //! A cursor is the number of places of the dense array that are still to come: the walk goes from
 //! the end downwards. Keys are added at the end, behind the walk. A removal moves the last key into
@@ -73,6 +73,30 @@ pub(crate) fn hash_scan<'a>(
         pattern.is_none_or(|pattern| glob_matches(pattern, field, Case::Sensitive))
     });
     Ok(Decision::reply(page(next, view.gather_strings(Shape::List, hashes::flat(found)))))
+}
+
+/// SSCAN. What Redis calls an intset comes whole.
+pub(crate) fn set_scan<'a>(
+    view: &View<'_>,
+    key: &[u8],
+    cursor: u64,
+    filter: &Deferred<ScanFilter<'_>>,
+) -> Result<Decision<'a>, CommandError> {
+    // As with HSCAN.
+    let Some(set) = view.set(key)? else {
+        return Ok(Decision::reply(page(0, Reply::Array(Vec::new()))));
+    };
+    let ScanFilter { pattern, count } = filter.clone()?;
+    let wanted = |member: &&[u8]| {
+        pattern.is_none_or(|pattern| glob_matches(pattern, member, Case::Sensitive))
+    };
+    if set.is_of_integers() {
+        let members = set.in_order().filter(wanted);
+        return Ok(Decision::reply(page(0, view.gather_strings(Shape::List, members))));
+    }
+    let (places, next) = slice(cursor, count, set.len());
+    let members = places.filter_map(|place| set.get(place)).filter(wanted);
+    Ok(Decision::reply(page(next, view.gather_strings(Shape::List, members))))
 }
 
 /// The places to visit, to be walked downwards, and the cursor to go on with.

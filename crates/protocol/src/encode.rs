@@ -221,7 +221,8 @@ impl<S: Sink> Encoder<S> {
         match shape {
             Shape::Map => self.map_header(strings.len() / 2),
             Shape::Pairs if is_nested => self.header(b'*', strings.len() / 2),
-            Shape::Pairs | Shape::List => self.header(b'*', strings.len()),
+            Shape::Set if self.is_resp3() => self.header(b'~', strings.len()),
+            Shape::Pairs | Shape::List | Shape::Set => self.header(b'*', strings.len()),
         }
         for (at, string) in strings.iter().enumerate() {
             if self.is_over() {
@@ -403,6 +404,7 @@ mod tests {
         let strings = || [&b"f"[..], b"v"].into_iter().collect::<Strings>();
         same(Reply::Strings(strings(), Shape::List), "*2|$1|f|$1|v|");
         check(Reply::Strings(strings(), Shape::Map), "*2|$1|f|$1|v|", "%1|$1|f|$1|v|");
+        check(Reply::Strings(strings(), Shape::Set), "*2|$1|f|$1|v|", "~2|$1|f|$1|v|");
         check(Reply::Strings(strings(), Shape::Pairs), "*2|$1|f|$1|v|", "*1|*2|$1|f|$1|v|");
         // XPENDING of nothing.
         let empty = vec![Reply::Integer(0), Reply::Nil, Reply::Nil, Reply::NilArray];

@@ -1,21 +1,22 @@
-//! Blocked readers: who waits on which key, in the order of arrival.
+//! Blocked clients: who waits on which key, in the order of arrival.
 //!
 //! The registry lives beside the database, under the same lock. It never serves anybody itself: it
 //! says whom a change may concern, and the caller runs the waiting command again.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::borrow::Borrow;
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 
-use engine::{BlockedRead, BlockedReadKind, Op, Touched};
+use engine::{Blocked, BlockedReadKind, Op, Touched};
 
 use crate::client::Client;
 
-/// A read that waits.
+/// A command that waits.
 #[derive(Debug)]
 pub(crate) struct Waiter {
     pub(crate) client: Arc<Client>,
     pub(crate) db: u8,
-    pub(crate) read: BlockedRead,
+    pub(crate) blocked: Blocked,
 }
 
 /// Place in the queue: smaller came earlier.
@@ -24,36 +25,51 @@ pub(crate) type Arrival = u64;
 /// A key of one database.
 pub(crate) type Key = (u8, Box<[u8]>);
 
-/// All waiting reads.
+/// All waiting commands.
 #[derive(Debug, Default)]
 pub(crate) struct Blocking {
     waiters: BTreeMap<Arrival, Waiter>,
     by_client: BTreeMap<u64, Arrival>,
     keys: BTreeMap<Key, KeyQueue>,
-    /// Keys that changed since the last [`Blocking::take_touched`] and have waiters.
-    touched: BTreeSet<Key>,
+    /// Keys that changed since the last [`Blocking::take_touched`] and have waiters, in the order of
+    /// their first change: who waits on several keys is served from that one.
+    touched: VecDeque<Key>,
     arrivals: Arrival,
 }
 
 /// Who waits on one key. Readers of a group stand in line, as one entry serves one of them; plain
-/// readers are all served.
+/// readers are all served. Those that take elements stand in a line for each type of value.
 #[derive(Debug, Default)]
 struct KeyQueue {
     plain: BTreeSet<Arrival>,
     groups: BTreeMap<Box<[u8]>, BTreeSet<Arrival>>,
+    takers: BTreeMap<&'static str, BTreeSet<Arrival>>,
+    /// It stands among [`Blocking::touched`].
+    is_touched: bool,
+}
+
+impl KeyQueue {
+    fn is_empty(&self) -> bool {
+        self.plain.is_empty() && self.groups.is_empty() && self.takers.is_empty()
+    }
 }
 
 impl Blocking {
-    /// Puts a read at the end of the queue of each of its keys.
+    /// Puts a command at the end of the queue of each of its keys.
     pub(crate) fn add(&mut self, waiter: Waiter) {
         self.arrivals += 1;
         let arrival = self.arrivals;
-        for (key, _) in &waiter.read.streams {
-            let queue = self.keys.entry((waiter.db, key.clone())).or_default();
-            match &waiter.read.kind {
-                BlockedReadKind::Plain => queue.plain.insert(arrival),
-                BlockedReadKind::Group { group, .. } => {
-                    queue.groups.entry(group.clone()).or_default().insert(arrival)
+        for key in waiter.blocked.keys() {
+            let queue = self.keys.entry((waiter.db, key.into())).or_default();
+            match &waiter.blocked {
+                Blocked::Read(read) => match &read.kind {
+                    BlockedReadKind::Plain => queue.plain.insert(arrival),
+                    BlockedReadKind::Group { group, .. } => {
+                        queue.groups.entry(group.clone()).or_default().insert(arrival)
+                    }
+                },
+                Blocked::Pop(pop) => {
+                    queue.takers.entry(pop.kind.type_name()).or_default().insert(arrival)
                 }
             };
         }
@@ -86,23 +102,23 @@ impl Blocking {
     /// It waits no more: gives up its places.
     pub(crate) fn forget(&mut self, arrival: Arrival, waiter: &Waiter) {
         self.by_client.remove(&waiter.client.id);
-        for (key, _) in &waiter.read.streams {
-            let key = (waiter.db, key.clone());
+        for key in waiter.blocked.keys() {
+            let key = (waiter.db, key.into());
             let Some(queue) = self.keys.get_mut(&key) else { continue };
-            match &waiter.read.kind {
-                BlockedReadKind::Plain => {
-                    queue.plain.remove(&arrival);
-                }
-                BlockedReadKind::Group { group, .. } => {
-                    if let Some(line) = queue.groups.get_mut(group) {
-                        line.remove(&arrival);
-                        if line.is_empty() {
-                            queue.groups.remove(group);
-                        }
+            match &waiter.blocked {
+                Blocked::Read(read) => match &read.kind {
+                    BlockedReadKind::Plain => {
+                        queue.plain.remove(&arrival);
                     }
+                    BlockedReadKind::Group { group, .. } => {
+                        leave_line(&mut queue.groups, group, arrival);
+                    }
+                },
+                Blocked::Pop(pop) => {
+                    leave_line(&mut queue.takers, pop.kind.type_name(), arrival);
                 }
             }
-            if queue.plain.is_empty() && queue.groups.is_empty() {
+            if queue.is_empty() {
                 self.keys.remove(&key);
             }
         }
@@ -134,18 +150,28 @@ impl Blocking {
 
     fn note_key(&mut self, db: u8, key: &[u8]) {
         let key = (db, key.into());
-        if self.keys.contains_key(&key) {
-            self.touched.insert(key);
+        if let Some(queue) = self.keys.get_mut(&key)
+            && !std::mem::replace(&mut queue.is_touched, true)
+        {
+            self.touched.push_back(key);
         }
     }
 
     fn note_all(&mut self, concerned: impl Fn(u8) -> bool) {
-        self.touched.extend(self.keys.keys().filter(|(db, _)| concerned(*db)).cloned());
+        for (key, queue) in &mut self.keys {
+            if concerned(key.0) && !std::mem::replace(&mut queue.is_touched, true) {
+                self.touched.push_back(key.clone());
+            }
+        }
     }
 
     /// A key that changed since the last call and still has waiters.
     pub(crate) fn take_touched(&mut self) -> Option<Key> {
-        self.touched.pop_first()
+        let key = self.touched.pop_front()?;
+        if let Some(queue) = self.keys.get_mut(&key) {
+            queue.is_touched = false;
+        }
+        Some(key)
     }
 
     /// The plain readers of a key: a new entry serves all of them.
@@ -166,7 +192,35 @@ impl Blocking {
     }
 }
 
-/// Whether a change can give a blocked reader an answer: new entries, or the loss of what it waits
+impl Blocking {
+    /// The next of those who wait to take from a key, while it holds a value of this type. Once one
+    /// of them goes empty-handed, so would all behind it.
+    pub(crate) fn next_taker(&self, key: &Key, type_name: &str, after: Arrival) -> Option<Arrival> {
+        let line = self.keys.get(key)?.takers.get(type_name)?;
+        line.range(after + 1..).next().copied()
+    }
+
+    /// Whether somebody waits to take from a key.
+    pub(crate) fn has_takers(&self, key: &Key) -> bool {
+        self.keys.get(key).is_some_and(|queue| !queue.takers.is_empty())
+    }
+}
+
+/// Takes a waiter out of one of several lines. An empty line goes.
+fn leave_line<K: Ord + Borrow<Q>, Q: Ord + ?Sized>(
+    lines: &mut BTreeMap<K, BTreeSet<Arrival>>,
+    name: &Q,
+    arrival: Arrival,
+) {
+    if let Some(line) = lines.get_mut(name) {
+        line.remove(&arrival);
+        if line.is_empty() {
+            lines.remove(name);
+        }
+    }
+}
+
+/// Whether a change can give a blocked client an answer: something new, or the loss of what it waits
 /// on. What a delivery changes about a group does not, or serving one reader would look at all the
 /// others again.
 fn may_concern(op: &Op<'_>) -> bool {
@@ -187,5 +241,10 @@ fn may_concern(op: &Op<'_>) -> bool {
             | Op::StreamConfigure { .. }
             | Op::Expire { .. }
             | Op::HashDelete { .. }
+            | Op::ListPop { .. }
+            | Op::ListSet { .. }
+            | Op::ListRemove { .. }
+            | Op::ListTrim { .. }
+            | Op::SetRemove { .. }
     )
 }

@@ -6,7 +6,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Instant;
 
-use engine::{BlockedRead, Command, CommandError, Context, Reply, UnixMillis};
+use engine::{Blocked, Command, CommandError, Context, Reply, UnixMillis};
 use protocol::{CommandSpec, Flags, Request, TooLong, Version};
 
 use crate::blocking::Waiter;
@@ -275,7 +275,7 @@ impl Executor<'_> {
         };
         self.core.note(&executed.ops);
         let outcome = match executed.wait {
-            Some(read) if !self.in_exec => self.block(read, command),
+            Some(blocked) if !self.in_exec => self.block(blocked, command),
             _ => Outcome::answer(executed.reply, executed.depends),
         };
         if !self.in_exec {
@@ -284,16 +284,11 @@ impl Executor<'_> {
         outcome
     }
 
-    fn block(&mut self, read: BlockedRead, command: &Command<'_>) -> Outcome {
-        let timeout_ms = match command {
-            Command::XRead(read) => read.block_ms,
-            Command::XReadGroup(read) => read.block_ms,
-            _ => None,
-        };
+    fn block(&mut self, blocked: Blocked, command: &Command<'_>) -> Outcome {
         self.client.set_blocked(true, &self.shared.stats);
-        let waiter = Waiter { client: self.client.clone(), db: self.session.db, read };
+        let waiter = Waiter { client: self.client.clone(), db: self.session.db, blocked };
         self.core.blocking.add(waiter);
-        Outcome::Blocked { timeout_ms: timeout_ms.unwrap_or(0) }
+        Outcome::Blocked { timeout_ms: command.block_ms().unwrap_or(0) }
     }
 
     /// Serves those who waited for what changed.

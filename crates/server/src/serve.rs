@@ -1,9 +1,12 @@
-//! Serving blocked readers: what a change made readable, or took away, is told to those who wait.
+//! Serving blocked clients: what a change made available, or took away, is told to those who wait.
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
-use engine::{BlockedRead, BlockedReadKind, CommandError, Context, Op, Reply, UnixMillis};
+use engine::{
+    Blocked, BlockedPop, BlockedRead, BlockedReadKind, Command, CommandError, Context, Op, Reply,
+    UnixMillis,
+};
 
 use crate::blocking::{Arrival, Key};
 use crate::client::Client;
@@ -14,7 +17,7 @@ use crate::execute::{Answer, encode};
 /// Memory that answers may hold together before they are encoded.
 const HELD_BYTES_MAX: usize = 1024 * 1024;
 
-/// The answer to a reader that waited.
+/// The answer to a client that waited.
 #[derive(Debug)]
 pub(crate) struct Delivery {
     pub(crate) client: Arc<Client>,
@@ -32,7 +35,7 @@ impl Core {
         }
     }
 
-    /// Serves the readers that wait for keys which have changed, each in its turn. The answers are
+    /// Serves those that wait for keys which have changed, each in its turn. The answers are
     /// for [`deliver`], once the core is unlocked.
     ///
     /// Answers that take much memory are handed over at once: a large entry may have thousands of
@@ -67,27 +70,35 @@ impl Core {
                     after = arrival;
                 }
             }
+            if self.blocking.has_takers(&key) {
+                self.serve_takers(&key, now, |delivery| add(delivery, deliveries));
+            }
         }
     }
 
-    /// Runs a waiting read again, because `key` has changed.
+    /// Hands the elements of a key to those who wait to take them, until it has no more.
+    fn serve_takers(&mut self, key: &Key, now: UnixMillis, mut add: impl FnMut(Delivery)) {
+        let context = Context { db: key.0, now };
+        let mut after = 0;
+        while let Some(type_name) = self.database.engine().type_name(&key.1, context)
+            && let Some(arrival) = self.blocking.next_taker(key, type_name, after)
+        {
+            let Some(delivery) = self.try_serve(arrival, key, now) else { break };
+            add(delivery);
+            after = arrival;
+        }
+    }
+
+    /// Runs a waiting command again, because `key` has changed.
     fn try_serve(&mut self, arrival: Arrival, key: &Key, now: UnixMillis) -> Option<Delivery> {
         let waiter = self.blocking.take(arrival)?;
         let context = Context { db: waiter.db, now };
-        let is_plain = waiter.read.kind == BlockedReadKind::Plain;
-        let mut answer = self.run_again(&waiter.read, context);
-        if is_plain && matches!(answer, Err(CommandError::WrongType)) {
-            // One of its keys has become something else. The one that changed may still serve it.
-            let mut read = waiter.read.clone();
-            read.streams.retain(|(name, _)| *name == key.1);
-            answer = self.run_again(&read, context);
-        }
-        let answer = match answer {
-            Ok(answer) => answer,
-            // A key that has become something else leaves XREAD waiting (specification, 9.9).
-            Err(CommandError::WrongType) if is_plain => None,
-            Err(error) => Some(Answer::new(Err(error), self.database.log().last())),
+        let answer = match &waiter.blocked {
+            Blocked::Read(read) => self.read_again(read, key, context),
+            Blocked::Pop(pop) => self.pop_again(pop, key, context),
         };
+        let answer = answer
+            .unwrap_or_else(|error| Some(Answer::new(Err(error), self.database.log().last())));
         let Some(answer) = answer else {
             self.blocking.put_back(arrival, waiter);
             return None;
@@ -97,13 +108,44 @@ impl Core {
     }
 
     /// The answer to a waiting read, or `None` if there still is nothing to read.
-    fn run_again(
+    fn read_again(
         &mut self,
         read: &BlockedRead,
+        key: &Key,
         context: Context,
     ) -> Result<Option<Answer>, CommandError> {
-        let command = read.command();
-        let executed = self.database.execute(&command, context)?;
+        let answer = self.run_again(&read.command(), context);
+        if read.kind != BlockedReadKind::Plain || !matches!(answer, Err(CommandError::WrongType)) {
+            return answer;
+        }
+        // One of its keys has become something else. The one that changed may still serve it.
+        let mut read = read.clone();
+        read.streams.retain(|(name, _)| *name == key.1);
+        match self.run_again(&read.command(), context) {
+            // A key that has become something else leaves XREAD waiting (specification, 9.9).
+            Err(CommandError::WrongType) => Ok(None),
+            answer => answer,
+        }
+    }
+
+    /// The answer to a client that waits to take from `key`, which holds what it waits for: from no
+    /// other key, as the order of the changes decides which of its keys serves it.
+    fn pop_again(
+        &mut self,
+        pop: &BlockedPop,
+        key: &Key,
+        context: Context,
+    ) -> Result<Option<Answer>, CommandError> {
+        self.run_again(&pop.kind.command(&[&key.1]), context)
+    }
+
+    /// The answer to a waiting command, or `None` if it has to wait on.
+    fn run_again(
+        &mut self,
+        command: &Command<'_>,
+        context: Context,
+    ) -> Result<Option<Answer>, CommandError> {
+        let executed = self.database.execute(command, context)?;
         self.note(&executed.ops);
         let answer = Answer::new(Ok(executed.reply), executed.depends);
         Ok(executed.wait.is_none().then_some(answer))

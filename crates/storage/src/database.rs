@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use engine::{
-    AdoptCursor, BlockedRead, Command, CommandError, Context, Engine, IdmpSettings, Op, Ops, Reply,
+    AdoptCursor, Blocked, Command, CommandError, Context, Engine, IdmpSettings, Op, Ops, Reply,
     Settings, Text, UnixMillis,
 };
 
@@ -46,7 +46,7 @@ pub struct Executed<'a> {
     /// What was applied, for those who wait on keys or watch them.
     pub ops: Ops<'a>,
     /// Set by a blocking read that found nothing.
-    pub wait: Option<BlockedRead>,
+    pub wait: Option<Blocked>,
     /// The reply must not leave before this record is as durable as the policy asks.
     pub depends: u64,
 }
@@ -359,6 +359,13 @@ fn urgency(command: &Command<'_>) -> Urgency {
         | Command::Del { .. }
         | Command::GetDel { .. }
         | Command::HDel { .. }
+        | Command::LPop { .. }
+        | Command::LMPop { .. }
+        | Command::BLPop { .. }
+        | Command::LRem { .. }
+        | Command::LTrim { .. }
+        | Command::SRem { .. }
+        | Command::SPop { .. }
         | Command::Flush { .. } => Urgency::FreesSpace,
         _ => Urgency::Ordinary,
     }

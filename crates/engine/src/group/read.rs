@@ -7,7 +7,7 @@ use smallvec::SmallVec;
 
 use super::presence::Presence;
 use super::{Group, StreamNumbers, one_more};
-use crate::blocked::{BlockedRead, BlockedReadKind};
+use crate::blocked::{Blocked, BlockedRead, BlockedReadKind};
 use crate::command::{GroupReadFrom, Order, XReadGroup};
 use crate::decide::View;
 use crate::engine::Decision;
@@ -56,7 +56,7 @@ pub(crate) fn decide_read_group<'a>(
     if !replies.is_empty() {
         return Ok(Decision { ops, ..Decision::reply(Reply::Streams(replies)) });
     }
-    let wait = command.block_ms.map(|_| blocked(command));
+    let wait = command.block_ms.map(|_| Blocked::Read(blocked(command)));
     Ok(Decision { ops, wait, ..Decision::reply(Reply::NilArray) })
 }
 

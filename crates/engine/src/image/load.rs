@@ -5,11 +5,13 @@ use std::sync::Arc;
 use thiserror::Error;
 
 use super::Item;
+use super::collections::{push_members, push_values};
 use crate::engine::{DATABASES, Engine, Settings};
 use crate::fields::Fields;
 use crate::group::{Group, GroupItem};
 use crate::id::UnixMillis;
 use crate::keyspace::{Db, Value};
+use crate::set::Set;
 use crate::stream::{BlockLocation, BlockSource, Stream, StreamItem};
 
 /// Why a sequence of items is no image of an engine.
@@ -52,6 +54,10 @@ enum At {
     Keys,
     /// Fields of the hash that is the last key of the database: its first ones, or more.
     Hash,
+    /// Values of the list that is the last key of the database: its first ones, or more.
+    List,
+    /// Members of the set that is the last key of the database: its first ones, or more.
+    Set,
     /// The numbers of the stream that is the last key of the database.
     NewStream,
     /// More blocks of it, its tail, or its groups.
@@ -115,6 +121,10 @@ impl ImageLoader {
             (_, Item::Engine { .. }) => return Err("two items about the engine"),
             (At::Hash, Item::HashFields { pairs }) => self.push_fields(pairs)?,
             (_, Item::HashFields { .. }) => return Err("fields outside a hash"),
+            (At::List, Item::ListValues { values }) => push_values(self.last_value()?, values)?,
+            (_, Item::ListValues { .. }) => return Err("values outside a list"),
+            (At::Set, Item::SetMembers { members }) => push_members(self.last_value()?, members)?,
+            (_, Item::SetMembers { .. }) => return Err("members outside a set"),
             (_, Item::GroupPart { part }) => self.push_group(part)?,
             (_, item) => {
                 self.close_key()?;
@@ -129,11 +139,13 @@ impl ImageLoader {
         if self.at == At::NewStream {
             return Err("a stream without numbers");
         }
-        if matches!(self.at, At::Hash | At::Stream | At::Groups) {
+        if matches!(self.at, At::Hash | At::List | At::Set | At::Stream | At::Groups) {
             match self.last_value()? {
+                Value::List(list) if list.is_empty() => return Err("a list without values"),
+                Value::Set(set) if set.is_empty() => return Err("a set without members"),
                 Value::Hash(hash) if hash.is_empty() => return Err("a hash without fields"),
                 Value::Stream(stream) => stream.finish_load()?,
-                Value::Hash(_) | Value::String(_) => {}
+                Value::Hash(_) | Value::String(_) | Value::List(_) | Value::Set(_) => {}
             }
         }
         self.at = At::Keys;
@@ -157,6 +169,15 @@ impl ImageLoader {
                 self.insert(key, Value::Hash(Box::new(hash)), *expire_at)?;
                 self.at = At::Hash;
             }
+            Item::List { key, expire_at } => {
+                self.insert(key, Value::List(Box::default()), *expire_at)?;
+                self.at = At::List;
+            }
+            Item::Set { key, expire_at, is_of_integers } => {
+                let set = Set::new_of_integers(self.db()?.hasher(), *is_of_integers);
+                self.insert(key, Value::Set(Box::new(set)), *expire_at)?;
+                self.at = At::Set;
+            }
             Item::Stream { key, expire_at } => {
                 self.insert(key, Value::Stream(Box::default()), *expire_at)?;
                 self.at = At::NewStream;
@@ -166,6 +187,8 @@ impl ImageLoader {
             Item::Engine { .. }
             | Item::EngineIdmp { .. }
             | Item::HashFields { .. }
+            | Item::ListValues { .. }
+            | Item::SetMembers { .. }
             | Item::StreamPart { .. }
             | Item::GroupPart { .. } => return Err("an item out of place"),
         }

@@ -6,6 +6,7 @@
 //! ```text
 //! Engine, EngineIdmp, then for each database with keys: Db, then its keys in the order of their array, each
 //!     String | Hash, HashFields... | Stream, StreamPart..., GroupPart...
+//!     | List, ListValues... | Set, SetMembers...
 //! End
 //! ```
 //!
@@ -13,6 +14,7 @@
 //! operation from there on. Nothing about the order of fields or keys is lost, as SCAN and HGETALL
 //! show it.
 
+mod collections;
 mod load;
 
 use serde::{Deserialize, Serialize};
@@ -24,6 +26,7 @@ use crate::id::UnixMillis;
 use crate::keyspace::{Entry, Hash, Value};
 use crate::op::Text;
 use crate::stream::{IdmpSettings, Stream, StreamItem};
+use crate::texts::Texts;
 pub use load::{ImageError, ImageLoader, LoadError};
 
 /// Bytes of names and values after which an item of many parts ends. A single value may be larger.
@@ -100,6 +103,36 @@ pub enum Item<'a> {
         /// The settings.
         settings: IdmpSettings,
     },
+    /// A list begins; at least one [`Item::ListValues`] follows.
+    List {
+        /// Its key.
+        #[serde(borrow)]
+        key: Text<'a>,
+        /// When it expires.
+        expire_at: Option<UnixMillis>,
+    },
+    /// Values of that list, in order.
+    ListValues {
+        /// The values.
+        #[serde(borrow)]
+        values: Texts<'a>,
+    },
+    /// A set begins; at least one [`Item::SetMembers`] follows.
+    Set {
+        /// Its key.
+        #[serde(borrow)]
+        key: Text<'a>,
+        /// When it expires.
+        expire_at: Option<UnixMillis>,
+        /// It never had other members than integers, nor many.
+        is_of_integers: bool,
+    },
+    /// Members of that set, in order.
+    SetMembers {
+        /// The members.
+        #[serde(borrow)]
+        members: Texts<'a>,
+    },
 }
 
 impl Engine {
@@ -131,6 +164,14 @@ fn key_items<'a>(key: &'a [u8], entry: &'a Entry) -> impl Iterator<Item = Item<'
         Value::Hash(hash) => (Item::Hash { key, expire_at }, Some(Box::new(hash_items(hash)))),
         Value::Stream(stream) => {
             (Item::Stream { key, expire_at }, Some(Box::new(stream_items(stream))))
+        }
+        Value::List(list) => {
+            (Item::List { key, expire_at }, Some(Box::new(collections::list_items(list))))
+        }
+        Value::Set(set) => {
+            let is_of_integers = set.is_of_integers();
+            let items = Box::new(collections::set_items(set));
+            (Item::Set { key, expire_at, is_of_integers }, Some(items))
         }
     };
     std::iter::once(head).chain(rest.into_iter().flatten())

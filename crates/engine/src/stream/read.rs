@@ -4,7 +4,7 @@ use bytes::Bytes;
 
 use super::budget::Budget;
 use super::{Damage, EntryRange, Stream};
-use crate::blocked::{BlockedRead, BlockedReadKind};
+use crate::blocked::{Blocked, BlockedRead, BlockedReadKind};
 use crate::command::{IdRange, Order, ReadFrom, XRead};
 use crate::decide::View;
 use crate::engine::Decision;
@@ -76,10 +76,9 @@ pub(crate) fn xread<'a>(view: &View<'_>, xread: &XRead<'_>) -> Result<Decision<'
         return Ok(Decision::reply(Reply::Streams(found)));
     }
     let mut decision = Decision::reply(Reply::NilArray);
-    decision.wait = xread.block_ms.map(|_| BlockedRead {
-        kind: BlockedReadKind::Plain,
-        streams: waiting,
-        limits: xread.limits,
+    decision.wait = xread.block_ms.map(|_| {
+        let (kind, limits) = (BlockedReadKind::Plain, xread.limits);
+        Blocked::Read(BlockedRead { kind, streams: waiting, limits })
     });
     Ok(decision)
 }

@@ -16,6 +16,14 @@ fn id(ms: u64, seq: u64) -> StreamId {
     StreamId::new(ms, seq)
 }
 
+/// What a decision wants to read again.
+fn read_of(wait: Option<Blocked>) -> BlockedRead {
+    match wait {
+        Some(Blocked::Read(read)) => read,
+        other => panic!("waits for {other:?}"),
+    }
+}
+
 fn exact(keep: TrimKeep) -> Trim {
     Trim { keep, precision: TrimPrecision::Exact, references: References::Keep }
 }
@@ -226,7 +234,7 @@ fn xread_names_streams_with_data_only_and_waits_from_a_fixed_id() {
     let command =
         Command::XRead(XRead { streams, limits: ReadLimits::default(), block_ms: Some(0) });
     let decision = pair.engine.decide(&command, Context { db: 0, now: 0 }).unwrap();
-    assert_eq!(decision.wait.unwrap().streams, [(Box::from(*b"s"), id(5, 0))]);
+    assert_eq!(read_of(decision.wait).streams, [(Box::from(*b"s"), id(5, 0))]);
 }
 
 #[test]
@@ -373,7 +381,7 @@ fn groups_read_within_the_same_bounds_and_wait_with_them() {
     assert_eq!(pair.run(&new), "s: 5-0 f=v, 6-0 f=v, 7-0 f=v, 8-0 f=v");
     assert_eq!(pair.run(&new), "s: 9-0 f=v, 10-0 f=v; t: 1-0 f=v");
     let decision = pair.engine.decide(&new, Context { db: 0, now: 0 }).unwrap();
-    assert_eq!(decision.wait.map(|wait| wait.limits), Some(limits));
+    assert_eq!(read_of(decision.wait).limits, limits);
     let history = read(GroupReadFrom::HistoryAfter(id(7, 0)), None);
     assert_eq!(pair.run(&history), "s: 8-0 f=v, 9-0 f=v, 10-0 f=v; t: ");
     pair.check_twins();

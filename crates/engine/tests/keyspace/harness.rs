@@ -125,7 +125,7 @@ pub(crate) fn render(reply: &Reply) -> String {
         Reply::Strings(strings, shape) => {
             let words: Vec<_> = strings.iter().map(|s| s.escape_ascii().to_string()).collect();
             match shape {
-                Shape::List => format!("[{}]", words.join(" ")),
+                Shape::List | Shape::Set => format!("[{}]", words.join(" ")),
                 Shape::Map | Shape::Pairs => {
                     let (pairs, _) = words.as_chunks::<2>();
                     let pairs: Vec<_> = pairs.iter().map(|[a, b]| format!("{a}={b}")).collect();

@@ -1,6 +1,6 @@
 //! Operations in words near to Redis's.
 
-use engine::{Ids, Op, StreamId};
+use engine::{Ids, ListEnd, Op, StreamId};
 use serde_json::{Value, json};
 
 /// An operation as a command: a verb, the key, and what follows it.
@@ -99,6 +99,15 @@ impl<'a> Words<'a> {
             | Op::Redeliver { .. }
             | Op::Claim { .. }
             | Op::Ack { .. } => Self::of_group(op),
+            Op::ListPush { .. }
+            | Op::ListPop { .. }
+            | Op::ListMove { .. }
+            | Op::ListSet { .. }
+            | Op::ListInsert { .. }
+            | Op::ListRemove { .. }
+            | Op::ListTrim { .. }
+            | Op::SetAdd { .. }
+            | Op::SetRemove { .. } => Self::of_collection(op),
             _ => Self::of_key(op),
         }
     }
@@ -190,6 +199,37 @@ impl<'a> Words<'a> {
                     .word("MAXDELETEDID")
                     .word(max_deleted_id)
             }
+            _ => unreachable!("Words::of sends the others elsewhere"),
+        }
+    }
+
+    fn of_collection(op: &'a Op<'a>) -> Self {
+        let pick = |end, left, right| if end == ListEnd::Left { left } else { right };
+        match op {
+            Op::ListPush { db, key, end, values } => {
+                Self::new(*db, pick(*end, "LPUSH", "RPUSH"), key).all(values.iter())
+            }
+            Op::ListPop { db, key, end, count } => {
+                Self::new(*db, pick(*end, "LPOP", "RPOP"), key).word(count)
+            }
+            Op::ListMove { db, key, from, new_key, to } => Self::new(*db, "LMOVE", key)
+                .bytes(new_key)
+                .word(pick(*from, "LEFT", "RIGHT"))
+                .word(pick(*to, "LEFT", "RIGHT")),
+            Op::ListSet { db, key, index, value } => {
+                Self::new(*db, "LSET", key).word(index).bytes(value)
+            }
+            Op::ListInsert { db, key, index, value } => {
+                Self::new(*db, "LINSERT", key).word(format!("(at {index})")).bytes(value)
+            }
+            Op::ListRemove { db, key, indices } => {
+                let words = Self::new(*db, "LREM", key).word("(at)");
+                indices.iter().fold(words, |words, index| words.word(index))
+            }
+            Op::ListTrim { db, key, front, back } => Self::new(*db, "LTRIM", key)
+                .word(format!("({front} gone at the left, {back} at the right)")),
+            Op::SetAdd { db, key, members } => Self::new(*db, "SADD", key).all(members.iter()),
+            Op::SetRemove { db, key, members } => Self::new(*db, "SREM", key).all(members.iter()),
             _ => unreachable!("Words::of sends the others elsewhere"),
         }
     }
@@ -307,7 +347,7 @@ fn escape(bytes: &[u8], bytes_max: usize, out: &mut String) {
 
 #[cfg(test)]
 mod tests {
-    use engine::{Fields, Text};
+    use engine::{Fields, Text, Texts};
 
     use super::*;
 
@@ -338,6 +378,16 @@ mod tests {
             Op::Redeliver { db, key, group: b"g", time: 1, ids, counts: vec![2, 2] },
             "XREADGROUP orders g delivered again 5-1 6-0",
         );
+        check(
+            Op::ListPush { db, key, end: ListEnd::Left, values: Texts::Borrowed(&[b"a b", b"c"]) },
+            r#"LPUSH orders "a b" c"#,
+        );
+        check(
+            Op::ListMove { db, key, from: ListEnd::Right, new_key: b"k", to: ListEnd::Left },
+            "LMOVE orders k RIGHT LEFT",
+        );
+        check(Op::ListRemove { db, key, indices: vec![0, 7] }, "LREM orders (at) 0 7");
+        check(Op::SetRemove { db, key, members: Texts::Borrowed(&[b"m"]) }, "SREM orders m");
         check(Op::Flush { db: None }, "FLUSHALL");
         check(Op::Delete { db, key: b"" }, r#"DEL """#);
         check(
