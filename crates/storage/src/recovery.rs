@@ -276,7 +276,11 @@ impl Scan {
             let clean = CleanStop::decode(&dir::read_small(fs, &path)?, &path)?;
             let promised = (clean.last, clean.segment, clean.offset);
             if (found, active, self.end.offset) != promised {
-                let file = dir::segment(dir, clean.segment);
+                let promised = dir::segment(dir, clean.segment);
+                if !dir::exists(fs, &promised)? {
+                    return Err(StorageError::corrupt(&promised, 0, Damage::Missing));
+                }
+                let file = dir::segment(dir, active);
                 let reason = Damage::Short { found, expected: clean.last };
                 return Err(StorageError::corrupt(&file, self.end.offset, reason));
             }

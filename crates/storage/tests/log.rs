@@ -571,3 +571,27 @@ fn a_segment_under_its_old_name_is_read() {
     let end = log.walk(&fs, 1, &mut |_, _| ControlFlow::Continue(())).unwrap();
     assert_eq!((end.last, end.segment.path, end.passed.len()), (last, old_name, 1));
 }
+
+/// The mark of a clean stop names the segment that the log ends in. If that is gone, and so is the seal
+/// that tells of it, the refusal is about the segment that is gone.
+#[test]
+fn the_last_segment_is_missed_after_a_clean_stop() {
+    let fs = SimFs::new(1);
+    let (mut database, _) = open(&fs, SEGMENT).unwrap();
+    while database.log().stats().segments < 2 {
+        set(&mut database, "key", &[2; 100]).unwrap();
+        database.log().commit().unwrap();
+    }
+    database.log().stop_cleanly(1).unwrap();
+    drop(database);
+    fs.kill();
+    let mut log = LogFiles::find(&fs, Path::new(DIR)).unwrap();
+    let end = log.walk(&fs, 1, &mut |_, _| ControlFlow::Continue(())).unwrap();
+    let (before, last) = (&end.passed[0], &end.segment);
+    let seal = usize::try_from(before.1.offset).unwrap();
+    fs.damage(&before.0.path, |bytes| bytes[seal..].fill(0));
+    fs.remove(&last.path).unwrap();
+    let error = open(&fs, SEGMENT).unwrap_err();
+    let StorageError::Corrupt { file, offset, reason } = &error else { panic!("{error}") };
+    assert_eq!((file, *offset, reason), (&last.path, 0, &Damage::Missing), "{error}");
+}
