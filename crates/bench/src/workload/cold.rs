@@ -24,7 +24,7 @@ const TAIL: u64 = 10;
 const ENTRY_BYTES: u64 = 130;
 
 /// The program itself needs some room.
-const MEMORY_BYTES_MIN: u64 = 64 << 20;
+const MEMORY_BYTES_MIN: u64 = 192 << 20;
 
 /// Tail reads a second, and entries a second of a replay. No rows of a server that the kernel ended.
 pub(super) fn run(run: &Run<'_>) -> Result<Vec<Row>> {
