@@ -52,6 +52,7 @@ impl Engine {
             | Op::Redeliver { db, key, .. }
             | Op::Claim { db, key, .. }
             | Op::Ack { db, key, .. }
+            | Op::Release { db, key, .. }
             | Op::StreamForget { db, key, .. } => {
                 group::apply(stream(self.dbs[usize::from(db)].change(key, version)), op);
             }

@@ -56,6 +56,8 @@ pub enum Command<'a> {
     XReadGroup(XReadGroup<'a>),
     /// <https://redis.io/commands/xack>
     XAck { key: &'a [u8], group: &'a [u8], ids: Deferred<Vec<StreamId>> },
+    /// <https://redis.io/commands/xnack>
+    XNack { key: &'a [u8], group: &'a [u8], release: Deferred<Release> },
     /// <https://redis.io/commands/xpending>; `range` is `None` for the summary form.
     XPending { key: &'a [u8], group: &'a [u8], range: Option<PendingRange<'a>> },
     /// <https://redis.io/commands/xclaim>
@@ -493,6 +495,30 @@ pub struct Claim {
     pub just_id: bool,
     /// LASTID.
     pub last_id: Option<StreamId>,
+}
+
+/// The arguments of XNACK behind key and group.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Release {
+    /// What becomes of the delivery counts.
+    pub mode: ReleaseMode,
+    /// RETRYCOUNT, which goes before the mode; at most `i64::MAX`.
+    pub count: Option<u64>,
+    /// FORCE: entries that are not pending come to be.
+    pub force: bool,
+    /// The IDs in the order named; one may be named again.
+    pub ids: Deferred<Vec<StreamId>>,
+}
+
+/// What XNACK makes of a delivery count.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ReleaseMode {
+    /// SILENT: one less, as if the delivery had not been.
+    Silent,
+    /// FAIL: it stays.
+    Fail,
+    /// FATAL: the greatest there is.
+    Fatal,
 }
 
 /// The delivery time that a claim sets.

@@ -43,6 +43,7 @@ pub(crate) fn decide<'a>(
         Command::XInfoStream { key, detail } => stream::info::xinfo_stream(view, key, detail),
         Command::XReadGroup(command) => group::decide_read_group(view, command),
         Command::XAck { key, group, ids } => group::decide_ack(view, key, group, ids),
+        Command::XNack { key, group, release } => group::decide_release(view, key, group, release),
         Command::XPending { key, group, range } => group::decide_pending(view, key, group, *range),
         Command::XClaim { key, group, consumer, claim } => {
             group::decide_claim(view, key, group, consumer, claim)

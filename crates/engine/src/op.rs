@@ -409,6 +409,19 @@ pub enum Op<'a> {
         #[serde(borrow)]
         members: Texts<'a>,
     },
+
+    // ---- later additions ----
+    /// Pending entries (made where missing) lose their owner, and go to the end of the line of those
+    /// that have none; their delivery counts (as many as IDs). An ID may be named twice.
+    Release {
+        db: u8,
+        #[serde(borrow, with = "serde_bytes")]
+        key: &'a [u8],
+        #[serde(borrow, with = "serde_bytes")]
+        group: &'a [u8],
+        ids: Ids,
+        counts: Vec<u64>,
+    },
 }
 
 /// What an operation touched, for those who wait on keys or watch them.
@@ -481,7 +494,8 @@ impl<'a> Op<'a> {
             | Op::ListRemove { db, key, .. }
             | Op::ListTrim { db, key, .. }
             | Op::SetAdd { db, key, .. }
-            | Op::SetRemove { db, key, .. } => Touched::Key(db, key),
+            | Op::SetRemove { db, key, .. }
+            | Op::Release { db, key, .. } => Touched::Key(db, key),
         }
     }
 }

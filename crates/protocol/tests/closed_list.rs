@@ -22,7 +22,7 @@ const HARMLESS: &str = "append asking client client|getname client|help client|i
     slowlog slowlog|help strlen substr time touch ttl type unlink unwatch wait waitaof watch \
     xack xackdel xadd xautoclaim xcfgset xclaim xdel xdelex xgroup xgroup|create \
     xgroup|createconsumer xgroup|delconsumer xgroup|destroy xgroup|help xgroup|setid xidmprecord \
-    xinfo xinfo|consumers xinfo|groups xinfo|help xinfo|stream xlen xpending xrange xread \
+    xinfo xinfo|consumers xinfo|groups xinfo|help xinfo|stream xlen xnack xpending xrange xread \
     xreadgroup xrevrange xsetid xtrim";
 
 /// Speak to others in channels that they have asked for.

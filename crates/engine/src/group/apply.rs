@@ -34,7 +34,8 @@ pub(crate) fn apply(stream: &mut Stream, op: &Op<'_>) {
         | Op::Deliver { group, .. }
         | Op::Redeliver { group, .. }
         | Op::Claim { group, .. }
-        | Op::Ack { group, .. } => {
+        | Op::Ack { group, .. }
+        | Op::Release { group, .. } => {
             stream.groups.get_mut(group).expect("the operation's group exists").apply(op);
         }
         _ => unreachable!("an operation on a group"),
@@ -78,6 +79,7 @@ impl Group {
                 self.last_delivered = *last_delivered;
             }
             Op::Ack { ids, .. } => self.remove_pending(ids),
+            Op::Release { ids, counts, .. } => self.release(ids, counts),
             _ => unreachable!("an operation on one group"),
         }
     }
@@ -97,7 +99,7 @@ impl Group {
     /// but not active: "active" means that entries were read into its list.
     fn deliver(&mut self, consumer: &[u8], time: UnixMillis, ids: &[StreamId]) {
         let owner = self.slot_of(consumer);
-        let delivered = Pending { delivery_time: time, delivery_count: 1, owner };
+        let delivered = Pending { delivery_time: time, delivery_count: 1, owner: Some(owner) };
         let consumer = self.consumers.at_mut(owner);
         consumer.seen = time;
         let Some(&first) = ids.first() else { return };
@@ -115,9 +117,9 @@ impl Group {
     fn redeliver(&mut self, time: UnixMillis, ids: &[StreamId], counts: &[u64]) {
         assert_eq!(ids.len(), counts.len(), "one count per ID");
         for (&id, &count) in ids.iter().zip(counts) {
-            let pending = self.pending.get_mut(id).expect("a redelivered entry is pending");
-            pending.delivery_time = time;
-            pending.delivery_count = count;
+            let pending = self.pending.get(id).expect("a redelivered entry is pending");
+            let again = Pending { delivery_time: time, delivery_count: count, ..pending };
+            self.pending.insert(id, again);
         }
     }
 
@@ -137,19 +139,29 @@ impl Group {
             consumer.active = Some(time);
         }
         for (&id, &delivery_count) in ids.iter().zip(counts) {
-            self.give(id, Pending { delivery_time, delivery_count, owner });
+            self.give(id, Pending { delivery_time, delivery_count, owner: Some(owner) });
         }
     }
 
-    /// Makes an entry pending, or hands a pending one to another owner.
-    fn give(&mut self, id: StreamId, pending: Pending) {
-        if let Some(before) = self.pending.insert(id, pending) {
-            if before.owner == pending.owner {
-                return;
-            }
-            self.consumers.at_mut(before.owner).pending.remove(id);
+    fn release(&mut self, ids: &[StreamId], counts: &[u64]) {
+        assert_eq!(ids.len(), counts.len(), "one count per ID");
+        for (&id, &delivery_count) in ids.iter().zip(counts) {
+            self.give(id, Pending { delivery_time: 0, delivery_count, owner: None });
         }
-        self.consumers.at_mut(pending.owner).pending.insert(id, ());
+    }
+
+    /// Makes an entry pending, or hands a pending one to another owner, or to none.
+    fn give(&mut self, id: StreamId, pending: Pending) {
+        let before = self.pending.insert(id, pending).and_then(|before| before.owner);
+        if before == pending.owner {
+            return;
+        }
+        if let Some(owner) = before {
+            self.consumers.at_mut(owner).pending.remove(id);
+        }
+        if let Some(owner) = pending.owner {
+            self.consumers.at_mut(owner).pending.insert(id, ());
+        }
     }
 
     /// Removes pending entries, each of them present, from the group's list and their owners' views.
@@ -161,7 +173,9 @@ impl Group {
         let mut rest = ids;
         for same in owners.chunk_by(PartialEq::eq) {
             let (part, after) = rest.split_at(same.len());
-            self.consumers.at_mut(same[0]).pending.remove_all(part, |_, ()| ());
+            if let Some(owner) = same[0] {
+                self.consumers.at_mut(owner).pending.remove_all(part, |_, ()| ());
+            }
             rest = after;
         }
     }

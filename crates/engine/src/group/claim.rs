@@ -33,11 +33,14 @@ pub(crate) fn decide_claim<'a>(
     let mut presence = Presence::new(key, stream);
     // What the command has made of an ID so far: needed only where one may be named twice.
     let may_repeat = !claim.ids.is_sorted_by(|one, next| one < next);
-    let mut changed: BTreeMap<StreamId, Option<(UnixMillis, u64)>> = BTreeMap::new();
+    // The delivery time is that of an owned entry.
+    let mut changed: BTreeMap<StreamId, Option<(Option<UnixMillis>, u64)>> = BTreeMap::new();
     for &id in &claim.ids {
         let pending = match changed.get(&id) {
             Some(pending) => *pending,
-            None => state.pending.get(id).map(|it| (it.delivery_time, it.delivery_count)),
+            None => state.pending.get(id).map(|entry| {
+                (entry.owner.map(|_| entry.delivery_time), entry.delivery_count)
+            }),
         };
         if pending.is_none() && !claim.force {
             continue;
@@ -52,7 +55,7 @@ pub(crate) fn decide_claim<'a>(
         let count = match pending {
             // A made entry starts at 1, and the claim adds one to that: Redis's way.
             None => 1,
-            Some((time, _)) if now.saturating_sub(time) < claim.idle_min_ms => continue,
+            Some((Some(time), _)) if now.saturating_sub(time) < claim.idle_min_ms => continue,
             Some((_, count)) => count,
         };
         let count = match claim.delivery_count {
@@ -62,7 +65,7 @@ pub(crate) fn decide_claim<'a>(
         };
         claimed.push(id, count);
         if may_repeat {
-            changed.insert(id, Some((delivery_time, count)));
+            changed.insert(id, Some((Some(delivery_time), count)));
         }
     }
     let last_delivered =
@@ -96,7 +99,7 @@ pub(crate) fn decide_auto_claim<'a>(
         if !presence.holds(id)? {
             claimed.removed.0.push(id);
             count_left -= 1;
-        } else if idle_min_ms <= entry.idle_ms(now) {
+        } else if entry.is_claimable(idle_min_ms, now) {
             let before = entry.delivery_count;
             claimed.push(id, if just_id { before } else { one_more(before) });
             count_left -= 1;

@@ -64,10 +64,6 @@ impl<V: Copy> IdMap<V> {
         self.find(id).map(|(chunk, item)| self.chunks[chunk].values[item])
     }
 
-    pub(crate) fn get_mut(&mut self, id: StreamId) -> Option<&mut V> {
-        self.find(id).map(|(chunk, item)| &mut self.chunks[chunk].values[item])
-    }
-
     /// Every item in ID order.
     pub(crate) fn iter(&self) -> impl Iterator<Item = (StreamId, V)> + '_ {
         self.iter_from(StreamId::MIN)

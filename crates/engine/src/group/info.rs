@@ -59,7 +59,7 @@ pub(crate) fn full_info(stream: &Stream, count: Option<u64>) -> Reply {
         let pending = group.pending.iter().take(count).map(|(id, pending)| {
             Reply::Array(vec![
                 Reply::Id(id),
-                Reply::bulk(&group.consumers.at(pending.owner).name),
+                group.owner_name(pending),
                 Reply::count(pending.delivery_time),
                 Reply::count(pending.delivery_count),
             ])
@@ -72,6 +72,7 @@ pub(crate) fn full_info(stream: &Stream, count: Option<u64>) -> Reply {
             (Reply::text("entries-read"), group.entries_read.map_or(Reply::Nil, Reply::count)),
             (Reply::text("lag"), group.lag(&numbers)),
             (Reply::text("pel-count"), Reply::count(group.pending.len())),
+            (Reply::text("nacked-count"), Reply::count(group.pending.released_len())),
             (Reply::text("pending"), Reply::Array(pending.collect())),
             (Reply::text("consumers"), Reply::Array(consumers.collect())),
         ])

@@ -10,7 +10,10 @@ use crate::op::{Ids, Text};
 const PENDING_PER_ITEM_MAX: usize = 4096;
 
 /// One part of a consumer group in a snapshot. A group begins with [`GroupItem::Group`]; its
-/// consumers follow in byte order of the name, then its pending entries in ID order.
+/// consumers follow in byte order of the name, then its pending entries in ID order, then those that
+/// have no owner.
+///
+/// The variants are numbered by their order: **append new ones at the end, change none**.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub enum GroupItem<'a> {
     /// A group begins.
@@ -44,6 +47,13 @@ pub enum GroupItem<'a> {
         /// Delivery counts.
         counts: Vec<u64>,
     },
+    /// Pending entries of that group without an owner; the two lists are equally long.
+    Released {
+        /// In the order of their release.
+        ids: Ids,
+        /// Delivery counts.
+        counts: Vec<u64>,
+    },
 }
 
 impl Group {
@@ -59,25 +69,37 @@ impl Group {
             seen: consumer.seen,
             active: consumer.active,
         });
-        std::iter::once(group).chain(consumers).chain(self.pending_items())
+        let entries = self.pending_items().chain(self.released_items());
+        std::iter::once(group).chain(consumers).chain(entries)
     }
 
     fn pending_items(&self) -> impl Iterator<Item = GroupItem<'_>> {
         let ordinals = self.consumers.ordinals();
-        let mut pending = self.pending.iter().peekable();
+        let owned = self.pending.iter().filter_map(|(id, entry)| Some((id, entry, entry.owner?)));
+        let mut pending = owned.peekable();
         std::iter::from_fn(move || {
             pending.peek()?;
             let mut ids = Ids::default();
             let (mut owners, mut time_differences, mut counts) = (vec![], vec![], vec![]);
             let mut time_before = 0;
-            for (id, entry) in pending.by_ref().take(PENDING_PER_ITEM_MAX) {
+            for (id, entry, owner) in pending.by_ref().take(PENDING_PER_ITEM_MAX) {
                 ids.0.push(id);
-                owners.push(ordinals[entry.owner.index()]);
+                owners.push(ordinals[owner.index()]);
                 time_differences.push(entry.delivery_time.wrapping_sub(time_before));
                 time_before = entry.delivery_time;
                 counts.push(entry.delivery_count);
             }
             Some(GroupItem::Pending { ids, owners, time_differences, counts })
+        })
+    }
+
+    fn released_items(&self) -> impl Iterator<Item = GroupItem<'_>> {
+        let mut released = self.pending.iter_released().peekable();
+        std::iter::from_fn(move || {
+            released.peek()?;
+            let entries = released.by_ref().take(PENDING_PER_ITEM_MAX);
+            let (ids, counts) = entries.map(|(id, entry)| (id, entry.delivery_count)).unzip();
+            Some(GroupItem::Released { ids: Ids(ids), counts })
         })
     }
 
@@ -108,6 +130,19 @@ impl Group {
                 }
                 Ok(())
             }
+            GroupItem::Released { ids, counts } => {
+                if ids.len() != counts.len() {
+                    return Err("lists of released entries of different length");
+                }
+                for (&id, &delivery_count) in ids.iter().zip(counts) {
+                    if self.pending.contains(id) {
+                        return Err("a pending entry twice in one group");
+                    }
+                    let released = Pending { delivery_time: 0, delivery_count, owner: None };
+                    self.pending.insert(id, released);
+                }
+                Ok(())
+            }
         }
     }
 
@@ -120,10 +155,13 @@ impl Group {
     ) -> Result<(), &'static str> {
         // Consumers of a group that is being loaded got their slots in the order of their items.
         let owner = self.consumers.loaded_slot(owner).ok_or("a pending entry without owner")?;
+        if self.pending.released_len() != 0 {
+            return Err("owned pending entries behind released ones");
+        }
         if self.pending.last_id().is_some_and(|last| id <= last) {
             return Err("pending entries out of order");
         }
-        self.pending.append(&[id], Pending { delivery_time, delivery_count, owner });
+        self.pending.append(&[id], Pending { delivery_time, delivery_count, owner: Some(owner) });
         self.consumers.at_mut(owner).pending.append(&[id], ());
         Ok(())
     }

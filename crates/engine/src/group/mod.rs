@@ -2,15 +2,17 @@
 //!
 //! # Reading order
 //!
-//! [`Group`] here is the state and what it answers; `apply` changes it. `id_map` is the sorted map
-//! that holds pending entries, `consumers` who owns them, `lag` the read counter. The rules of the
-//! commands are in `manage` (XGROUP), `read` (XREADGROUP), `claim` (XCLAIM, XAUTOCLAIM), `ack`
-//! (XACK), `pending` (XPENDING) and `info` (XINFO); `presence` tells which pending entries are ghosts. `items` is a group's way through a snapshot.
+//! [`Group`] here is the state and what it answers; `apply` changes it. `list` holds the pending
+//! entries, in the sorted map of `id_map` and, where they have no owner, in the line of `released`;
+//! `consumers` who owns them, `lag` the read counter. The rules of the commands are in `manage`
+//! (XGROUP), `read` (XREADGROUP), `claim` (XCLAIM, XAUTOCLAIM), `ack` (XACK), `release` (XNACK),
+//! `pending` (XPENDING) and `info` (XINFO); `presence` tells which pending entries are ghosts.
+//! `items` is a group's way through a snapshot.
 //!
 //! # What always holds
 //!
-//! Every pending entry of the group has an owner and stands in exactly that consumer's view, and
-//! the views hold nothing else. A pending entry may outlive its stream entry ("ghost"), and may lie
+//! Every pending entry of the group has an owner and stands in exactly that consumer's view, or has
+//! none and stands in the line of released entries; the views and the line hold nothing else. A pending entry may outlive its stream entry ("ghost"), and may lie
 //! above the group's position, as `XGROUP SETID` can move that back.
 
 mod ack;
@@ -21,10 +23,13 @@ mod id_map;
 mod info;
 mod items;
 mod lag;
+mod list;
 mod manage;
 mod pending;
 mod presence;
 mod read;
+mod release;
+mod released;
 #[cfg(test)]
 mod tests;
 
@@ -38,15 +43,16 @@ pub(crate) use ack::decide_ack;
 pub(crate) use apply::apply;
 pub(crate) use claim::{decide_auto_claim, decide_claim};
 use consumers::{ConsumerSlot, Consumers};
-use id_map::IdMap;
 pub(crate) use info::{decide_info_consumers, decide_info_groups, full_info};
 pub use items::GroupItem;
 use lag::StreamNumbers;
+use list::PendingList;
 pub(crate) use manage::{
     decide_create, decide_create_consumer, decide_delete_consumer, decide_destroy, decide_set_id,
 };
 pub(crate) use pending::decide_pending;
 pub(crate) use read::decide_read_group;
+pub(crate) use release::decide_release;
 
 /// A consumer group of one stream.
 #[derive(Debug, Clone)]
@@ -56,16 +62,18 @@ pub(crate) struct Group {
     /// Ordinal of the last entry delivered, counted over the stream's lifetime; `None` if unknown.
     entries_read: Option<u64>,
     /// Delivered, not acknowledged.
-    pending: IdMap<Pending>,
+    pending: PendingList,
     consumers: Consumers,
 }
 
 /// What is known of one pending entry beside its ID.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct Pending {
+    /// 0 without an owner.
     delivery_time: UnixMillis,
     delivery_count: u64,
-    owner: ConsumerSlot,
+    /// `None` after XNACK: whoever claims it gets it, however long it has been idle.
+    owner: Option<ConsumerSlot>,
 }
 
 impl Pending {
@@ -73,9 +81,14 @@ impl Pending {
     fn idle_ms(&self, now: UnixMillis) -> u64 {
         now.saturating_sub(self.delivery_time)
     }
+
+    /// Whether it may be claimed by somebody who asks for so long an idle time.
+    fn is_claimable(&self, idle_min_ms: u64, now: UnixMillis) -> bool {
+        self.owner.is_none() || idle_min_ms <= self.idle_ms(now)
+    }
 }
 
-/// The group of a stream, or the refusal of XPENDING, XCLAIM and XAUTOCLAIM.
+/// The group of a stream, or the refusal of XPENDING, XNACK, XCLAIM and XAUTOCLAIM.
 fn claimable<'e>(
     view: &View<'e>,
     key: &[u8],
@@ -101,7 +114,7 @@ impl Group {
         Self {
             last_delivered,
             entries_read,
-            pending: IdMap::default(),
+            pending: PendingList::default(),
             consumers: Consumers::default(),
         }
     }

@@ -58,6 +58,13 @@ fn listing(view: &View<'_>, group: &Group, range: PendingRange<'_>) -> Reply {
     }
 }
 
+impl Group {
+    /// The owner's name, empty where there is none.
+    pub(super) fn owner_name(&self, pending: Pending) -> Reply {
+        pending.owner.map_or(Reply::text(""), |owner| Reply::bulk(&self.consumers.at(owner).name))
+    }
+}
+
 fn rows(
     view: &View<'_>,
     group: &Group,
@@ -68,13 +75,13 @@ fn rows(
     let count = usize::try_from(range.count).unwrap_or(0);
     let rows = entries
         .take_while(|(id, _)| *id <= range.range.end)
-        .filter(|(_, pending)| range.idle_min_ms <= pending.idle_ms(now))
+        .filter(|(_, pending)| pending.is_claimable(range.idle_min_ms, now))
         .take(count)
         .map(|(id, pending)| {
             Reply::Array(vec![
                 Reply::Id(id),
-                Reply::bulk(&group.consumers.at(pending.owner).name),
-                Reply::count(pending.idle_ms(now)),
+                group.owner_name(pending),
+                pending.owner.map_or(Reply::Integer(-1), |_| Reply::count(pending.idle_ms(now))),
                 Reply::count(pending.delivery_count),
             ])
         });

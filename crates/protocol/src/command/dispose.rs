@@ -28,21 +28,33 @@ fn disposal(mut options: Options<'_>) -> Deferred<Disposal> {
         if !is(word, "ids") || ids.is_some() {
             return Err(CommandError::Syntax);
         }
-        ids = Some(id_block(&mut options)?);
+        ids = Some(id_block(&mut options, &REFUSALS)?);
     }
     let ids = ids.ok_or(CommandError::Syntax)?;
     let references = references.unwrap_or_default();
     Ok(Disposal { references, count: ids.len(), ids: parse_ids(ids) })
 }
 
+/// The words of a command for a bad number of IDs, and for too few of them.
+pub(crate) struct IdBlockRefusals {
+    pub(crate) number: &'static str,
+    pub(crate) too_few: &'static str,
+}
+
+const REFUSALS: IdBlockRefusals = IdBlockRefusals {
+    number: "ERR Number of IDs must be a positive integer",
+    too_few: "ERR The `numids` parameter must match the number of arguments",
+};
+
 /// `numids id [id ...]`
-fn id_block<'a>(options: &mut Options<'a>) -> Result<&'a [&'a [u8]], CommandError> {
+pub(crate) fn id_block<'a>(
+    options: &mut Options<'a>,
+    refusals: &IdBlockRefusals,
+) -> Result<&'a [&'a [u8]], CommandError> {
     let count = parse_i64(options.value()?).filter(|count| 0 < *count);
-    let count = count.ok_or(CommandError::Fixed("ERR Number of IDs must be a positive integer"))?;
+    let count = count.ok_or(CommandError::Fixed(refusals.number))?;
     let split = usize::try_from(count).ok().and_then(|count| options.rest.split_at_checked(count));
-    let (ids, rest) = split.ok_or(CommandError::Fixed(
-        "ERR The `numids` parameter must match the number of arguments",
-    ))?;
+    let (ids, rest) = split.ok_or(CommandError::Fixed(refusals.too_few))?;
     options.rest = rest;
     Ok(ids)
 }

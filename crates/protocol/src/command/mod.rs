@@ -6,6 +6,7 @@ pub(crate) mod client;
 pub(crate) mod dispose;
 pub(crate) mod hashes;
 pub(crate) mod keys;
+pub(crate) mod nack;
 pub(crate) mod observe;
 pub(crate) mod pending;
 pub(crate) mod pubsub;

@@ -5,7 +5,7 @@ use super::{
     BLOCKING, CommandSpec, DENYOOM, FAST, KeySpec, LOADING, MOVABLEKEYS, NO_KEYS, NONE, READONLY,
     STALE, WRITE, container, spec,
 };
-use crate::command::{dispose, pending, xadd, xgroup, xinfo, xrange, xread};
+use crate::command::{dispose, nack, pending, xadd, xgroup, xinfo, xrange, xread};
 
 pub(super) static COMMANDS: &[CommandSpec] = &[
     spec("xack", -4, WRITE | FAST, &[KeySpec::at(&["RW", "update"], 1)], pending::xack).about(
@@ -157,6 +157,12 @@ pub(super) static COMMANDS: &[CommandSpec] = &[
         "5.0.0",
         "O(1)",
         "Number of entries of a stream.",
+    ),
+    spec("xnack", -7, WRITE | FAST, &[KeySpec::at(&["RW", "update"], 1)], nack::xnack).about(
+        Stream,
+        "8.8.0",
+        "O(1) per ID",
+        "Releases pending entries of a group, so that anybody may claim them at once.",
     ),
     spec("xpending", -3, READONLY, &[KeySpec::at(&["RO", "access"], 1)], pending::xpending).about(
         Stream,

@@ -98,7 +98,8 @@ impl<'a> Words<'a> {
             | Op::Deliver { .. }
             | Op::Redeliver { .. }
             | Op::Claim { .. }
-            | Op::Ack { .. } => Self::of_group(op),
+            | Op::Ack { .. }
+            | Op::Release { .. } => Self::of_group(op),
             Op::ListPush { .. }
             | Op::ListPop { .. }
             | Op::ListMove { .. }
@@ -276,6 +277,9 @@ impl<'a> Words<'a> {
                 if removed.is_empty() { words } else { words.word("(gone:").ids(removed).word(")") }
             }
             Op::Ack { db, key, group, ids } => Self::new(*db, "XACK", key).bytes(group).ids(ids),
+            Op::Release { db, key, group, ids, .. } => {
+                Self::new(*db, "XNACK", key).bytes(group).ids(ids)
+            }
             _ => unreachable!("Words::of sends the others elsewhere"),
         }
     }
@@ -374,6 +378,10 @@ mod tests {
             "XTRIM orders MINID 5-1 (nothing is left)",
         );
         check(Op::Ack { db, key, group: b"g", ids: ids.clone() }, "XACK orders g 5-1 6-0");
+        check(
+            Op::Release { db, key, group: b"g", ids: ids.clone(), counts: vec![0, 3] },
+            "XNACK orders g 5-1 6-0",
+        );
         check(
             Op::Redeliver { db, key, group: b"g", time: 1, ids, counts: vec![2, 2] },
             "XREADGROUP orders g delivered again 5-1 6-0",
