@@ -1,6 +1,7 @@
 //! The server from outside: connections, pipelines, transactions and blocked readers, in raw RESP.
 
 mod blocking;
+mod claims;
 mod connections;
 mod pressure;
 mod slow;

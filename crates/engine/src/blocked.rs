@@ -107,6 +107,8 @@ pub enum BlockedReadKind {
         consumer: Box<[u8]>,
         /// NOACK.
         no_ack: bool,
+        /// CLAIM.
+        claim_idle_min_ms: Option<u64>,
     },
 }
 
@@ -125,18 +127,18 @@ impl BlockedRead {
                 limits: self.limits,
                 block_ms: Some(0),
             }),
-            BlockedReadKind::Group { group, consumer, no_ack } => Command::XReadGroup(XReadGroup {
-                group,
-                consumer,
-                streams: self
-                    .streams
-                    .iter()
-                    .map(|(key, _)| (&**key, Ok(GroupReadFrom::New)))
-                    .collect(),
-                limits: self.limits,
-                block_ms: Some(0),
-                no_ack: *no_ack,
-            }),
+            BlockedReadKind::Group { group, consumer, no_ack, claim_idle_min_ms } => {
+                let streams = self.streams.iter();
+                Command::XReadGroup(XReadGroup {
+                    group,
+                    consumer,
+                    streams: streams.map(|(key, _)| (&**key, Ok(GroupReadFrom::New))).collect(),
+                    limits: self.limits,
+                    block_ms: Some(0),
+                    no_ack: *no_ack,
+                    claim_idle_min_ms: *claim_idle_min_ms,
+                })
+            }
         }
     }
 }

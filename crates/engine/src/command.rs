@@ -454,6 +454,8 @@ pub struct XReadGroup<'a> {
     pub block_ms: Option<u64>,
     /// NOACK: deliver without a pending entry.
     pub no_ack: bool,
+    /// CLAIM: before new entries, pending ones that have been idle for so long.
+    pub claim_idle_min_ms: Option<u64>,
 }
 
 /// The ID argument of XREADGROUP.

@@ -9,7 +9,8 @@ use crate::blocked::Blocked;
 use crate::command::{Command, Context};
 use crate::decide::{View, decide};
 use crate::error::CommandError;
-use crate::keyspace::Db;
+use crate::id::UnixMillis;
+use crate::keyspace::{Db, Value};
 use crate::op::{Op, Ops};
 use crate::reply::Reply;
 use crate::stream::IdmpSettings;
@@ -92,6 +93,16 @@ impl<'a> Decision<'a> {
 }
 
 impl Engine {
+    /// When the longest idle pending entry of a group was delivered, for whoever waits to claim it. 0
+    /// if one may be claimed at once.
+    #[must_use]
+    pub fn oldest_delivery(&self, db: u8, key: &[u8], group: &[u8]) -> Option<UnixMillis> {
+        match &self.dbs[usize::from(db)].entry(key)?.value {
+            Value::Stream(stream) => stream.groups.get(group)?.oldest_delivery(),
+            _ => None,
+        }
+    }
+
     /// An empty engine. `hash_seed` protects its maps against chosen keys; it changes no reply.
     #[must_use]
     pub fn new(settings: Settings, hash_seed: u64) -> Self {

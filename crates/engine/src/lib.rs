@@ -52,7 +52,7 @@ pub use error::CommandError;
 pub use expiry::ExpiredKeys;
 pub use fields::Fields;
 pub use float::Extended;
-pub use group::GroupItem;
+pub use group::{Before, ClaimedEntries, GroupItem};
 pub use id::{ID_TEXT_MAX, StreamId, UnixMillis};
 pub use image::{ImageError, ImageLoader, Item, LoadError};
 pub use op::{Ids, Op, Ops, Text, Touched};

@@ -3,6 +3,7 @@
 use bytes::Bytes;
 
 use crate::error::CommandError;
+use crate::group::ClaimedEntries;
 use crate::id::StreamId;
 use crate::stream::EntryRange;
 
@@ -45,6 +46,8 @@ pub enum Reply {
     /// Entries still in their blocks, as `array[array[id, array[field, value, ...]], ...]`. They are
     /// decoded and checked by the encoder, after the engine's lock is released.
     Entries(EntryRange),
+    /// XREADGROUP CLAIM's entries: as [`Reply::Entries`], each with two numbers behind its fields.
+    Claimed(Box<ClaimedEntries>),
     /// The first entry of the range alone (`array[id, array[...]]`), or null for an empty range:
     /// XINFO STREAM's `first-entry` and `last-entry`.
     EntryOrNil(EntryRange),
@@ -164,6 +167,7 @@ impl Reply {
             Self::Streams(streams) => streams.iter().map(|(_, reply)| reply.bytes_about()).sum(),
             Self::Strings(strings, _) => strings.bytes_about(),
             Self::Entries(range) | Self::EntryOrNil(range) => range.bytes_about(),
+            Self::Claimed(entries) => entries.bytes_about(),
             _ => SMALL_BYTES,
         }
     }
@@ -185,6 +189,7 @@ impl Reply {
                 strings.bytes.capacity() + strings.ends.capacity() * size_of::<usize>()
             }
             Self::Entries(range) | Self::EntryOrNil(range) => range.bytes_copied(),
+            Self::Claimed(entries) => entries.bytes_owned(),
             _ => 0,
         };
         size_of::<Self>() + behind

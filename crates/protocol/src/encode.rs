@@ -2,7 +2,9 @@
 
 use std::ops::{ControlFlow, Range};
 
-use engine::{CommandError, EntryRange, ID_TEXT_MAX, Reply, Shape, StreamId, Strings};
+use engine::{
+    ClaimedEntries, CommandError, EntryRange, ID_TEXT_MAX, Reply, Shape, StreamId, Strings,
+};
 
 /// The protocol a connection has chosen with HELLO.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -195,6 +197,7 @@ impl<S: Sink> Encoder<S> {
             Reply::Strings(strings, shape) => self.strings(strings, *shape),
             Reply::Streams(streams) => self.streams(streams)?,
             Reply::Entries(range) => self.entries(range)?,
+            Reply::Claimed(entries) => self.claimed(entries)?,
             Reply::EntryOrNil(range) => self.entry_or_nil(range)?,
             Reply::TooLong => self.is_too_long = true,
             Reply::Error(error) => {
@@ -266,6 +269,23 @@ impl<S: Sink> Encoder<S> {
         Ok(())
     }
 
+    fn claimed(&mut self, entries: &ClaimedEntries) -> Result<(), CommandError> {
+        let start = self.out.len();
+        self.number(b'*', entries.count_max());
+        let guess = start..self.out.len();
+        let count = entries.visit(|id, pairs, before| {
+            self.header(b'*', 4);
+            self.id_and_fields(id, pairs);
+            self.number(b':', before.idle_ms);
+            self.number(b':', before.delivery_count);
+            self.go_on()
+        })?;
+        if count != entries.count_max() {
+            self.out.correct(guess, count);
+        }
+        Ok(())
+    }
+
     fn entry_or_nil(&mut self, range: &EntryRange) -> Result<(), CommandError> {
         let mut is_first = true;
         range.visit_while(|id, pairs| {
@@ -281,6 +301,10 @@ impl<S: Sink> Encoder<S> {
 
     fn entry(&mut self, id: StreamId, pairs: Option<engine::Pairs<'_>>) {
         self.header(b'*', 2);
+        self.id_and_fields(id, pairs);
+    }
+
+    fn id_and_fields(&mut self, id: StreamId, pairs: Option<engine::Pairs<'_>>) {
         self.id(id);
         let Some(pairs) = pairs else { return self.null(b"*-1\r\n") };
         self.header(b'*', pairs.pair_count() * 2);

@@ -23,6 +23,7 @@ fn deferred(command: Command<'_>) -> Option<CommandError> {
         Command::XDelEx { disposal, .. } | Command::XAckDel { disposal, .. } => {
             disposal.map_or_else(Some, |disposal| disposal.ids.err())
         }
+        Command::XNack { release, .. } => release.map_or_else(Some, |release| release.ids.err()),
         Command::XClaim { claim, .. } => claim.err(),
         Command::XInfoStream { detail, .. } => detail.err(),
         Command::IncrByFloat { by, .. } => by.err(),
@@ -493,6 +494,58 @@ fn ids_block_of_xdelex_and_xackdel() {
         check("IDS 2 1-1 x", ID);
         check("IDS 1 *", ID);
     }
+}
+
+#[test]
+fn xnack() {
+    const MODE: &str = "ERR mode must be SILENT, FAIL, or FATAL";
+    const RETRYCOUNT: &str = "ERR Invalid RETRYCOUNT value, must be >= 0";
+    let check = |rest: &str, expected: &str| check(&format!("XNACK k g {rest}"), expected);
+    let unknown = |word: &str| format!("ERR Unrecognized XNACK option '{word}'");
+    check("SILENT IDS 1 1-1", "");
+    check("fail RETRYCOUNT 9 force IDS 2 1-1 2", "");
+    check("FATAL IDS 2 1-1 1-1 RETRYCOUNT 9223372036854775807 RETRYCOUNT 0", "");
+    check("FAIL FORCE IDS 1", "ERR number of IDs doesn't match numids");
+    check("FAIL IDS 1", &arity("xnack"));
+    check("HARD IDS 1 1-1", MODE);
+    check("IDS 1 1-1 FAIL", MODE);
+    check("FAIL RETRYCOUNT 1 FORCE", "ERR syntax error, expected IDS keyword");
+    for count in ["0", "-1", "x", "01", "18446744073709551616"] {
+        check(&format!("FAIL IDS {count} 1-1"), "ERR numids must be a positive integer");
+    }
+    check("FAIL IDS 2 1-1", "ERR number of IDs doesn't match numids");
+    check("FAIL IDS 9223372036854775807 1-1", "ERR number of IDs doesn't match numids");
+    check("FAIL IDS 1 1-1 2-1", &unknown("2-1"));
+    check("FAIL SILENT IDS 1 1-1", &unknown("SILENT"));
+    check("FAIL IDS 1 1-1 RETRYCOUNT", &unknown("RETRYCOUNT"));
+    check("FAIL IDS 1 1-1 IDS 1 1-1", &unknown("IDS"));
+    for count in ["-1", "x", "1.0", "9223372036854775808"] {
+        check(&format!("FAIL RETRYCOUNT {count} IDS 1 1-1"), RETRYCOUNT);
+    }
+    check("FAIL IDS 2 1-1 x", INVALID_ID);
+    check("FAIL IDS 1 *", INVALID_ID);
+}
+
+#[test]
+fn claim_of_xreadgroup() {
+    let check = |rest: &str, expected: &str| {
+        check(&format!("XREADGROUP GROUP g c {rest} STREAMS k >"), expected);
+    };
+    check("CLAIM 0", "");
+    check("claim 9223372036854775807 CLAIM 1", "");
+    for idle in ["x", "-0", "+10", "5.5", "01", "9223372036854775808"] {
+        check(&format!("CLAIM {idle}"), "ERR min-idle-time is not an integer");
+    }
+    check("CLAIM -1", "ERR min-idle-time must be a positive integer");
+    check("CLAIM", "ERR min-idle-time is not an integer");
+}
+
+#[test]
+fn claim_is_for_groups() {
+    check(
+        "XREAD CLAIM 5 STREAMS k 0",
+        "ERR The CLAIM option is only supported by XREADGROUP. You called XREAD instead.",
+    );
 }
 
 #[test]

@@ -9,6 +9,7 @@ use std::sync::Arc;
 
 use engine::{Blocked, BlockedReadKind, Op, Touched};
 
+use crate::claims::Claims;
 use crate::client::Client;
 
 /// A command that waits.
@@ -34,6 +35,8 @@ pub(crate) struct Blocking {
     /// Keys that changed since the last [`Blocking::take_touched`] and have waiters, in the order of
     /// their first change: who waits on several keys is served from that one.
     touched: VecDeque<Key>,
+    /// Of the readers of groups, those with CLAIM.
+    pub(crate) claims: Claims,
     arrivals: Arrival,
 }
 
@@ -64,7 +67,11 @@ impl Blocking {
             match &waiter.blocked {
                 Blocked::Read(read) => match &read.kind {
                     BlockedReadKind::Plain => queue.plain.insert(arrival),
-                    BlockedReadKind::Group { group, .. } => {
+                    BlockedReadKind::Group { group, claim_idle_min_ms, .. } => {
+                        if let Some(idle) = claim_idle_min_ms {
+                            let group = ((waiter.db, key.into()), group.clone());
+                            self.claims.add(group, arrival, *idle);
+                        }
                         queue.groups.entry(group.clone()).or_default().insert(arrival)
                     }
                 },
@@ -110,7 +117,10 @@ impl Blocking {
                     BlockedReadKind::Plain => {
                         queue.plain.remove(&arrival);
                     }
-                    BlockedReadKind::Group { group, .. } => {
+                    BlockedReadKind::Group { group, claim_idle_min_ms, .. } => {
+                        if claim_idle_min_ms.is_some() {
+                            self.claims.remove(&(key.clone(), group.clone()), arrival);
+                        }
                         leave_line(&mut queue.groups, group, arrival);
                     }
                 },
@@ -130,7 +140,13 @@ impl Blocking {
 
     /// Notes what a change may concern. Costs one test while nobody waits.
     pub(crate) fn note(&mut self, op: &Op<'_>) {
-        if self.keys.is_empty() || !may_concern(op) {
+        if self.keys.is_empty() {
+            return;
+        }
+        if !self.claims.is_empty() {
+            self.claims.note(op);
+        }
+        if !may_concern(op) {
             return;
         }
         match op.touched() {

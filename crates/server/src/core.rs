@@ -11,6 +11,7 @@ use storage::fs::Fs;
 use storage::{Database, Log, StorageError};
 use tokio::sync::{Notify, watch};
 
+use crate::alarm::AlarmClock;
 use crate::blocking::Blocking;
 use crate::checkpoints::Checkpoints;
 use crate::client::Clients;
@@ -56,6 +57,7 @@ pub(crate) struct Shared {
     pub(crate) core: Mutex<Core>,
     pub(crate) log: Arc<Log>,
     pub(crate) log_thread: LogThread,
+    pub(crate) alarm: AlarmClock,
     pub(crate) config: Arc<Config>,
     pub(crate) stats: Arc<Stats>,
     /// What was slow.
@@ -108,6 +110,7 @@ impl Shared {
             core: Mutex::new(core),
             log,
             log_thread: LogThread::default(),
+            alarm: AlarmClock::default(),
             config: parts.config,
             stats: parts.stats,
             observer,
@@ -288,6 +291,7 @@ impl Shared {
     /// Asks all connections to end once their replies are out.
     pub(crate) fn stop(&self) {
         self.stop.send_replace(true);
+        self.alarm.wake();
         for client in self.clients.all() {
             client.wake.notify_one();
         }

@@ -13,7 +13,7 @@ use storage::{SLOW_SYNC, StorageError, failpoint};
 
 use crate::checkpoints::CheckpointDone;
 use crate::client_limits;
-use crate::clock::{Clock, ClockStep};
+use crate::clock::ClockStep;
 use crate::config::FsyncPolicy;
 use crate::core::Shared;
 use crate::introspect::process::ProcessMemory;
@@ -77,6 +77,7 @@ impl Housekeeping {
                 spawn("housekeeping", Box::new(move |shared| main_loop(shared, manager)))?,
                 spawn("segments", Box::new(segment_loop))?,
                 spawn("everysec", Box::new(sync_loop))?,
+                spawn("alarm", Box::new(|shared| shared.alarm.run(shared)))?,
             ],
         })
     }
@@ -134,7 +135,7 @@ fn tell_slow_sync(shared: &Shared, told: &mut Option<Instant>) {
 fn every_second(shared: &Shared, checkpoint_asked_at: &mut u64, last_at_rest: &mut u64) {
     shared.note_memory(ProcessMemory::now().anonymous);
     client_limits::enforce(shared, shared.clock.uptime_ms());
-    report_step(&shared.clock);
+    report_step(shared);
     // What the recovery had to replay counts: otherwise a server that is restarted often enough
     // would never get around to a checkpoint, and each start would take longer.
     let written = shared.recovery.report.bytes + shared.log.stats().bytes_written;
@@ -155,9 +156,11 @@ fn every_second(shared: &Shared, checkpoint_asked_at: &mut u64, last_at_rest: &m
     *last_at_rest = shared.log.last().max(last);
 }
 
-fn report_step(clock: &Clock) {
-    let Some(step) = clock.step() else { return };
-    if clock.is_capped() {
+fn report_step(shared: &Shared) {
+    let Some(step) = shared.clock.step() else { return };
+    // What it sleeps for is another time now.
+    shared.alarm.wake();
+    if shared.clock.is_capped() {
         tracing::error!("{}", crate::clock::CAPPED);
         return;
     }

@@ -5,11 +5,13 @@
 //! [`tools`] is the whole program; `bootstrap` puts the server together; `worker`, `connection` and `core` serve requests;
 //! [`introspect`] answers INFO, CONFIG and CLIENT LIST; `housekeeping` is what happens by itself.
 
+mod alarm;
 mod archive;
 mod blocking;
 mod bootstrap;
 mod check;
 mod checkpoints;
+mod claims;
 pub mod cli;
 mod client;
 mod client_commands;

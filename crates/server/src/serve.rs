@@ -9,6 +9,7 @@ use engine::{
 };
 
 use crate::blocking::{Arrival, Key};
+use crate::claims::GroupKey;
 use crate::client::Client;
 use crate::client_limits::{cut_off, make_room};
 use crate::core::{Core, Shared};
@@ -62,17 +63,68 @@ impl Core {
                 }
             }
             for group in self.blocking.groups(&key) {
-                let mut after = 0;
-                // Whoever goes empty-handed shows that those behind would, too.
-                while let Some(arrival) = self.blocking.next_in_line(&key, &group, after) {
-                    let Some(delivery) = self.try_serve(arrival, &key, now) else { break };
+                self.serve_line(&(key.clone(), group), None, now, |delivery| {
                     add(delivery, deliveries);
-                    after = arrival;
-                }
+                });
             }
             if self.blocking.has_takers(&key) {
                 self.serve_takers(&key, now, |delivery| add(delivery, deliveries));
             }
+        }
+        self.set_alarms(shared);
+    }
+
+    /// Serves the readers that claim what has become old enough.
+    pub(crate) fn serve_due(
+        &mut self,
+        now: UnixMillis,
+        deliveries: &mut Vec<Delivery>,
+        shared: &Shared,
+    ) {
+        while let Some(group) = self.blocking.claims.take_due(now) {
+            self.serve_line(&group, Some(u64::MAX), now, |delivery| deliveries.push(delivery));
+        }
+        self.set_alarms(shared);
+        // The thread has forgotten what it slept for.
+        shared.alarm.set(self.blocking.claims.next_alarm());
+    }
+
+    /// Serves the readers of one group in their order. Whoever goes empty-handed shows that those
+    /// behind would, too, unless they claim younger entries: from there on, as from the start if
+    /// `below` is given, only those are tried.
+    fn serve_line(
+        &mut self,
+        group: &GroupKey,
+        mut below: Option<u64>,
+        now: UnixMillis,
+        mut add: impl FnMut(Delivery),
+    ) {
+        let mut after = 0;
+        while let Some(arrival) = match below {
+            None => self.blocking.next_in_line(&group.0, &group.1, after),
+            Some(below) => self.blocking.claims.next_below(group, after, below),
+        } {
+            let idle = self.blocking.claims.idle_min_ms(group, arrival);
+            match self.try_serve(arrival, &group.0, now) {
+                Some(delivery) => add(delivery),
+                None => below = Some(below.map_or(idle, |below| below.min(idle))),
+            }
+            after = arrival;
+        }
+    }
+
+    /// Sets the alarms of groups whose readers or pending entries have changed.
+    fn set_alarms(&mut self, shared: &Shared) {
+        let mut is_any = false;
+        while let Some((group, idle_min_ms)) = self.blocking.claims.take_stale() {
+            let ((db, key), name) = &group;
+            let oldest = self.database.engine().oldest_delivery(*db, key, name);
+            let time = oldest.map(|time| time.saturating_add(idle_min_ms));
+            self.blocking.claims.set_alarm(group, time);
+            is_any = true;
+        }
+        if is_any {
+            shared.alarm.set(self.blocking.claims.next_alarm());
         }
     }
 

@@ -38,9 +38,10 @@ pub(crate) fn decide_claim<'a>(
     for &id in &claim.ids {
         let pending = match changed.get(&id) {
             Some(pending) => *pending,
-            None => state.pending.get(id).map(|entry| {
-                (entry.owner.map(|_| entry.delivery_time), entry.delivery_count)
-            }),
+            None => state
+                .pending
+                .get(id)
+                .map(|entry| (entry.owner.map(|_| entry.delivery_time), entry.delivery_count)),
         };
         if pending.is_none() && !claim.force {
             continue;

@@ -67,9 +67,9 @@ impl PendingList {
         self.iter_released().chain(owned)
     }
 
-    /// When the longest idle of the owned entries was delivered.
+    /// When the first in the order of claiming was delivered.
     pub(super) fn oldest_delivery(&self) -> Option<UnixMillis> {
-        self.by_age().first().map(|&(time, _)| time)
+        self.iter_by_age().next().map(|(_, pending)| pending.delivery_time)
     }
 
     fn by_age(&self) -> &BTreeSet<(UnixMillis, StreamId)> {

@@ -5,7 +5,7 @@
 //! [`Group`] here is the state and what it answers; `apply` changes it. `list` holds the pending
 //! entries, in the sorted map of `id_map` and, where they have no owner, in the line of `released`;
 //! `consumers` who owns them, `lag` the read counter. The rules of the commands are in `manage`
-//! (XGROUP), `read` (XREADGROUP), `claim` (XCLAIM, XAUTOCLAIM), `ack` (XACK), `release` (XNACK),
+//! (XGROUP), `read` and `read_claim` (XREADGROUP), `claim` (XCLAIM, XAUTOCLAIM), `ack` (XACK), `release` (XNACK),
 //! `pending` (XPENDING) and `info` (XINFO); `presence` tells which pending entries are ghosts.
 //! `items` is a group's way through a snapshot.
 //!
@@ -18,6 +18,7 @@
 mod ack;
 mod apply;
 mod claim;
+mod claimed;
 mod consumers;
 mod id_map;
 mod info;
@@ -28,6 +29,7 @@ mod manage;
 mod pending;
 mod presence;
 mod read;
+mod read_claim;
 mod release;
 mod released;
 #[cfg(test)]
@@ -42,6 +44,7 @@ use crate::stream::Stream;
 pub(crate) use ack::decide_ack;
 pub(crate) use apply::apply;
 pub(crate) use claim::{decide_auto_claim, decide_claim};
+pub use claimed::{Before, ClaimedEntries};
 use consumers::{ConsumerSlot, Consumers};
 pub(crate) use info::{decide_info_consumers, decide_info_groups, full_info};
 pub use items::GroupItem;
@@ -145,6 +148,11 @@ impl Group {
         let below = self.pending.iter().map(|(id, _)| id).take_while(|id| *id < before);
         let above = ids.iter().copied().filter(|id| before <= *id && self.pending.contains(*id));
         below.chain(above).collect()
+    }
+
+    /// When the longest idle pending entry was delivered; 0 for one that has no owner.
+    pub(crate) fn oldest_delivery(&self) -> Option<UnixMillis> {
+        self.pending.oldest_delivery()
     }
 
     /// Bytes that the group occupies, for MEMORY USAGE.

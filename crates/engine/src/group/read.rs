@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use bytes::Bytes;
 use smallvec::SmallVec;
 
+use super::claimed::Before;
 use super::presence::Presence;
 use super::{Group, StreamNumbers, one_more};
 use crate::blocked::{Blocked, BlockedRead, BlockedReadKind};
@@ -15,8 +16,8 @@ use crate::error::CommandError;
 use crate::id::StreamId;
 use crate::op::{Ids, Op, Ops};
 use crate::reply::Reply;
-use crate::stream::Stream;
 use crate::stream::budget::Budget;
+use crate::stream::{EntryRange, Stream};
 
 /// One stream of the command with its group.
 struct Target<'a, 'e> {
@@ -44,7 +45,10 @@ pub(crate) fn decide_read_group<'a>(
         let ops_before = ops.len();
         let reading = Reading { view, command, key, stream: target.stream, group };
         let entries = match target.from {
-            GroupReadFrom::New => reading.new_entries(&mut budget, &mut ops)?,
+            GroupReadFrom::New => match command.claim_idle_min_ms {
+                None => reading.new_entries(&mut budget, &mut ops)?,
+                Some(idle) => reading.claimed_and_new(idle, &mut budget, &mut ops)?,
+            },
             GroupReadFrom::HistoryAfter(id) => Some(reading.history(id, &mut budget, &mut ops)?),
         };
         replies.extend(entries.map(|entries| (Bytes::copy_from_slice(key), entries)));
@@ -98,6 +102,7 @@ fn blocked(command: &XReadGroup<'_>) -> BlockedRead {
             group: command.group.into(),
             consumer: command.consumer.into(),
             no_ack: command.no_ack,
+            claim_idle_min_ms: command.claim_idle_min_ms,
         },
         streams: command.streams.iter().map(|(key, _)| ((*key).into(), StreamId::MIN)).collect(),
         limits: command.limits,
@@ -105,12 +110,12 @@ fn blocked(command: &XReadGroup<'_>) -> BlockedRead {
 }
 
 /// One stream being read for one consumer.
-struct Reading<'r, 'a, 'e> {
-    view: &'r View<'e>,
-    command: &'r XReadGroup<'a>,
-    key: &'a [u8],
-    stream: &'e Stream,
-    group: &'r Group,
+pub(super) struct Reading<'r, 'a, 'e> {
+    pub(super) view: &'r View<'e>,
+    pub(super) command: &'r XReadGroup<'a>,
+    pub(super) key: &'a [u8],
+    pub(super) stream: &'e Stream,
+    pub(super) group: &'r Group,
 }
 
 impl<'a> Reading<'_, 'a, '_> {
@@ -120,24 +125,38 @@ impl<'a> Reading<'_, 'a, '_> {
         budget: &mut Budget,
         ops: &mut Ops<'a>,
     ) -> Result<Option<Reply>, CommandError> {
+        let ids = self.find_new(self.command.limits.count, true, &[], budget)?;
+        self.attempt(!ids.is_empty(), ops);
+        Ok(self.deliver_new(ids, ops).map(Reply::Entries))
+    }
+
+    /// At most `count` entries above the group's position. `is_first` and `before` are as in
+    /// [`Budget::take`].
+    pub(super) fn find_new(
+        &self,
+        count: Option<u64>,
+        is_first: bool,
+        before: &[Before],
+        budget: &mut Budget,
+    ) -> Result<Vec<StreamId>, CommandError> {
         let Self { key, stream, group, .. } = *self;
-        let &XReadGroup { group: name, consumer, no_ack, .. } = self.command;
         // The quiet way out: whoever waits at the end of a stream asks often.
         let after = group.last_delivered;
-        let ids = if stream.last_id() <= after {
-            Vec::new()
-        } else {
-            let limit = match budget.is_unlimited() {
-                true => self.command.limits.count,
-                false => Some(budget.take(stream, key, after, self.command.limits.count)?),
-            };
-            stream.ids_after(after, as_len(limit)).map_err(|damage| damage.of(key))?
+        if stream.last_id() <= after || count == Some(0) {
+            return Ok(Vec::new());
+        }
+        let limit = match budget.is_unlimited() {
+            true => count,
+            false => Some(budget.take(stream, key, after, count, is_first, before)?),
         };
-        let (Some(&first), Some(&last)) = (ids.first(), ids.last()) else {
-            self.attempt(false, ops);
-            return Ok(None);
-        };
-        self.attempt(true, ops);
+        stream.ids_after(after, as_len(limit)).map_err(|damage| damage.of(key))
+    }
+
+    /// Delivers what [`Reading::find_new`] found, if anything.
+    pub(super) fn deliver_new(&self, ids: Vec<StreamId>, ops: &mut Ops<'a>) -> Option<EntryRange> {
+        let Self { key, stream, group, .. } = *self;
+        let &XReadGroup { group: name, consumer, no_ack, .. } = self.command;
+        let (&first, &last) = (ids.first()?, ids.last()?);
         let numbers = StreamNumbers::of(stream);
         let entries_read =
             numbers.entries_read_after(group.last_delivered, group.entries_read, &ids);
@@ -152,7 +171,7 @@ impl<'a> Reading<'_, 'a, '_> {
             last_delivered: last,
             entries_read,
         });
-        Ok(Some(Reply::Entries(range)))
+        Some(range)
     }
 
     /// The consumer's own pending entries above `after`. Those whose stream entry is there count as
@@ -173,7 +192,7 @@ impl<'a> Reading<'_, 'a, '_> {
         let mut ids: Vec<StreamId> =
             consumer.pending.iter_from(start).map(|(id, ())| id).take(limit).collect();
         if !budget.is_unlimited() {
-            let fitting = budget.take_of(&stream.pick(key, &ids), key, true)?.taken;
+            let fitting = budget.take_of(&stream.pick(key, &ids), key, true, &[])?.taken;
             ids.truncate(as_len(Some(fitting)));
         }
         if ids.is_empty() {
@@ -204,7 +223,7 @@ impl<'a> Reading<'_, 'a, '_> {
 
     /// The consumer is created by its first attempt, successful or not, and seen at each. A
     /// delivery says that by itself.
-    fn attempt(&self, delivers: bool, ops: &mut Ops<'a>) {
+    pub(super) fn attempt(&self, delivers: bool, ops: &mut Ops<'a>) {
         let op = consumer_attempt(
             self.view,
             self.key,
@@ -218,7 +237,7 @@ impl<'a> Reading<'_, 'a, '_> {
 }
 
 /// A limit of entries as a length; `None` is no limit.
-fn as_len(limit: Option<u64>) -> usize {
+pub(super) fn as_len(limit: Option<u64>) -> usize {
     limit.and_then(|limit| usize::try_from(limit).ok()).unwrap_or(usize::MAX)
 }
 

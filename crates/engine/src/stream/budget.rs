@@ -4,6 +4,7 @@ use super::slots::Pairs;
 use super::{EntryRange, Stream};
 use crate::command::{Order, ReadLimits};
 use crate::error::CommandError;
+use crate::group::Before;
 use crate::id::StreamId;
 
 /// Entries looked at in one go: no more is decoded than that beyond what fits.
@@ -33,20 +34,23 @@ impl Budget {
     }
 
     /// How many entries above `after` fit, `count` at most. They are taken off the budget, so the
-    /// caller has to return them.
+    /// caller has to return them. `is_first` says whether the stream's name comes before them in the
+    /// reply; `before` is what the reply tells of the first of them, and of those behind the last.
     pub(crate) fn take(
         &mut self,
         stream: &Stream,
         key: &[u8],
         mut after: StreamId,
         count: Option<u64>,
+        is_first: bool,
+        before: &[Before],
     ) -> Result<u64, CommandError> {
         let mut left = count.unwrap_or(u64::MAX);
         let mut taken = 0;
         while let Some(start) = after.next().filter(|_| left != 0 && self.has_room()) {
             let wanted = left.min(STEP_ENTRIES);
             let range = stream.range(key, start, StreamId::MAX, Order::Ascending, Some(wanted));
-            let step = self.take_of(&range, key, taken == 0)?;
+            let step = self.take_of(&range, key, is_first && taken == 0, before)?;
             let Some(last) = step.last else { break };
             (after, taken, left) = (last, taken + step.taken, left - step.taken);
             if step.taken < wanted {
@@ -57,15 +61,19 @@ impl Budget {
     }
 
     /// How many entries at the front of `range` fit. `is_first` says whether the stream's name comes
-    /// before them in the reply.
+    /// before them in the reply; `before` is what it tells of each of them, the last one standing for
+    /// those behind it, or nothing.
     pub(crate) fn take_of(
         &mut self,
         range: &EntryRange,
         key: &[u8],
         is_first: bool,
+        before: &[Before],
     ) -> Result<Step, CommandError> {
         let mut step = Step::default();
         let mut is_full = false;
+        let mut before = before.iter().copied();
+        let mut last_before = None;
         range.visit(|id, pairs| {
             is_full |= !self.has_room();
             if is_full {
@@ -74,7 +82,8 @@ impl Budget {
             if is_first && step.taken == 0 {
                 self.bytes += HEADER_BYTES + bulk_bytes(key.len());
             }
-            self.bytes += entry_bytes(id, pairs);
+            last_before = before.next().or(last_before);
+            self.bytes += entry_bytes(id, pairs) + last_before.map_or(0, before_bytes);
             self.is_empty = false;
             self.entries_left = self.entries_left.map(|left| left - 1);
             step.taken += 1;
@@ -104,6 +113,13 @@ fn entry_bytes(id: StreamId, pairs: Option<Pairs<'_>>) -> u64 {
     let id = HEADER_BYTES + bulk_bytes(digits(id.ms) + 1 + digits(id.seq));
     let strings = pairs.into_iter().flatten();
     id + strings.map(|(name, value)| bulk_bytes(name.len()) + bulk_bytes(value.len())).sum::<u64>()
+}
+
+/// Length of the two numbers behind an entry in the reply.
+fn before_bytes(before: Before) -> u64 {
+    let sign = u64::from(before.idle_ms < 0);
+    let idle = digits(before.idle_ms.unsigned_abs()) as u64;
+    sign + idle + digits(before.delivery_count) as u64 + 2 * ":\r\n".len() as u64
 }
 
 /// Length of a bulk string in the reply.

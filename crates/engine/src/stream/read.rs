@@ -51,7 +51,7 @@ pub(crate) fn xread<'a>(view: &View<'_>, xread: &XRead<'_>) -> Result<Decision<'
             ReadFrom::Last => stream.map_or(StreamId::MIN, Stream::last_id),
             ReadFrom::LastEntry => match stream.and_then(|stream| stream.last_entry(key)) {
                 Some(last) => {
-                    if !budget.is_unlimited() && budget.take_of(&last, key, true)?.taken == 0 {
+                    if !budget.is_unlimited() && budget.take_of(&last, key, true, &[])?.taken == 0 {
                         continue;
                     }
                     found.push((Bytes::copy_from_slice(key), Reply::Entries(last)));
@@ -62,7 +62,7 @@ pub(crate) fn xread<'a>(view: &View<'_>, xread: &XRead<'_>) -> Result<Decision<'
         };
         let mut count = xread.limits.count;
         if let Some(stream) = stream.filter(|_| !budget.is_unlimited()) {
-            count = Some(budget.take(stream, key, after, count)?);
+            count = Some(budget.take(stream, key, after, count, true, &[])?);
         }
         // What the budget has no room for is left out; the first stream with entries never is.
         let stream = stream.filter(|_| count != Some(0));

@@ -43,6 +43,7 @@ impl Pair {
             limits: ReadLimits::count(Some(count)),
             block_ms: None,
             no_ack: false,
+            claim_idle_min_ms: None,
         }));
     }
 

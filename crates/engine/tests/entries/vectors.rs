@@ -373,6 +373,7 @@ fn groups_read_within_the_same_bounds_and_wait_with_them() {
             limits,
             block_ms,
             no_ack: false,
+            claim_idle_min_ms: None,
         })
     };
     pair.add(b"t", NewId::Explicit(id(1, 0)), None);
@@ -456,6 +457,7 @@ fn a_history_holds_one_block_at_a_time() {
         limits: ReadLimits { count: None, total: None, bytes: None },
         block_ms: None,
         no_ack: false,
+        claim_idle_min_ms: None,
     });
     let expected: Vec<_> = ids.iter().map(|id| format!("{}-0 f=v", id.ms)).collect();
     assert_eq!(pair.run(&history), format!("s: {}", expected.join(", ")));

@@ -31,6 +31,7 @@ pub(crate) fn xreadgroup(args: Arguments<'_>) -> Parsed<'_> {
         limits: read.limits,
         block_ms: read.block_ms,
         no_ack: read.no_ack,
+        claim_idle_min_ms: read.claim_idle_min_ms,
     })))
 }
 
@@ -47,6 +48,7 @@ struct Read<'a> {
     block_ms: Option<u64>,
     group: Option<(&'a [u8], &'a [u8])>,
     no_ack: bool,
+    claim_idle_min_ms: Option<u64>,
     /// Keys, then as many IDs.
     keys_and_ids: &'a [&'a [u8]],
 }
@@ -86,6 +88,12 @@ impl<'a> Read<'a> {
                     "ERR The NOACK option is only supported by XREADGROUP. You called XREAD instead.",
                 )?;
                 read.no_ack = true;
+            } else if is(word, "claim") && 1 <= left {
+                refuse_in_xread(
+                    kind,
+                    "ERR The CLAIM option is only supported by XREADGROUP. You called XREAD instead.",
+                )?;
+                read.claim_idle_min_ms = Some(claim_idle(options.value()?)?);
             } else {
                 return Err(CommandError::Syntax);
             }
@@ -111,6 +119,14 @@ impl<'a> Read<'a> {
 fn positive(text: &[u8], refusal: &'static str) -> Result<u64, CommandError> {
     let number = parse_i64(text).and_then(|number| u64::try_from(number).ok());
     number.filter(|number| 0 < *number).ok_or(CommandError::Fixed(refusal))
+}
+
+/// The shortest idle time of what is claimed.
+fn claim_idle(text: &[u8]) -> Result<u64, CommandError> {
+    let idle = parse_i64(text).ok_or(CommandError::Fixed("ERR min-idle-time is not an integer"))?;
+    const NEGATIVE: CommandError =
+        CommandError::Fixed("ERR min-idle-time must be a positive integer");
+    u64::try_from(idle).map_err(|_| NEGATIVE)
 }
 
 fn refuse_in_xread(kind: Kind, refusal: &'static str) -> Result<(), CommandError> {

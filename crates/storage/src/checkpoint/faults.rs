@@ -69,6 +69,7 @@ fn work(database: &mut Database, round: u64) {
                 limits: ReadLimits::count(Some(9)),
                 block_ms: None,
                 no_ack: false,
+                claim_idle_min_ms: None,
             }),
         );
         let ids = [3, 4, 8].map(|at| StreamId::new(round * 100 + at, 0));

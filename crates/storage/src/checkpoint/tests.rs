@@ -40,6 +40,7 @@ fn deliver(live: &mut Live, key: &'static [u8], count: u64) {
         limits: ReadLimits::count(Some(count)),
         block_ms: None,
         no_ack: false,
+        claim_idle_min_ms: None,
     }));
 }
 

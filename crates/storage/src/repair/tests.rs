@@ -53,6 +53,7 @@ fn fixture() -> Fixture {
                 limits: ReadLimits::count(None),
                 block_ms: None,
                 no_ack: false,
+                claim_idle_min_ms: None,
             };
             database.execute(&Command::XReadGroup(read), CONTEXT).unwrap();
             database.log().commit().unwrap();

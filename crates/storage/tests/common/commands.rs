@@ -2,8 +2,9 @@
 
 use engine::{
     Claim, ClaimTime, Command, Context, Disposal, ExpireCondition, ExpireTime, Fields,
-    GroupReadFrom, GroupStart, NewId, ReadLimits, References, Set, SetCondition, SetExpiry,
-    SetReply, StreamId, Trim, TrimKeep, TrimPrecision, XAdd, XAutoClaim, XReadGroup,
+    GroupReadFrom, GroupStart, NewId, ReadLimits, References, Release, ReleaseMode, Set,
+    SetCondition, SetExpiry, SetReply, StreamId, Trim, TrimKeep, TrimPrecision, XAdd, XAutoClaim,
+    XReadGroup,
 };
 use storage::fs::sim::Random;
 
@@ -124,8 +125,19 @@ fn of_group<'a>(random: &mut Random, now: u64, key: &'a [u8]) -> Command<'a> {
             limits: ReadLimits::count(Some(1 + random.below(5) as u64)),
             block_ms: None,
             no_ack: random.one_in(9),
+            claim_idle_min_ms: random.one_in(4).then_some(0),
         }),
-        16..21 => Command::XAck { key, group, ids: Ok(ids(random, now)) },
+        16..19 => Command::XAck { key, group, ids: Ok(ids(random, now)) },
+        19..21 => Command::XNack {
+            key,
+            group,
+            release: Ok(Release {
+                mode: pick(random, &[ReleaseMode::Silent, ReleaseMode::Fail, ReleaseMode::Fatal]),
+                count: random.one_in(4).then_some(5),
+                force: random.one_in(3),
+                ids: Ok(ids(random, now)),
+            }),
+        },
         21..24 => Command::XClaim {
             key,
             group,

@@ -23,12 +23,12 @@ fn full_info_lists_pending_entries_twice_and_cuts_each_list() {
         let stream = stream(&bench.engine).expect("a stream");
         assert_eq!(text_of(&full_info(stream, count)), expected);
     };
-    let empty = "[name=f last-delivered-id=3-0 entries-read=nil lag=0 pel-count=0 pending=[] \
-         consumers=[]]";
+    let empty = "[name=f last-delivered-id=3-0 entries-read=nil lag=0 pel-count=0 nacked-count=0 \
+         pending=[] consumers=[]]";
     check(
         None,
         &format!(
-            "[{empty} [name=g last-delivered-id=3-0 entries-read=3 lag=0 pel-count=3 pending=[\
+            "[{empty} [name=g last-delivered-id=3-0 entries-read=3 lag=0 pel-count=3 nacked-count=0 pending=[\
              [1-0 a 1000000 1] [2-0 a 1000000 1] [3-0 a 1000005 1]] consumers=[\
              [name=a seen-time=1000005 active-time=1000005 pel-count=3 pending=[\
              [1-0 1000000 1] [2-0 1000000 1] [3-0 1000005 1]]] \
@@ -38,7 +38,7 @@ fn full_info_lists_pending_entries_twice_and_cuts_each_list() {
     check(
         Some(1),
         &format!(
-            "[{empty} [name=g last-delivered-id=3-0 entries-read=3 lag=0 pel-count=3 pending=[\
+            "[{empty} [name=g last-delivered-id=3-0 entries-read=3 lag=0 pel-count=3 nacked-count=0 pending=[\
              [1-0 a 1000000 1]] consumers=[\
              [name=a seen-time=1000005 active-time=1000005 pel-count=3 pending=[\
              [1-0 1000000 1]]] \
@@ -93,6 +93,20 @@ fn items_that_do_not_fit_are_refused() {
         assert_eq!(result, expected, "{items:?}");
     };
     check(&[consumer(), pending(&[1, 2], &[0, 0]), pending(&[3], &[0])], Ok(()));
+    let released = |seqs: &[u64], counts: &[u64]| GroupItem::Released {
+        ids: seqs.iter().map(|seq| StreamId::new(0, *seq)).collect(),
+        counts: counts.to_vec(),
+    };
+    check(&[consumer(), pending(&[2], &[0]), released(&[3, 1], &[0, 7])], Ok(()));
+    check(&[released(&[3], &[0]), released(&[1], &[0])], Ok(()));
+    check(&[released(&[1], &[])], Err("lists of released entries of different length"));
+    let twice = Err("a pending entry twice in one group");
+    check(&[consumer(), pending(&[2], &[0]), released(&[2], &[0])], twice);
+    check(&[released(&[1, 1], &[0, 0])], twice);
+    check(
+        &[consumer(), released(&[1], &[0]), pending(&[2], &[0])],
+        Err("owned pending entries behind released ones"),
+    );
     check(&[head], Err("a group inside a group"));
     check(&[consumer(), consumer()], Err("a consumer twice in one group"));
     check(

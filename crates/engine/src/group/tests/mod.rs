@@ -5,7 +5,9 @@ mod errors;
 mod info;
 mod lag;
 mod model;
+mod read_claim;
 mod reading;
+mod release;
 
 use crate::command::*;
 use crate::error::CommandError;
@@ -14,7 +16,7 @@ use crate::id::{StreamId, UnixMillis};
 use crate::keyspace::Value;
 use crate::op::Op;
 use crate::stream::Stream;
-use crate::{Engine, Reply, Settings};
+use crate::{Before, Engine, Reply, Settings};
 
 /// An engine, its clock, and a twin that sees only what the log would hold.
 struct Bench {
@@ -141,6 +143,16 @@ fn text_of(reply: &Reply) -> String {
                 .expect("blocks are whole");
             list(parts)
         }
+        Reply::Claimed(entries) => {
+            let mut parts = Vec::new();
+            let visited = entries.visit(|id, _, before| {
+                let Before { idle_ms, delivery_count } = before;
+                parts.push(format!("{id}({idle_ms},{delivery_count})"));
+                std::ops::ControlFlow::Continue(())
+            });
+            visited.expect("blocks are whole");
+            list(parts)
+        }
         other => panic!("no group command answers {other:?}"),
     }
 }
@@ -246,10 +258,25 @@ fn parse<'a>(words: &[&'a [u8]], fields: &'a [&'a [u8]]) -> Command<'a> {
                 limits: ReadLimits::count(count),
                 block_ms: option(&rest[..at], "BLOCK").map(|n| number(n).unsigned_abs()),
                 no_ack: has(&rest[..at], "NOACK"),
+                claim_idle_min_ms: option(&rest[..at], "CLAIM").map(|n| number(n).unsigned_abs()),
             })
         }
         ("XACK", &[key, group, ref ids @ ..]) => {
             Command::XAck { key, group, ids: ids.iter().map(|text| id(text)).collect() }
+        }
+        ("XNACK", &[key, group, mode, ref rest @ ..]) => {
+            let end = rest.iter().position(|word| id(word).is_err()).unwrap_or(rest.len());
+            let release = Release {
+                mode: match mode {
+                    b"SILENT" => ReleaseMode::Silent,
+                    b"FAIL" => ReleaseMode::Fail,
+                    _ => ReleaseMode::Fatal,
+                },
+                count: option(rest, "RETRYCOUNT").map(|n| number(n).unsigned_abs()),
+                force: has(rest, "FORCE"),
+                ids: rest[..end].iter().map(|text| id(text)).collect(),
+            };
+            Command::XNack { key, group, release: Ok(release) }
         }
         ("XPENDING", &[key, group]) => Command::XPending { key, group, range: None },
         ("XPENDING", &[key, group, ref rest @ ..]) => {

@@ -16,6 +16,8 @@ struct Model {
     live: BTreeSet<StreamId>,
     last_delivered: StreamId,
     pending: BTreeMap<StreamId, Owed>,
+    /// Those without an owner, in the order of their release. Their `owner` is empty.
+    released: Vec<StreamId>,
     /// Seen and active.
     consumers: BTreeMap<String, (UnixMillis, Option<UnixMillis>)>,
 }
@@ -25,6 +27,12 @@ struct Owed {
     owner: String,
     time: UnixMillis,
     count: u64,
+}
+
+impl Owed {
+    fn is_claimable(&self, idle_min_ms: u64, now: UnixMillis) -> bool {
+        self.owner.is_empty() || idle_min_ms <= now.saturating_sub(self.time)
+    }
 }
 
 impl Model {
@@ -54,8 +62,9 @@ impl Model {
             Command::XReadGroup(read) => self.read(read, now),
             Command::XAck { ids, .. } => {
                 let ids = ids.as_ref().expect("IDs");
-                ids.iter().filter(|id| self.pending.remove(id).is_some()).count().to_string()
+                ids.iter().filter(|id| self.forget(**id)).count().to_string()
             }
+            Command::XNack { release, .. } => self.release(release.as_ref().expect("a release")),
             Command::XClaim { consumer, claim, .. } => {
                 self.claim(super::word(consumer), claim.as_ref().expect("a claim"), now)
             }
@@ -75,7 +84,64 @@ impl Model {
     }
 
     fn give(&mut self, id: StreamId, owner: &str, time: UnixMillis, count: u64) {
+        self.released.retain(|released| *released != id);
+        if owner.is_empty() {
+            self.released.push(id);
+        }
         self.pending.insert(id, Owed { owner: owner.to_owned(), time, count });
+    }
+
+    fn forget(&mut self, id: StreamId) -> bool {
+        self.released.retain(|released| *released != id);
+        self.pending.remove(&id).is_some()
+    }
+
+    fn release(&mut self, release: &Release) -> String {
+        let mut count = 0;
+        for &id in release.ids.as_ref().expect("IDs") {
+            let before = match self.pending.get(&id) {
+                Some(owed) => owed.count,
+                None if release.force && self.live.contains(&id) => 0,
+                None => continue,
+            };
+            let after = release.count.unwrap_or(match release.mode {
+                ReleaseMode::Silent => before.max(1) - 1,
+                ReleaseMode::Fail => before,
+                ReleaseMode::Fatal => i64::MAX.unsigned_abs(),
+            });
+            self.give(id, "", 0, after);
+            count += 1;
+        }
+        count.to_string()
+    }
+
+    /// What CLAIM finds for a consumer, at most `count` entries.
+    fn claim_idle(&mut self, name: &str, idle: u64, count: usize, now: UnixMillis) -> Vec<String> {
+        let is_old = |owed: &Owed| !owed.owner.is_empty() && idle <= now.saturating_sub(owed.time);
+        let old = self.pending.iter().filter(|(_, owed)| is_old(owed));
+        let mut old: Vec<_> = old.map(|(id, owed)| (owed.time, *id)).collect();
+        old.sort_unstable();
+        let candidates: Vec<_> =
+            self.released.iter().copied().chain(old.into_iter().map(|(_, id)| id)).collect();
+        let mut texts = Vec::new();
+        for id in candidates {
+            if texts.len() == count {
+                break;
+            }
+            if !self.live.contains(&id) {
+                self.forget(id);
+                continue;
+            }
+            let owed = self.pending[&id].clone();
+            let idle = match owed.owner.is_empty() {
+                true => "-1".to_owned(),
+                false => now.saturating_sub(owed.time).to_string(),
+            };
+            texts.push(format!("{id}({idle},{})", owed.count));
+            self.give(id, name, now, (owed.count + 1).min(i64::MAX.unsigned_abs()));
+            self.see(name, now, true);
+        }
+        texts
     }
 
     fn read(&mut self, read: &XReadGroup<'_>, now: UnixMillis) -> String {
@@ -86,15 +152,23 @@ impl Model {
         for (_, from) in &read.streams {
             let texts: Vec<String> = match from.as_ref().expect("an ID") {
                 GroupReadFrom::New => {
+                    let idle = read.claim_idle_min_ms;
+                    let mut texts =
+                        idle.map_or(vec![], |idle| self.claim_idle(name, idle, count, now));
+                    let count = count - texts.len();
                     let above = |id: &&StreamId| self.last_delivered < **id;
                     let ids: Vec<_> = self.live.iter().filter(above).take(count).copied().collect();
-                    let Some(last) = ids.last() else { continue };
-                    self.last_delivered = *last;
+                    self.last_delivered = ids.last().copied().unwrap_or(self.last_delivered);
                     for id in ids.iter().filter(|_| !read.no_ack) {
                         self.give(*id, name, now, 1);
                         self.see(name, now, true);
                     }
-                    ids.iter().map(ToString::to_string).collect()
+                    let new = if idle.is_some() { "(0,0)" } else { "" };
+                    texts.extend(ids.iter().map(|id| format!("{id}{new}")));
+                    if texts.is_empty() {
+                        continue;
+                    }
+                    texts
                 }
                 GroupReadFrom::HistoryAfter(after) => self
                     .pending
@@ -106,7 +180,7 @@ impl Model {
                             return format!("{id}=nil");
                         }
                         owed.time = now;
-                        owed.count += 1;
+                        owed.count = (owed.count + 1).min(i64::MAX.unsigned_abs());
                         id.to_string()
                     })
                     .collect(),
@@ -124,16 +198,17 @@ impl Model {
         let mut claimed = Vec::new();
         for &id in &claim.ids {
             if !self.live.contains(&id) {
-                self.pending.remove(&id);
+                self.forget(id);
                 continue;
             }
             let before = match self.pending.get(&id) {
                 None if claim.force => 1,
                 None => continue,
-                Some(owed) if now.saturating_sub(owed.time) < claim.idle_min_ms => continue,
+                Some(owed) if !owed.is_claimable(claim.idle_min_ms, now) => continue,
                 Some(owed) => owed.count,
             };
-            let count = claim.delivery_count.unwrap_or(before + u64::from(!claim.just_id));
+            let more = (before + u64::from(!claim.just_id)).min(i64::MAX.unsigned_abs());
+            let count = claim.delivery_count.unwrap_or(more);
             let time = match claim.delivery_time {
                 ClaimTime::Idle(ms) => now - ms.unsigned_abs(),
                 _ => now,
@@ -158,13 +233,14 @@ impl Model {
                 break;
             }
             if !self.live.contains(&id) {
-                self.pending.remove(&id);
+                self.forget(id);
                 gone.push(id.to_string());
                 continue;
             }
             let owed = self.pending[&id].clone();
-            if auto.idle_min_ms <= now.saturating_sub(owed.time) {
-                self.give(id, name, now, owed.count + u64::from(!auto.just_id));
+            if owed.is_claimable(auto.idle_min_ms, now) {
+                let more = owed.count + u64::from(!auto.just_id);
+                self.give(id, name, now, more.min(i64::MAX.unsigned_abs()));
                 self.see(name, now, true);
                 claimed.push(id.to_string());
             }
@@ -177,10 +253,16 @@ impl Model {
             .pending
             .range(range.range.start..=range.range.end)
             .filter(|(_, owed)| range.consumer.is_none_or(|name| name == owed.owner.as_bytes()))
-            .map(|(id, owed)| (id, owed, now.saturating_sub(owed.time)))
-            .filter(|(_, _, idle)| range.idle_min_ms <= *idle)
+            .filter(|(_, owed)| owed.is_claimable(range.idle_min_ms, now))
+            .map(|(id, owed)| match owed.owner.is_empty() {
+                true => (id, owed, -1),
+                false => (id, owed, now.saturating_sub(owed.time).cast_signed()),
+            })
             .take(usize::try_from(range.count).expect("not negative"))
-            .map(|(id, owed, idle)| format!("[{id} {} {idle} {}]", owed.owner, owed.count))
+            .map(|(id, owed, idle)| {
+                let owner = if owed.owner.is_empty() { "''" } else { &owed.owner };
+                format!("[{id} {owner} {idle} {}]", owed.count)
+            })
             .collect();
         format!("[{}]", rows.join(" "))
     }
@@ -217,6 +299,12 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
         2 => (name(), id()).prop_map(|(name, id)| format!("XREADGROUP GROUP g {name} COUNT 5 STREAMS s {id}")),
         1 => (name(), id()).prop_map(|(name, id)| format!("XREADGROUP GROUP g {name} COUNT 2 STREAMS s s s > {id} >")),
         4 => ids().prop_map(|ids| format!("XACK s g {ids}")),
+        3 => (ids(), prop_oneof!["SILENT", "FAIL", "FATAL"], prop_oneof![
+                Just(""), Just(" FORCE"), Just(" RETRYCOUNT 3")
+            ]).prop_map(|(ids, mode, how)| format!("XNACK s g {mode} {ids}{how}")),
+        3 => (name(), 0..9u64, 1..9, prop_oneof![4 => Just(""), 1 => Just(" NOACK")])
+            .prop_map(|(name, idle, count, ack)| format!("XREADGROUP GROUP g {name} CLAIM {idle} COUNT {count}{ack} STREAMS s >")),
+        1 => (name(), id()).prop_map(|(name, id)| format!("XREADGROUP GROUP g {name} CLAIM 1 COUNT 2 STREAMS s s s > {id} >")),
         3 => (name(), 0..9u64, ids(), prop_oneof![
                 Just(""), Just(" FORCE"), Just(" JUSTID"), Just(" RETRYCOUNT 5"), Just(" IDLE 4"), Just(" LASTID 20-0")
             ]).prop_map(|(name, idle, ids, how)| format!("XCLAIM s g {name} {idle} {ids}{how}")),
