@@ -10,7 +10,7 @@ use crate::list::List;
 use crate::reply::{Reply, Shape, Strings};
 use crate::set::Set;
 use crate::stream::Stream;
-use crate::{group, hashes, keys, list, scan, set, stream, strings};
+use crate::{group, hashes, keys, list, scan, set, sort, stream, strings};
 
 /// Finds the rule of each command. One arm each; the rules live beside the state they read.
 pub(crate) fn decide<'a>(
@@ -178,6 +178,7 @@ fn decide_about_collections<'a>(
         }
         C::SInterCard { keys, limit } => combine::s_inter_card(view, keys, limit),
         C::SScan { key, cursor, ref filter } => scan::set_scan(view, key, cursor, filter),
+        C::Sort(ref command) => sort::sort(view, command),
         _ => Err(CommandError::Fixed("ERR not yet")),
     }
 }

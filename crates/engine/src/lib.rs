@@ -40,6 +40,7 @@ pub mod pattern;
 mod reply;
 mod scan;
 mod set;
+mod sort;
 mod stream;
 mod strings;
 mod texts;

@@ -38,6 +38,23 @@ impl<'a> Arguments<'a> {
         if pairs.len().is_multiple_of(2) { Ok(pairs) } else { Err(self.wrong_number()) }
     }
 
+    /// So many keys from `index` on, and the options behind them; `None` if there are not so many
+    /// arguments.
+    pub(crate) fn counted_keys(
+        &self,
+        index: usize,
+        count: usize,
+    ) -> Option<(&'a [&'a [u8]], Options<'a>)> {
+        let (keys, rest) = self.from(index).split_at_checked(count)?;
+        Some((keys, Options { rest }))
+    }
+
+    /// The keys of a command that waits, and its timeout, which stands behind them.
+    pub(crate) fn keys_and_timeout(&self) -> Result<(&'a [&'a [u8]], u64), CommandError> {
+        let (timeout, keys) = self.from(1).split_last().ok_or_else(|| self.wrong_number())?;
+        Ok((keys, timeout_seconds(timeout)?))
+    }
+
     pub(crate) fn wrong_number(&self) -> CommandError {
         CommandError::Arity(self.spec.name.into())
     }
@@ -82,6 +99,52 @@ pub(crate) fn integer(text: &[u8]) -> Result<i64, CommandError> {
 pub(crate) fn float(text: &[u8]) -> Result<Extended, CommandError> {
     Extended::parse(text).ok_or(CommandError::NotAFloat)
 }
+
+/// The number of keys that stand behind it.
+pub(crate) fn key_count(text: &[u8]) -> Result<usize, CommandError> {
+    let count = parse_i64(text).and_then(|count| i32::try_from(count).ok());
+    let count = count.and_then(|count| usize::try_from(count).ok()).filter(|count| 0 < *count);
+    count.ok_or(CommandError::Fixed("ERR numkeys should be greater than 0"))
+}
+
+/// How many elements at most: a number that is not negative.
+pub(crate) fn count(text: &[u8]) -> Result<u64, CommandError> {
+    let count = parse_i64(text).and_then(|count| u64::try_from(count).ok());
+    count.ok_or(CommandError::Fixed("ERR value is out of range, must be positive"))
+}
+
+/// A number whose opposite is a number, too.
+pub(crate) fn symmetric(text: &[u8]) -> Result<i64, CommandError> {
+    let number = integer(text)?;
+    if number == i64::MIN {
+        return Err(CommandError::Fixed(
+            "ERR value is out of range, value must between -9223372036854775807 and 9223372036854775807",
+        ));
+    }
+    Ok(number)
+}
+
+/// A duration in seconds as milliseconds, rounded up; 0 for none.
+pub(crate) fn timeout_seconds(text: &[u8]) -> Result<u64, CommandError> {
+    // What a longer mantissa could tell apart is far below a millisecond.
+    let seconds = Extended::parse(text)
+        .and_then(|_| std::str::from_utf8(text).ok()?.parse::<f64>().ok())
+        .ok_or(CommandError::Fixed("ERR timeout is not a float or out of range"))?;
+    let ms = (seconds * 1000.0).ceil();
+    // Beyond the largest number of milliseconds the reference finds a negative one.
+    if !(0.0..TIMEOUT_MS_END).contains(&ms) {
+        return Err(CommandError::Fixed("ERR timeout is negative"));
+    }
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "it is a whole number from 0 to 2^63"
+    )]
+    Ok(ms as u64)
+}
+
+/// 2^63.
+const TIMEOUT_MS_END: f64 = 9_223_372_036_854_775_808.0;
 
 /// A duration in milliseconds, 0 for none.
 pub(crate) fn timeout(text: &[u8]) -> Result<u64, CommandError> {

@@ -2,7 +2,7 @@
 
 use engine::{Command, CommandError, HashPart};
 
-use super::args::{float, integer, is};
+use super::args::{float, integer, is, symmetric};
 use super::{Arguments, Parsed, Request};
 
 pub(crate) fn hset(args: Arguments<'_>) -> Parsed<'_> {
@@ -85,12 +85,7 @@ pub(crate) fn hrandfield(args: Arguments<'_>) -> Parsed<'_> {
     let (count, with_values) = match args.from(2) {
         [] => (None, false),
         [count, options @ ..] => {
-            let count = integer(count)?;
-            if count == i64::MIN {
-                return Err(CommandError::Fixed(
-                    "ERR value is out of range, value must between -9223372036854775807 and 9223372036854775807",
-                ));
-            }
+            let count = symmetric(count)?;
             let with_values = match options {
                 [] => false,
                 [word] if is(word, "withvalues") => true,

@@ -1,11 +1,12 @@
 //! Requests: the grammar of every command. One function per command, named by its row in the
 //! table, turns arguments into a [`Request`] or a refusal, in the order in which Redis checks.
 
-mod args;
+pub(crate) mod args;
 pub(crate) mod client;
 pub(crate) mod dispose;
 pub(crate) mod hashes;
 pub(crate) mod keys;
+pub(crate) mod lists;
 pub(crate) mod nack;
 pub(crate) mod observe;
 pub(crate) mod pending;
@@ -14,6 +15,8 @@ pub(crate) mod scan;
 pub(crate) mod server;
 pub(crate) mod session;
 pub(crate) mod set;
+pub(crate) mod sets;
+pub(crate) mod sort;
 pub(crate) mod standalone;
 pub(crate) mod stream_id;
 pub(crate) mod strings;
@@ -68,7 +71,7 @@ pub fn resolve(args: &[&[u8]]) -> Result<&'static CommandSpec, CommandError> {
 }
 
 /// Reads the arguments of a command found by [`resolve`]. `draw` is a random number of the caller's,
-/// for commands that choose (RANDOMKEY, HRANDFIELD).
+/// for commands that choose (RANDOMKEY, HRANDFIELD, SPOP).
 ///
 /// # Errors
 /// The refusal to send to the client.

@@ -159,7 +159,8 @@ fn legacy_keys(keys: &[KeySpec]) -> (i64, i64, i64) {
     keys.iter()
         .filter_map(KeySpec::legacy)
         .reduce(|(first, last, step), (also, until, _)| {
-            (first.min(also), if last < 0 { last } else { last.max(until) }, step)
+            let is_open = last < 0 || until < 0;
+            (first.min(also), if is_open { last.min(until) } else { last.max(until) }, step)
         })
         .unwrap_or((0, 0, 0))
 }
@@ -175,17 +176,28 @@ fn describe_keys(spec: &'static KeySpec) -> Reply {
                 (Reply::text("startfrom"), number(from)),
             ],
         ),
+        Begin::AfterStore | Begin::Unknown => ("unknown", Vec::new()),
     };
-    let (last, step, limit) = match spec.extent {
-        Extent::One => (0, 1, 0),
-        Extent::ToEnd(step) => (-1, step, 0),
-        Extent::FirstHalf => (-1, 1, 2),
+    let range = |last, step, limit| {
+        let range = vec![
+            (Reply::text("lastkey"), Reply::Integer(last)),
+            (Reply::text("keystep"), number(step)),
+            (Reply::text("limit"), Reply::Integer(limit)),
+        ];
+        ("range", range)
     };
-    let range = vec![
-        (Reply::text("lastkey"), Reply::Integer(last)),
-        (Reply::text("keystep"), number(step)),
-        (Reply::text("limit"), Reply::Integer(limit)),
-    ];
+    let (find, extent) = match spec.extent {
+        _ if kind == "unknown" => (kind, Vec::new()),
+        Extent::One => range(0, 1, 0),
+        Extent::ToEnd(step) => range(-1, step, 0),
+        Extent::ToLastButOne => range(-2, 1, 0),
+        Extent::FirstHalf => range(-1, 1, 2),
+        Extent::Counted => {
+            let rule = [("keynumidx", 0), ("firstkey", 1), ("keystep", 1)];
+            let rule = rule.map(|(name, value)| (Reply::text(name), Reply::Integer(value)));
+            ("keynum", rule.into())
+        }
+    };
     let search = |kind, spec| {
         Reply::Map(vec![
             (Reply::text("type"), Reply::text(kind)),
@@ -195,7 +207,7 @@ fn describe_keys(spec: &'static KeySpec) -> Reply {
     Reply::Map(vec![
         (Reply::text("flags"), words(spec.access)),
         (Reply::text("begin_search"), search(kind, begin)),
-        (Reply::text("find_keys"), search("range", range)),
+        (Reply::text("find_keys"), search(find, extent)),
     ])
 }
 

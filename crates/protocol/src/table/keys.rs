@@ -2,10 +2,10 @@
 
 use super::Group::Generic;
 use super::{
-    BLOCKING, CONNECTION, CommandSpec, DANGEROUS, DENYOOM, FAST, KeySpec, LOADING, NO_KEYS, NONE,
-    NOSCRIPT, READONLY, STALE, WRITE, container, spec,
+    BLOCKING, CONNECTION, CommandSpec, DANGEROUS, DENYOOM, FAST, KeySpec, LIST, LOADING,
+    MOVABLEKEYS, NO_KEYS, NONE, NOSCRIPT, READONLY, SET, SORTED_SET, STALE, WRITE, container, spec,
 };
-use crate::command::{keys, server};
+use crate::command::{keys, server, sort};
 
 pub(super) static COMMANDS: &[CommandSpec] = &[
     spec(
@@ -152,6 +152,38 @@ pub(super) static COMMANDS: &[CommandSpec] = &[
         "O(1)",
         "Seconds until a key expires.",
     ),
+    spec(
+        "sort",
+        -2,
+        WRITE | DENYOOM | MOVABLEKEYS,
+        &[
+            KeySpec::at(&["RO", "access"], 1),
+            KeySpec::unknown(&["RO", "access"]),
+            KeySpec::stored(&["OW", "update"]),
+        ],
+        sort::sort,
+    )
+    .about(
+        Generic,
+        "1.0.0",
+        "O(N+M*log(M)), N elements and M of them returned",
+        "Sorts a list, a set or a sorted set, and may store the result.",
+    )
+    .also(SET | SORTED_SET | LIST | DANGEROUS),
+    spec(
+        "sort_ro",
+        -2,
+        READONLY | MOVABLEKEYS,
+        &[KeySpec::at(&["RO", "access"], 1), KeySpec::unknown(&["RO", "access"])],
+        sort::sort_ro,
+    )
+    .about(
+        Generic,
+        "7.0.0",
+        "O(N+M*log(M)), N elements and M of them returned",
+        "Sorts a list, a set or a sorted set.",
+    )
+    .also(SET | SORTED_SET | LIST | DANGEROUS),
     spec("type", 2, READONLY | FAST, &[KeySpec::at(&["RO"], 1)], keys::type_of).about(
         Generic,
         "1.0.0",

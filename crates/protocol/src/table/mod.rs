@@ -10,9 +10,11 @@ mod hashes;
 pub(crate) mod introspect;
 mod keys;
 mod keyspec;
+mod lists;
 mod observe;
 mod pubsub;
 mod server;
+mod sets;
 mod standalone;
 mod streams;
 mod strings;
@@ -126,6 +128,9 @@ const KEYSPACE: u32 = 1;
 const DANGEROUS: u32 = 1 << 1;
 const CONNECTION: u32 = 1 << 2;
 const ADMINISTRATION: u32 = 1 << 3;
+const SET: u32 = 1 << 4;
+const SORTED_SET: u32 = 1 << 5;
+const LIST: u32 = 1 << 6;
 
 /// The family a command is documented under.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -133,6 +138,8 @@ pub(crate) enum Group {
     Generic,
     String,
     Hash,
+    List,
+    Set,
     Stream,
     Connection,
     Transactions,
@@ -148,6 +155,8 @@ impl Group {
             Group::Generic => "generic",
             Group::String => "string",
             Group::Hash => "hash",
+            Group::List => "list",
+            Group::Set => "set",
             Group::Stream => "stream",
             Group::Connection => "connection",
             Group::Transactions => "transactions",
@@ -163,6 +172,8 @@ impl Group {
             Group::Generic => Some("@keyspace"),
             Group::String => Some("@string"),
             Group::Hash => Some("@hash"),
+            Group::List => Some("@list"),
+            Group::Set => Some("@set"),
             Group::Stream => Some("@stream"),
             Group::Connection => Some("@connection"),
             Group::Transactions => Some("@transaction"),
@@ -283,10 +294,13 @@ impl CommandSpec {
         let own = move |name: &str| own == Some(name);
         let admin = flag(ADMIN) || extra(ADMINISTRATION);
         [
-            // WAIT is documented among the key commands, but touches none.
-            ("@keyspace", own("@keyspace") && !extra(CONNECTION) || extra(KEYSPACE)),
+            // WAIT and SORT are documented among the key commands, but belong elsewhere.
+            ("@keyspace", own("@keyspace") && !extra(CONNECTION | LIST) || extra(KEYSPACE)),
             ("@read", flag(READONLY)),
             ("@write", flag(WRITE)),
+            ("@set", own("@set") || extra(SET)),
+            ("@sortedset", own("@sortedset") || extra(SORTED_SET)),
+            ("@list", own("@list") || extra(LIST)),
             ("@hash", own("@hash")),
             ("@string", own("@string")),
             ("@stream", own("@stream")),
@@ -305,10 +319,12 @@ impl CommandSpec {
 }
 
 /// Every command, by family.
-static FAMILIES: [&[CommandSpec]; 9] = [
+static FAMILIES: [&[CommandSpec]; 11] = [
     streams::COMMANDS,
     strings::COMMANDS,
     hashes::COMMANDS,
+    lists::COMMANDS,
+    sets::COMMANDS,
     keys::COMMANDS,
     connections::COMMANDS,
     pubsub::COMMANDS,
