@@ -2,6 +2,7 @@
 
 mod blocking;
 mod claims;
+mod configuration;
 mod connections;
 mod pressure;
 mod slow;

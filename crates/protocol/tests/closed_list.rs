@@ -54,7 +54,10 @@ const DANGEROUS: [(&str, &str); 57] = [
     ("client|unblock", "wakes a reader, as its timeout does"),
     ("config|get", "shows the settings, as in Redis the password too, to those who know it"),
     ("config|resetstat", "sets counters to zero, not data"),
-    ("config|rewrite", "writes no file: the file belongs to the operator"),
+    (
+        "config|rewrite",
+        "writes the one file that the operator named at the start, and only what config|set allowed",
+    ),
     ("config|set", "refuses what names a file or needs a restart"),
     (
         "debug",

@@ -142,7 +142,11 @@ fn announce(config: &Config, settings: &Settings) {
         dir = %settings.dir.display(),
         "Headwater starts"
     );
-    let inert = config.values().inert_but_set();
+    let values = config.values();
+    for (line, reason) in values.notes() {
+        tracing::warn!(directive = line, "has no effect: {reason}");
+    }
+    let inert = values.inert_but_set();
     if !inert.is_empty() {
         tracing::info!(directives = inert.join(" "), "accepted without effect");
     }

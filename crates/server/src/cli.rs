@@ -27,6 +27,11 @@ pub enum Invocation {
         /// Say for each value where it comes from.
         origin: bool,
     },
+    /// Print a redis.conf as TOML, and what of it is left out.
+    ImportConfig {
+        /// The redis.conf.
+        file: PathBuf,
+    },
     /// Print a commented `headwater.toml`.
     ExampleConfig,
     /// Read every byte of a data directory.
@@ -86,6 +91,9 @@ impl Invocation {
                     origin: matches.get_flag("origin"),
                     sources: sources(matches, environment),
                 },
+                Some(("import", matches)) => Self::ImportConfig {
+                    file: matches.get_one::<PathBuf>("FILE").cloned().unwrap_or_default(),
+                },
                 _ => Self::ExampleConfig,
             },
             Some((_, matches)) => Self::Serve(sources(matches, environment)),
@@ -129,11 +137,14 @@ pub fn command() -> Command {
             .help("And where it comes from"),
     );
     let example = Command::new("example").about("Print a commented configuration file");
+    let import = Command::new("import")
+        .about("Print a redis.conf as TOML, and what of it is left out and why")
+        .arg(path("FILE").help("The redis.conf"));
     let config = Command::new("config")
         .about("Show the configuration")
         .subcommand_required(true)
         .arg_required_else_help(true)
-        .subcommands([show, example]);
+        .subcommands([show, example, import]);
     with_directives(Command::new("headwater"))
         .version(env!("CARGO_PKG_VERSION"))
         .about("A durable server for Redis Streams: when the reply arrives, it is on disk")
@@ -156,7 +167,7 @@ fn with_directives(command: Command) -> Command {
     let command = command
         .arg(
             Arg::new("FILE")
-                .help("Configuration: TOML, or a redis.conf if its name ends in .conf")
+                .help("Configuration: TOML, or a redis.conf if its name ends in .conf; - for standard input")
                 .value_parser(clap::value_parser!(PathBuf)),
         )
         .arg(
@@ -242,7 +253,7 @@ fn sources(matches: &ArgMatches, environment: Vec<(String, String)>) -> Sources 
             matches.get_many::<String>(directive.name)?.map(String::as_str).collect();
         Some((directive.name.to_owned(), words.join(" ")))
     });
-    Sources { file, environment, flags: flags.collect() }
+    Sources { file, environment, flags: flags.collect(), ..Sources::default() }
 }
 
 #[cfg(test)]
@@ -273,6 +284,7 @@ mod tests {
         };
         check(&[], None, &[]);
         check(&["server"], None, &[]);
+        check(&["-", "--port", "7"], Some("-"), &[("port", "7")]);
         check(&["h.toml"], Some("h.toml"), &[]);
         check(&["server", "redis.conf", "--port", "7"], Some("redis.conf"), &[("port", "7")]);
         check(&["server", "--config", "h.toml"], Some("h.toml"), &[]);

@@ -1,11 +1,9 @@
 //! Which arguments of a command are passwords, so that they are shown to nobody (SLOWLOG).
 
+use crate::config::directives;
+
 /// What stands for a secret.
 pub(crate) const REDACTED: &[u8] = b"(redacted)";
-
-/// Directives whose values are secrets.
-const SECRET_DIRECTIVES: [&str; 4] =
-    ["requirepass", "masterauth", "tls-key-file-pass", "tls-client-key-file-pass"];
 
 /// Whether the argument at `at` is a secret. `command` is the full name in the command table.
 pub(crate) fn is_secret(command: &str, args: &[&[u8]], at: usize) -> bool {
@@ -15,7 +13,9 @@ pub(crate) fn is_secret(command: &str, args: &[&[u8]], at: usize) -> bool {
         // HELLO 3 AUTH user password SETNAME name
         "hello" => 2 <= at && (is(at - 1, "auth") || (3 <= at && is(at - 2, "auth"))),
         "acl|setuser" | "acl|getuser" | "acl|deluser" => 2 <= at,
-        "config|set" => 3 <= at && SECRET_DIRECTIVES.iter().any(|name| is(at - 1, name)),
+        "config|set" => {
+            3 <= at && std::str::from_utf8(args[at - 1]).is_ok_and(directives::is_secret)
+        }
         "migrate" => is(at - 1, "auth") || is(at - 1, "auth2") || (2 <= at && is(at - 2, "auth2")),
         _ => false,
     }

@@ -13,6 +13,7 @@ use protocol::{
 };
 
 use crate::client::Socket;
+use crate::config::Config;
 use crate::core::Shared;
 use crate::descriptors;
 use crate::execute::{Answer, Executor, Outcome};
@@ -23,7 +24,7 @@ impl Executor<'_> {
     pub(crate) fn server(&mut self, command: &ServerCommand<'_>) -> Outcome {
         match command {
             ServerCommand::Info { sections } => self.info(sections).into(),
-            ServerCommand::Config(command) => self.config(command).into(),
+            ServerCommand::Config(command) => self.config(command),
             ServerCommand::Debug(command) => self.debug(command).into(),
             ServerCommand::Memory(command) => self.memory(*command).into(),
             ServerCommand::Time => Outcome::from(introspect::time(SystemTime::now())),
@@ -89,25 +90,47 @@ impl Executor<'_> {
         rows.collect()
     }
 
-    fn config(&mut self, command: &ConfigCommand<'_>) -> Result<Reply, CommandError> {
+    fn config(&mut self, command: &ConfigCommand<'_>) -> Outcome {
         let config = &self.shared.config;
         match command {
             ConfigCommand::Get { patterns } => {
-                Ok(introspect::config_get(config, patterns, |pattern, name| {
+                Outcome::from(introspect::config_get(config, patterns, |pattern, name| {
                     engine::pattern::glob_matches(pattern, name, Case::Sensitive)
                 }))
             }
             ConfigCommand::Set { pairs } => {
-                introspect::config_set(config, pairs)?;
+                if let Err(error) = introspect::config_set(config, pairs) {
+                    return Outcome::from(error);
+                }
                 self.configured();
-                Ok(Reply::Ok)
+                Outcome::from(Reply::Ok)
             }
             ConfigCommand::ResetStat => {
                 self.shared.stats.reset();
-                Ok(Reply::Ok)
+                Outcome::from(Reply::Ok)
             }
-            ConfigCommand::Rewrite => introspect::config_rewrite(config),
+            ConfigCommand::Rewrite => self.config_rewrite(),
         }
+    }
+
+    /// CONFIG REWRITE. The disk may be slow: nobody else waits for it.
+    fn config_rewrite(&self) -> Outcome {
+        fn rewrite(config: &Config) -> Result<Reply, CommandError> {
+            let done = config.rewrite().map(|()| Reply::Ok);
+            match &done {
+                Ok(_) => tracing::info!("CONFIG REWRITE: the configuration file is written"),
+                Err(error) => tracing::warn!(%error, "CONFIG REWRITE"),
+            }
+            done.map_err(|error| CommandError::Text(error.to_string().into_bytes().into()))
+        }
+        let config = Arc::clone(&self.shared.config);
+        if self.in_exec || config.file().is_none() {
+            return rewrite(&config).into();
+        }
+        Outcome::Later(Box::pin(async move {
+            let written = tokio::task::spawn_blocking(move || rewrite(&config)).await;
+            Answer::new(written.unwrap_or(Err(CommandError::Fixed("ERR"))), 0)
+        }))
     }
 
     /// The engine's settings shape state, so they change by an operation. Everybody else reads the

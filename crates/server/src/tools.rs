@@ -4,13 +4,14 @@ use std::ffi::OsString;
 use std::io::{self, Read, Write};
 use std::net::TcpStream;
 use std::os::unix::net::UnixStream;
+use std::path::Path;
 use std::process::ExitCode;
 use std::time::Duration;
 
 use crate::archive;
 use crate::check;
 use crate::cli::Invocation;
-use crate::config::{self, Config, Kind, Sources};
+use crate::config::{self, Config, ConfigError, Kind, Sources};
 use crate::error::StartError;
 use crate::log_show;
 use crate::repair;
@@ -23,6 +24,7 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
     let result = match Invocation::parse(arguments, environment.collect()) {
         Ok(Invocation::Serve(sources)) => serve(sources),
         Ok(Invocation::ShowConfig { sources, origin }) => show_config(sources, origin),
+        Ok(Invocation::ImportConfig { file }) => import_config(&file),
         Ok(Invocation::ExampleConfig) => Ok(print(&config::example())),
         Ok(Invocation::Check { dir, json }) => Ok(check::run(&dir, json)),
         Ok(Invocation::Repair(request)) => repair::run(&request),
@@ -47,18 +49,30 @@ fn serve(sources: Sources) -> Result<ExitCode, StartError> {
     for variable in config::unknown_variables(&sources.environment) {
         let _ = writeln!(io::stderr(), "headwater: warning: {variable} is no directive, ignored");
     }
-    crate::bootstrap::run(Config::load(sources)?)
+    crate::bootstrap::run(Config::load(with_input(sources)?)?)
+}
+
+/// Reads standard input if the configuration is there (`-`).
+fn with_input(mut sources: Sources) -> Result<Sources, StartError> {
+    if sources.wants_standard_input() {
+        let text = io::read_to_string(io::stdin());
+        let path = || "standard input".into();
+        sources.standard_input =
+            Some(text.map_err(|cause| ConfigError::Unreadable { path: path(), cause })?);
+    }
+    Ok(sources)
+}
+
+fn import_config(file: &Path) -> Result<ExitCode, StartError> {
+    Ok(print(&config::import(file)?))
 }
 
 fn show_config(sources: Sources, origin: bool) -> Result<ExitCode, StartError> {
-    let config = Config::load(sources)?;
+    let config = Config::load(with_input(sources)?)?;
     let mut text = String::new();
     for value in config.values().iter() {
-        let shown = if value.directive.name == "requirepass" && !value.text.is_empty() {
-            "(hidden)"
-        } else {
-            &value.text
-        };
+        let is_secret = config::directives::is_secret(value.directive.name);
+        let shown = if is_secret && !value.text.is_empty() { "(hidden)" } else { &value.text };
         let shown = match value.directive.kind {
             // TOML knows no larger numbers.
             Kind::Integer { .. } | Kind::Signed { .. } | Kind::Memory { .. }
@@ -87,7 +101,7 @@ pub(crate) fn print(text: &str) -> ExitCode {
 
 /// Connects, says PING and expects PONG. A server that asks for a password is alive, too.
 fn ping(sources: Sources) -> Result<ExitCode, StartError> {
-    let config = Config::load(sources)?;
+    let config = Config::load(with_input(sources)?)?;
     let settings = config.settings();
     let timeout = Some(Duration::from_secs(5));
     let answer = match (&settings.unix_socket, settings.bind.first()) {

@@ -123,7 +123,12 @@ pub(super) fn backup_request(
     let file = file.or_else(|| named.map(|(_, path)| PathBuf::from(path)));
     let dir = matches.get_one::<String>("dir").map(|dir| ("dir".to_owned(), dir.clone()));
     BackupRequest {
-        sources: Sources { file, environment, flags: dir.into_iter().collect() },
+        sources: Sources {
+            file,
+            environment,
+            flags: dir.into_iter().collect(),
+            ..Sources::default()
+        },
         dest: path(matches, "DEST"),
         copy: matches.get_flag("copy"),
         verify: !matches.get_flag("no-verify"),

@@ -39,6 +39,14 @@ pub enum Effect {
     Honoured,
     /// Nothing: it is accepted and shown, because existing files and tools name it.
     Inert,
+    /// Only one value can be had. A start that asks for another goes on with this one and says so, as
+    /// it does no harm; CONFIG SET is refused.
+    Kept {
+        /// The value.
+        value: &'static str,
+        /// Why no other.
+        reason: &'static str,
+    },
     /// Only one value can be had; any other is refused with the reason.
     Only {
         /// The value.
@@ -387,12 +395,10 @@ pub const HONOURED: &[Directive] = &[
 
 /// Directives of which only one value can be had.
 pub const FIXED: &[Directive] = &[
-    only(
-        "appendonly",
-        "yes",
-        Kind::YesNo,
-        "the log is the data: it cannot be switched off (appendfsync chooses when it reaches the disk)",
-    ),
+    Directive {
+        effect: Effect::Kept { value: "yes", reason: APPEND_ONLY },
+        ..only("appendonly", "yes", Kind::YesNo, APPEND_ONLY)
+    },
     only(
         "maxmemory-policy",
         "noeviction",
@@ -443,10 +449,22 @@ pub const FIXED: &[Directive] = &[
     ),
 ];
 
+const APPEND_ONLY: &str =
+    "the log is the data: it cannot be switched off (appendfsync chooses when it reaches the disk)";
+
+/// Whether the value of a directive is to be shown to nobody.
+#[must_use]
+pub fn is_secret(name: &str) -> bool {
+    SECRET.iter().any(|secret| secret.eq_ignore_ascii_case(name))
+}
+
+/// Directives whose values are secrets.
+const SECRET: [&str; 5] =
+    ["requirepass", "masterauth", "tls-key-file-pass", "tls-client-key-file-pass", "user"];
+
 /// Directives of redis.conf that are no configuration values there either, with the reason why they
 /// are refused.
 pub const REFUSED: &[(&str, &str)] = &[
-    ("include", "put everything into one file"),
     ("loadmodule", "modules are not supported"),
     ("user", "access control lists are not supported: use requirepass"),
     ("rename-command", "commands cannot be renamed"),

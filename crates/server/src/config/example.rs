@@ -3,7 +3,7 @@
 use std::fmt::Write;
 
 use super::directives::{Change, Directive, Effect, HONOURED};
-use super::value::Kind;
+use super::value::{Kind, memory_text};
 
 /// Headings of the example file, each before the directive of that name.
 const HEADINGS: &[(&str, &str)] = &[
@@ -52,18 +52,8 @@ fn toml_value(directive: &Directive) -> String {
     let text = directive.default;
     match directive.kind {
         Kind::Integer { .. } | Kind::Signed { .. } => text.to_owned(),
-        Kind::Memory { .. } => format!("\"{}\"", memory(text)),
+        Kind::Memory { .. } => format!("\"{}\"", memory_text(text)),
         _ => format!("\"{text}\""),
-    }
-}
-
-/// Bytes in the largest unit that divides them.
-fn memory(text: &str) -> String {
-    let bytes: u64 = text.parse().unwrap_or(0);
-    let units = [(1u64 << 30, "gb"), (1 << 20, "mb"), (1 << 10, "kb")];
-    match units.iter().find(|(unit, _)| bytes != 0 && bytes.is_multiple_of(*unit)) {
-        Some((unit, name)) => format!("{}{name}", bytes / unit),
-        None => text.to_owned(),
     }
 }
 

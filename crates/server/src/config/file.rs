@@ -31,6 +31,11 @@ pub(super) fn parse(path: &Path, text: &str) -> Result<Vec<Assignment>, ConfigEr
     Ok(assignments)
 }
 
+/// Whether a text is TOML at all.
+pub(super) fn is_toml(text: &str) -> bool {
+    DeTable::parse(text).is_ok()
+}
+
 fn text_of(value: &DeValue<'_>) -> Option<String> {
     match value {
         DeValue::String(text) => Some(text.to_string()),

@@ -20,7 +20,7 @@ const fn fixed(name: &'static str, default: &'static str) -> Directive {
     Directive { change: Change::Restart, ..inert(name, default) }
 }
 
-/// Accepted without effect.
+/// Accepted without effect: those of Redis 7.0, then those that came later.
 pub(super) const INERT: &[Directive] = &[
     inert("acl-pubsub-default", "resetchannels"),
     inert("acllog-max-len", "128"),
@@ -164,4 +164,21 @@ pub(super) const INERT: &[Directive] = &[
     inert("zset-max-listpack-value", "64"),
     inert("zset-max-ziplist-entries", "128"),
     inert("zset-max-ziplist-value", "64"),
+    inert("locale-collate", ""),
+    inert("set-max-listpack-entries", "128"),
+    inert("set-max-listpack-value", "64"),
+    inert("cluster-announce-human-nodename", ""),
+    inert("max-new-connections-per-cycle", "10"),
+    inert("max-new-tls-connections-per-cycle", "1"),
+    inert("hide-user-data-from-log", "no"),
+    inert("lua-enable-deprecated-api", "no"),
+    inert("repl-rdb-channel", "yes"),
+    inert("replica-full-sync-buffer-limit", "0"),
+    inert("cluster-compatibility-sample-ratio", "0"),
+    inert("cluster-slot-stats-enabled", "no"),
+    inert("lookahead", "16"),
+    inert("tls-auth-clients-user", ""),
+    inert("key-memory-histograms", "no"),
+    inert("cluster-slot-migration-handoff-max-lag-bytes", "1048576"),
+    inert("cluster-slot-migration-write-pause-timeout", "10000"),
 ];

@@ -8,10 +8,14 @@ mod env;
 mod error;
 mod example;
 mod file;
+mod import;
 mod inert;
 mod redis_conf;
+mod rewrite;
 mod settings;
+mod sources;
 pub mod value;
+mod written;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -23,10 +27,13 @@ pub use directives::{Change, Directive, Effect};
 pub use env::unknown as unknown_variables;
 pub use error::{ConfigError, ConfigSetError};
 pub use example::example;
+pub use import::import;
+pub use rewrite::RewriteError;
 pub use settings::{
     BindAddress, ClientCertificates, DebugAccess, FsyncPolicy, LogFormat, LogLevel, Settings,
     Supervision, TlsSettings,
 };
+pub use sources::Sources;
 pub use value::{Kind, OutputLimit, OutputLimits};
 
 /// Where a value came from.
@@ -79,6 +86,8 @@ pub struct Value {
 #[derive(Debug, Clone)]
 pub struct Values {
     values: Vec<Value>,
+    /// What somebody has asked for and does not get, without harm: line and reason.
+    notes: Vec<(String, &'static str)>,
 }
 
 impl Default for Values {
@@ -88,7 +97,7 @@ impl Default for Values {
             text: directive.default.to_owned(),
             origin: Origin::Default,
         });
-        Self { values: values.collect() }
+        Self { values: values.collect(), notes: Vec::new() }
     }
 }
 
@@ -126,7 +135,7 @@ impl Values {
                 Err(reason) => {
                     return Err(ConfigError::BadValue {
                         name: directive.name,
-                        value: if directive.name == "requirepass" {
+                        value: if directives::is_secret(directive.name) {
                             "(hidden)".to_owned()
                         } else {
                             value
@@ -140,6 +149,34 @@ impl Values {
         Ok(())
     }
 
+    /// Refuses values that cannot be had, now that every layer has had its say: a flag may put right
+    /// what a file asks for.
+    fn settle(&mut self) -> Result<(), ConfigError> {
+        for Value { directive, text, origin } in &mut self.values {
+            match directive.effect {
+                Effect::Only { value, reason } if text != value => {
+                    return Err(ConfigError::BadValue {
+                        name: directive.name,
+                        value: std::mem::take(text),
+                        reason: value::ValueError::Refused(reason),
+                        origin: origin.clone(),
+                    });
+                }
+                Effect::Kept { value, reason } if text != value => {
+                    self.notes.push((format!("{} {text}", directive.name), reason));
+                    value.clone_into(text);
+                }
+                _ => {}
+            }
+        }
+        Ok(())
+    }
+
+    /// What the configuration asks for and does not get, without harm: line and reason.
+    pub fn notes(&self) -> impl Iterator<Item = (&str, &'static str)> {
+        self.notes.iter().map(|(line, reason)| (line.as_str(), *reason))
+    }
+
     fn position(&self, name: &str) -> Option<usize> {
         self.values.iter().position(|value| value.directive.name.eq_ignore_ascii_case(name))
     }
@@ -150,62 +187,14 @@ impl Values {
             return Err(value::ValueError::NotText);
         }
         let Value { directive, text: present, .. } = &self.values[at];
-        let text = match directive.kind {
+        match directive.kind {
             value::Kind::OutputLimits => {
                 let present = OutputLimits::default().changed_by(present);
                 let present = present.expect("a value in the table was checked before");
-                present.changed_by(text)?.to_string()
+                Ok(present.changed_by(text)?.to_string())
             }
-            kind => kind.canonical(text)?,
-        };
-        match directive.effect {
-            Effect::Only { value, reason } if text != value => {
-                Err(value::ValueError::Refused(reason))
-            }
-            _ => Ok(text),
+            kind => kind.canonical(text),
         }
-    }
-}
-
-/// Where the layers above the defaults come from.
-#[derive(Debug, Clone, Default)]
-pub struct Sources {
-    /// Configuration file: TOML, or redis.conf if the name ends in `.conf`.
-    pub file: Option<PathBuf>,
-    /// The process's environment, or a test's.
-    pub environment: Vec<(String, String)>,
-    /// Directive and value of each flag.
-    pub flags: Vec<(String, String)>,
-}
-
-impl Sources {
-    /// Reads every layer and lays one over the other.
-    ///
-    /// # Errors
-    ///
-    /// The first thing wrong, with its place.
-    pub fn read(&self) -> Result<Values, ConfigError> {
-        let mut values = Values::default();
-        if let Some(path) = &self.file {
-            values.assign(read_file(path)?)?;
-        }
-        values.assign(env::assignments(&self.environment))?;
-        let flags = self.flags.iter().map(|(name, value)| Assignment {
-            name: name.clone(),
-            value: value.clone(),
-            origin: Origin::Flag(format!("--{name}")),
-        });
-        values.assign(flags.collect())?;
-        Ok(values)
-    }
-}
-
-fn read_file(path: &Path) -> Result<Vec<Assignment>, ConfigError> {
-    let text = std::fs::read_to_string(path)
-        .map_err(|cause| ConfigError::Unreadable { path: path.to_owned(), cause })?;
-    match path.extension().is_some_and(|extension| extension == "conf") {
-        true => redis_conf::parse(path, &text),
-        false => file::parse(path, &text),
     }
 }
 
@@ -252,7 +241,7 @@ impl Config {
     /// The configuration file, for INFO.
     #[must_use]
     pub fn file(&self) -> Option<&Path> {
-        self.sources.file.as_deref()
+        self.sources.real_file()
     }
 
     /// A copy of every value with its origin.
@@ -289,6 +278,12 @@ impl Config {
             let text = std::str::from_utf8(value).map_err(|_| value::ValueError::NotText);
             let text = text.and_then(|text| next.checked(at, text));
             let text = text.map_err(|reason| failed(reason.to_string()))?;
+            if let Effect::Only { value, reason } | Effect::Kept { value, reason } =
+                directive.effect
+                && text != value
+            {
+                return Err(failed(reason.to_owned()));
+            }
             next.values[at] = Value { directive, text, origin: Origin::ConfigSet };
         }
         Ok(self.install(&mut values, next))

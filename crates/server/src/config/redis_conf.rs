@@ -1,50 +1,101 @@
 //! Files ending in `.conf`: redis.conf as Redis reads it.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
+
+use engine::pattern::{Case, glob_matches};
 
 use super::{Assignment, ConfigError, Origin};
 
+/// Files within files that are read.
+const INCLUDES_MAX: usize = 16;
+
 /// Reads a redis.conf. Lines are `name value ...`; `#` starts a comment line; `"..."` knows escapes.
 pub(super) fn parse(path: &Path, text: &str) -> Result<Vec<Assignment>, ConfigError> {
-    let mut assignments: Vec<Assignment> = Vec::new();
-    let mut saves = 0;
+    let mut assignments = Vec::new();
+    read_lines(path, text, 0, &mut assignments)?;
+    Ok(assignments)
+}
+
+fn read_lines(
+    path: &Path,
+    text: &str,
+    depth: usize,
+    assignments: &mut Vec<Assignment>,
+) -> Result<(), ConfigError> {
     for (index, line) in text.lines().enumerate() {
         let line = line.trim();
         if line.is_empty() || line.starts_with('#') {
             continue;
         }
-        let origin = Origin::File(path.to_owned(), index + 1);
-        let syntax = |reason: &str| ConfigError::Syntax {
-            path: path.to_owned(),
-            line: index + 1,
-            reason: reason.to_owned(),
-        };
-        let words = split_words(line).ok_or_else(|| syntax("unbalanced quotes"))?;
+        let syntax =
+            |reason: String| ConfigError::Syntax { path: path.to_owned(), line: index + 1, reason };
+        let words = split_words(line).ok_or_else(|| syntax("unbalanced quotes".to_owned()))?;
         let [name, values @ ..] = words.as_slice() else {
-            return Err(syntax("a directive is missing"));
+            return Err(syntax("a directive is missing".to_owned()));
         };
         if values.is_empty() {
-            return Err(syntax(&format!("'{}' needs a value", name.escape_debug())));
+            return Err(syntax(format!("'{}' needs a value", name.escape_debug())));
         }
         let value = values.join(" ");
-        // The lines of `save` add up, unlike those of any other directive.
-        let is_save = name.eq_ignore_ascii_case("save");
-        saves += usize::from(is_save);
-        let earlier =
-            assignments.iter_mut().find(|a| is_save && a.name.eq_ignore_ascii_case("save"));
-        match earlier {
-            Some(earlier) if 1 < saves && !value.is_empty() => {
-                earlier.value = format!("{} {value}", earlier.value).trim().to_owned();
+        if name.eq_ignore_ascii_case("include") {
+            if depth == INCLUDES_MAX {
+                return Err(syntax(format!("more than {INCLUDES_MAX} files within each other")));
             }
-            _ => assignments.push(Assignment { name: name.clone(), value, origin }),
+            for file in included(&value).map_err(|reason| syntax(reason.to_owned()))? {
+                let text = super::sources::read(&file)?;
+                read_lines(&file, &text, depth + 1, assignments)?;
+            }
+            continue;
         }
+        let origin = Origin::File(path.to_owned(), index + 1);
+        assign(Assignment { name: name.clone(), value, origin }, assignments);
     }
-    Ok(assignments)
+    Ok(())
+}
+
+/// The lines of `save` add up, unlike those of any other directive; an empty one takes them back.
+fn assign(new: Assignment, assignments: &mut Vec<Assignment>) {
+    let is_save = |name: &str| name.eq_ignore_ascii_case("save");
+    let earlier = assignments.iter_mut().rfind(|earlier| is_save(&earlier.name));
+    match earlier {
+        Some(earlier) if is_save(&new.name) && !new.value.is_empty() => {
+            earlier.value = format!("{} {}", earlier.value, new.value).trim().to_owned();
+        }
+        _ => assignments.push(new),
+    }
+}
+
+/// The files of an `include`, in the order of their names where there are several. Paths are relative to
+/// the directory in which the server was started, as in Redis.
+fn included(path: &str) -> Result<Vec<PathBuf>, &'static str> {
+    let path = Path::new(path);
+    let is_pattern = |text: &str| text.contains(['*', '?', '[']);
+    let directory = path.parent().filter(|directory| !directory.as_os_str().is_empty());
+    if directory.is_some_and(|directory| is_pattern(&directory.to_string_lossy())) {
+        return Err("a pattern can stand in the last part of the path only");
+    }
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
+    if !is_pattern(&name) {
+        return Ok(vec![path.to_owned()]);
+    }
+    let Ok(entries) = std::fs::read_dir(directory.unwrap_or(Path::new("."))) else {
+        return Ok(Vec::new());
+    };
+    let matches = |entry: &std::fs::DirEntry| {
+        let own = entry.file_name();
+        // As in a shell, * does not name hidden files.
+        let is_hidden = own.as_encoded_bytes().starts_with(b".") && !name.starts_with('.');
+        !is_hidden && glob_matches(name.as_bytes(), own.as_encoded_bytes(), Case::Sensitive)
+    };
+    let found = entries.filter_map(Result::ok).filter(matches);
+    let mut paths: Vec<_> = found.map(|entry| entry.path()).collect();
+    paths.sort();
+    Ok(paths)
 }
 
 /// Splits a line into words at blanks. Double quotes know `\n \r \t \b \a \" \\ \xHH`, single quotes
 /// know `\'`. `None` if a quote is open at the end or a word goes on after a closing one.
-fn split_words(line: &str) -> Option<Vec<String>> {
+pub(super) fn split_words(line: &str) -> Option<Vec<String>> {
     let mut words = Vec::new();
     let mut rest = line.trim_start();
     while !rest.is_empty() {
@@ -134,7 +185,41 @@ mod tests {
                 ("save", "900 1 300 10", "r.conf:4".to_owned()),
             ]
         );
+        let saves = "save 900 1\nsave \"\"\nsave 60 5\nsave 7 7\n";
+        let seen = parse(Path::new("r.conf"), saves).expect("a valid file");
+        assert_eq!(seen.last().map(|a| a.value.as_str()), Some("60 5 7 7"));
         let error = parse(Path::new("r.conf"), "\nport\n").expect_err("a value is missing");
         assert_eq!(error.to_string(), "r.conf:2: 'port' needs a value");
+    }
+
+    #[test]
+    fn included_files_are_read_in_place() {
+        let dir = tempfile::tempdir().expect("a temporary directory");
+        let path = |name: &str| dir.path().join(name).display().to_string();
+        let write = |name: &str, text: &str| std::fs::write(path(name), text).expect("a file");
+        write("a.conf", "timeout 1\n");
+        write("b.conf", "timeout 2\nport 2\n");
+        write(".c.conf", "timeout 3\n");
+        write("loop.inc", &format!("include {}\n", path("loop.inc")));
+        let check = |text: String, expected: Result<&str, &str>| {
+            let seen = parse(Path::new("r.conf"), &text).map_err(|error| error.to_string());
+            let seen = seen.map(|all| {
+                let all = all.iter().map(|a| format!("{} {}", a.name, a.value));
+                all.collect::<Vec<_>>().join(", ")
+            });
+            match (seen, expected) {
+                (Err(seen), Err(expected)) => assert!(seen.contains(expected), "{seen}"),
+                (seen, expected) => {
+                    assert_eq!(seen, expected.map(str::to_owned).map_err(str::to_owned), "{text}");
+                }
+            }
+        };
+        let all = "hz 5, timeout 1, timeout 2, port 2, port 9";
+        check(format!("hz 5\ninclude {}\nport 9\n", path("*.conf")), Ok(all));
+        check(format!("include \"{}\"\n", path("a.conf")), Ok("timeout 1"));
+        check(format!("include {}\nhz 1\n", path("*.nosuch")), Ok("hz 1"));
+        check(format!("include {}\n", path("nosuch")), Err("cannot read the configuration file"));
+        check(format!("include {}\n", path("loop.inc")), Err("more than 16 files"));
+        check(format!("include {}/*/x\n", path("")), Err("in the last part of the path only"));
     }
 }

@@ -16,7 +16,8 @@ fn load(
         std::fs::write(&path, text).expect("a file in it");
         path
     });
-    Config::load(Sources { file, environment: owned(environment), flags: owned(flags) })
+    let (environment, flags) = (owned(environment), owned(flags));
+    Config::load(Sources { file, environment, flags, ..Sources::default() })
 }
 
 fn value<'a>(values: &'a Values, name: &str) -> &'a Value {
@@ -54,8 +55,8 @@ fn what_cannot_be_is_refused_by_name_and_place() {
     };
     check(("h.toml", "\nprot = 1"), "h.toml:2: unknown directive 'prot', did you mean 'port'?");
     check(
-        ("r.conf", "include x.conf"),
-        "r.conf:1: unknown directive 'include' (put everything into one file)",
+        ("r.conf", "loadmodule x.so"),
+        "r.conf:1: unknown directive 'loadmodule' (modules are not supported)",
     );
     check(
         ("r.conf", "port 99999"),
@@ -66,7 +67,6 @@ fn what_cannot_be_is_refused_by_name_and_place() {
         "'(hidden)' cannot be the value of 'requirepass': argument must be UTF-8 text without line breaks",
     );
     check(("r.conf", "maxmemory-policy allkeys-lru"), "or trim streams by MAXLEN or MINID");
-    check(("r.conf", "appendonly no"), "(appendfsync chooses when it reaches the disk)");
     check(("r.conf", "daemonize yes"), "or with & in a shell");
     let error = load(None, &[], &[("port", "x")]).expect_err("refused").to_string();
     assert_eq!(
@@ -77,6 +77,38 @@ fn what_cannot_be_is_refused_by_name_and_place() {
         Config::load(Sources { file: Some("/nonexistent/h.toml".into()), ..Sources::default() }),
         Err(ConfigError::Unreadable { .. })
     ));
+}
+
+#[test]
+fn what_cannot_be_had_is_judged_once_all_layers_have_spoken() {
+    let stock = Some(("r.conf", "daemonize yes\nappendonly no\ndatabases 32"));
+    let flags = [("daemonize", "no"), ("databases", "16")];
+    let config = load(stock, &[], &flags).expect("the flags put it right");
+    let values = config.values();
+    assert_eq!(value(&values, "appendonly").text, "yes");
+    let notes: Vec<_> = values.notes().collect();
+    assert!(matches!(notes[..], [("appendonly no", reason)] if reason.contains("the log is")));
+    let error = load(stock, &[], &flags[..1]).expect_err("databases is left").to_string();
+    assert!(error.contains("r.conf:3: '32' cannot be the value of 'databases'"), "{error}");
+    let refused = config.set(&[(b"appendonly", b"no")]).expect_err("refused");
+    assert!(String::from_utf8_lossy(&refused.text()).contains("cannot be switched off"));
+}
+
+#[test]
+fn standard_input_is_toml_or_redis_conf() {
+    let check = |text: &str, port: u16| {
+        let sources = Sources {
+            file: Some("-".into()),
+            standard_input: Some(text.to_owned()),
+            ..Sources::default()
+        };
+        let config = Config::load(sources).expect("a valid text");
+        assert_eq!((config.settings().port, config.file()), (port, None), "{text}");
+        assert_eq!(config.reload().expect("the same text"), Reload::default());
+    };
+    check("port = 7000\n", 7000);
+    check("port 7001\nsave \"\"\n", 7001);
+    check("", 6379);
 }
 
 #[test]

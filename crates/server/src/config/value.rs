@@ -209,6 +209,16 @@ pub fn parse_memory(text: &str) -> Option<u64> {
     Some(number.saturating_mul(factor))
 }
 
+/// Bytes in the largest unit that divides them.
+pub(super) fn memory_text(text: &str) -> String {
+    let bytes: u64 = text.parse().unwrap_or(0);
+    let units = [(1u64 << 30, "gb"), (1 << 20, "mb"), (1 << 10, "kb")];
+    match units.iter().find(|(unit, _)| bytes != 0 && bytes.is_multiple_of(*unit)) {
+        Some((unit, name)) => format!("{}{name}", bytes / unit),
+        None => text.to_owned(),
+    }
+}
+
 /// Output waiting for one client: above the hard limit, or above the soft limit for so long, the
 /// client is cut off. 0 is no limit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

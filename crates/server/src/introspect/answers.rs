@@ -48,20 +48,6 @@ pub fn config_set(config: &Config, pairs: &[&[u8]]) -> Result<Vec<&'static str>,
     Ok(changed)
 }
 
-/// CONFIG REWRITE. The file belongs to the operator, comments and all; we do not write into it.
-///
-/// # Errors
-///
-/// Always.
-pub fn config_rewrite(config: &Config) -> Result<Reply, CommandError> {
-    Err(CommandError::Fixed(match config.file() {
-        None => "ERR The server is running without a config file",
-        Some(_) => {
-            "ERR Rewriting config file: not supported, use 'headwater config show' and edit the file"
-        }
-    }))
-}
-
 /// TIME: seconds and microseconds.
 #[must_use]
 pub fn time(now: SystemTime) -> Reply {

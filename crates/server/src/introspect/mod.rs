@@ -7,8 +7,7 @@ pub mod info;
 pub mod process;
 
 pub use answers::{
-    MemoryFacts, config_get, config_rewrite, config_set, debug_allowed, memory_doctor,
-    memory_stats, time,
+    MemoryFacts, config_get, config_set, debug_allowed, memory_doctor, memory_stats, time,
 };
 pub use client_list::{ClientFlags, ClientRow, client_list};
 
