@@ -1,8 +1,9 @@
 // What articles on Redis Streams show, with ioredis. Usage: node ioredis.mjs PORT [CA-FILE]
+// The environment can name another version: IOREDIS=ioredis-6.
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
-import Redis from "ioredis";
 
+const { default: Redis } = await import(process.env.IOREDIS ?? "ioredis");
 const port = Number(process.argv[2]);
 const tls = process.argv[3] && { ca: readFileSync(process.argv[3]) };
 const connect = () => new Redis({ host: "127.0.0.1", port, tls, maxRetriesPerRequest: 1 });

@@ -1,4 +1,6 @@
-"""What articles on Redis Streams show, with redis-py. Usage: streams.py PORT PROTOCOL(2|3) [CA-FILE]
+"""What articles on Redis Streams show, with redis-py. Usage: streams.py PORT PROTOCOL(2|3|old) [CA-FILE]
+
+The protocol `old` is what a redis-py speaks that knows of no other than RESP2.
 
 Every scenario works on keys of its own and asserts what a reader of the article would expect.
 """
@@ -14,7 +16,9 @@ HOST = "127.0.0.1"
 
 def connect(port, protocol):
     tls = {"ssl": True, "ssl_ca_certs": sys.argv[3]} if len(sys.argv) > 3 else {}
-    return redis.Redis(host=HOST, port=port, protocol=protocol, decode_responses=True, **tls)
+    if protocol != "old":
+        tls["protocol"] = int(protocol)
+    return redis.Redis(host=HOST, port=port, decode_responses=True, **tls)
 
 
 def entries_of(reply):
@@ -248,7 +252,7 @@ def optimistic_lock(r):
 
 
 def main():
-    port, protocol = int(sys.argv[1]), int(sys.argv[2])
+    port, protocol = int(sys.argv[1]), sys.argv[2]
     r = connect(port, protocol)
     r.flushall()
     assert r.ping()
@@ -262,7 +266,7 @@ def main():
     shopping_cart(r)
     optimistic_lock(r)
     r.close()
-    print(f"redis-py {redis.__version__} RESP{protocol}: all scenarios passed")
+    print(f"redis-py {redis.__version__} RESP {protocol}: all scenarios passed")
 
 
 main()

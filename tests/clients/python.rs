@@ -1,0 +1,36 @@
+//! Python: redis-py and what is built on it.
+
+use support::Certificates;
+
+use crate::scripts::{Script, root};
+use crate::start_tls;
+
+#[test]
+fn redis_py_resp2() {
+    Script::python("streams.py").run(&["2"]);
+}
+
+#[test]
+fn redis_py_resp3() {
+    Script::python("streams.py").run(&["3"]);
+}
+
+#[test]
+fn redis_py_over_tls() {
+    let certificates = Certificates::new();
+    let (server, port, ca) = start_tls(&certificates);
+    Script::python("streams.py").run_on_port(server, port, &["3", &ca]);
+}
+
+/// What older applications pin.
+#[test]
+fn redis_py_4() {
+    let old = root("target/test-venv/old");
+    assert!(old.is_dir(), "{} is missing; scripts/test installs it", old.display());
+    Script::python("streams.py").env("PYTHONPATH", old).run(&["old"]);
+}
+
+#[test]
+fn faststream() {
+    Script::python("with_faststream.py").run(&[]);
+}
