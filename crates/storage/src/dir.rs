@@ -289,20 +289,29 @@ pub(crate) fn write_small(fs: &dyn Fs, path: &Path, bytes: &[u8]) -> Result<(), 
 
 /// Makes a directory whose name survives: a database in a directory whose own name is lost is lost
 /// with it.
+///
+/// An earlier start may have made it, or directories above it, and failed before their names were
+/// durable. So all names are synced until the directory bears our mark, which it gets last.
 fn make_durable(fs: &dyn Fs, dir: &Path) -> Result<(), StorageError> {
-    let mut made = Vec::new();
-    for path in dir.ancestors().take_while(|path| !path.as_os_str().is_empty()) {
-        if exists(fs, path)? {
-            break;
-        }
-        made.push(path);
+    if exists(fs, &format(dir))? {
+        return Ok(());
     }
     fs.create_dir(dir).map_err(StorageError::io("create", dir))?;
-    for parent in made.iter().filter_map(|path| path.parent()) {
+    for parent in dir.ancestors().filter_map(Path::parent) {
         let parent = if parent.as_os_str().is_empty() { Path::new(".") } else { parent };
-        fs.sync_dir(parent).map_err(StorageError::io("sync", parent))?;
+        match fs.sync_dir(parent) {
+            Err(error) if is_no_place_of_ours(&error) => {}
+            other => other.map_err(StorageError::io("sync", parent))?,
+        }
     }
     Ok(())
+}
+
+/// Whether a directory cannot be synced because we cannot have made anything in it, or because its
+/// file system knows no such thing.
+fn is_no_place_of_ours(error: &std::io::Error) -> bool {
+    use std::io::ErrorKind::{InvalidInput, PermissionDenied, ReadOnlyFilesystem, Unsupported};
+    matches!(error.kind(), PermissionDenied | ReadOnlyFilesystem | InvalidInput | Unsupported)
 }
 
 /// Twenty digits hold every number, so that names sort as numbers do.

@@ -595,3 +595,34 @@ fn the_last_segment_is_missed_after_a_clean_stop() {
     let StorageError::Corrupt { file, offset, reason } = &error else { panic!("{error}") };
     assert_eq!((file, *offset, reason), (&last.path, 0, &Damage::Missing), "{error}");
 }
+
+/// The directory is made, and the sync that makes its name durable fails. The next start finds the
+/// directory there, and must not take that for a sign that its name is durable.
+#[test]
+fn a_name_that_an_earlier_start_could_not_sync_is_synced_again() {
+    let fs = SimFs::new(1);
+    let mut nth = 0;
+    let refused = loop {
+        nth += 1;
+        fs.fail_call(nth, Fault::Eio);
+        match open(&fs, SEGMENT) {
+            Err(error) if error.to_string().contains("sync /:") => break error,
+            Err(_) => fs.heal(),
+            Ok(_) => panic!("no start failed at the sync of the root"),
+        }
+        fs.power_cut(nth);
+    };
+    fs.heal();
+    fs.kill();
+    let (mut database, _) = open(&fs, SEGMENT).unwrap();
+    set(&mut database, "key", b"1").unwrap();
+    database.log().commit().unwrap();
+    let last = database.log().last();
+    drop(database);
+    for seed in 0..20 {
+        let fs = fs.fork();
+        fs.power_cut(seed);
+        let (_, report) = open(&fs, SEGMENT).unwrap();
+        assert_eq!(report.last_lsn, last, "seed {seed}, after {refused}");
+    }
+}
