@@ -92,11 +92,11 @@ impl Connection {
     }
 
     fn send(&mut self, requests: &str) {
+        let mut bytes = Vec::new();
         for request in requests.split(" ; ") {
             let words: Vec<&str> =
                 request.split(' ').map(|word| if word == "''" { "" } else { word }).collect();
-            // A server that closed the connection shows at the next read.
-            let _ = self.stream.write_all(&encode(&words));
+            bytes.extend(encode(&words));
             self.owed += 1;
             match request.to_ascii_uppercase().as_str() {
                 "MULTI" => self.in_multi = true,
@@ -106,6 +106,8 @@ impl Connection {
                 _ => {}
             }
         }
+        // A server that closed the connection shows at the next read.
+        let _ = self.stream.write_all(&bytes);
     }
 
     /// What has come since the last look.
@@ -122,11 +124,14 @@ impl Connection {
             }
             return show(&received);
         }
-        self.owed = 0;
+        let mut received = Vec::new();
+        if 0 < std::mem::take(&mut self.owed) {
+            // What the request brought about by the end of its batch comes before the echo.
+            received.extend(self.reply().unwrap_or_default());
+        }
         self.echoes += 1;
         let echo = format!("echo-{}", self.echoes);
         let _ = self.stream.write_all(&encode(&["PING", &echo]));
-        let mut received = Vec::new();
         loop {
             let Some(reply) = self.reply() else {
                 received.extend_from_slice(b"(end)");

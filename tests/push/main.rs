@@ -1,7 +1,9 @@
 //! What the server sends without being asked: messages of channels, and what goes with them.
 
 mod compare;
+mod monitor;
 mod pubsub;
+mod tracking;
 
 use support::{Client, Launch, Server, Value};
 

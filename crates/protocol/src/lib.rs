@@ -29,7 +29,8 @@ mod table;
 pub use command::{
     AofWait, ChannelKind, ClientCommand, ClientKind, ClientList, ConfigCommand, DebugCommand,
     Hello, KillFilter, LatencyCommand, MemoryCommand, PubSubCommand, ReplicaOf, ReplyMode, Request,
-    Save, ServerCommand, SessionCommand, Shutdown, SlowLogCommand, WakeReason, parse, resolve,
+    Save, ServerCommand, SessionCommand, Shutdown, SlowLogCommand, TrackingOptions, WakeReason,
+    parse, resolve,
 };
 pub use decode::{Args, Decoder, Limits};
 pub use encode::{TooLong, Version, encode, encode_array, encode_error};

@@ -31,13 +31,15 @@ const COLLECTIONS: &str = "blmove blmpop blpop brpop brpoplpush lindex linsert l
     sdiffstore sinter sintercard sinterstore sismember smembers smismember smove \
     spop srandmember srem sscan sunion sunionstore";
 
-/// Speak to others in channels that they have asked for.
-const CHANNELS: &str = "psubscribe publish pubsub pubsub|channels pubsub|help pubsub|numpat \
+/// Speak to others in channels that they have asked for, or ask to be told what changes.
+const CHANNELS: &str = "client|caching client|getredir client|tracking client|trackinginfo \
+    psubscribe publish pubsub pubsub|channels pubsub|help pubsub|numpat \
     pubsub|numsub pubsub|shardchannels pubsub|shardnumsub punsubscribe spublish ssubscribe \
     subscribe sunsubscribe unsubscribe";
 
 /// What would be a way in, or out, if it did what its name says elsewhere; and why it is none here.
-const DANGEROUS: [(&str, &str); 57] = [
+const DANGEROUS: [(&str, &str); 58] = [
+    ("monitor", "shows what others send, without passwords, to whoever may use everything anyway"),
     ("auth", "compares in constant time, and strangers have few places and little time"),
     (
         "bgrewriteaof",
@@ -116,7 +118,7 @@ const DANGEROUS: [(&str, &str); 57] = [
 ];
 
 /// Commands that are ways to run code, to reach other hosts or to place files, and are not there.
-const ABSENT: &str = "acl eval eval_ro evalsha evalsha_ro fcall fcall_ro function migrate monitor pfdebug restore \
+const ABSENT: &str = "acl eval eval_ro evalsha evalsha_ro fcall fcall_ro function migrate pfdebug restore \
     restore-asking script";
 
 #[test]

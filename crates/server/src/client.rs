@@ -168,6 +168,16 @@ pub(crate) struct Facts {
     pub(crate) command: Mutex<&'static str>,
     /// Channels, patterns and shard channels that it listens to.
     pub(crate) subscriptions: [AtomicUsize; 3],
+    /// It tracks keys (1), whoever was to be told for it has gone (2), it tracks prefixes (4).
+    pub(crate) tracking: AtomicU8,
+    /// Who is told of changed keys in its place: 0 for itself, -1 if it tracks none.
+    pub(crate) redirect: AtomicI64,
+    /// It is shown all commands.
+    pub(crate) monitors: AtomicBool,
+    /// CLIENT REPLY OFF.
+    pub(crate) silent: AtomicBool,
+    /// It has left all registries.
+    pub(crate) has_left: AtomicBool,
 }
 
 /// Names that the client gave itself.
@@ -203,6 +213,7 @@ impl Client {
         let facts = Facts::default();
         facts.version.store(2, Ordering::Relaxed);
         facts.multi.store(-1, Ordering::Relaxed);
+        facts.redirect.store(-1, Ordering::Relaxed);
         facts.last_active_ms.store(now, Ordering::Relaxed);
         *facts.command.lock() = "NULL";
         Self {
@@ -260,6 +271,11 @@ impl Client {
             3 => Version::Resp3,
             _ => Version::Resp2,
         }
+    }
+
+    /// Whether it is gone, or as good as gone.
+    pub(crate) fn has_left(&self) -> bool {
+        self.is_killed() || self.facts.has_left.load(Ordering::Relaxed)
     }
 
     /// Whether it listens to anything.
@@ -452,6 +468,11 @@ impl Clients {
 
     pub(crate) fn len(&self) -> usize {
         self.connected.lock().len()
+    }
+
+    /// The client of this ID.
+    pub(crate) fn get(&self, id: u64) -> Option<Arc<Client>> {
+        self.connected.lock().get(&id).cloned()
     }
 
     /// Everyone in order of arrival.

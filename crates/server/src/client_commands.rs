@@ -5,7 +5,7 @@ use std::sync::atomic::Ordering;
 
 use bytes::Bytes;
 use engine::{CommandError, Reply};
-use protocol::{ClientCommand, ClientKind, ClientList, KillFilter, WakeReason};
+use protocol::{ClientCommand, ClientKind, ClientList, KillFilter, ReplyMode, WakeReason};
 
 use crate::client::{Client, Socket};
 use crate::execute::{Answer, Executor, Outcome};
@@ -42,7 +42,13 @@ impl Executor<'_> {
                 self.client.facts.no_touch.store(*on, Ordering::Relaxed);
                 Outcome::from(Reply::Ok)
             }
+            ClientCommand::Tracking { is_on, options } => self.tracking(*is_on, options).into(),
+            ClientCommand::Caching { yes } => self.caching(*yes).into(),
+            ClientCommand::GetRedir => Outcome::from(self.redirection()),
+            ClientCommand::TrackingInfo => Outcome::from(self.tracking_info()),
             ClientCommand::Reply(mode) => {
+                let is_silent = *mode == ReplyMode::Off;
+                self.client.facts.silent.store(is_silent, Ordering::Relaxed);
                 self.session.reply_mode = *mode;
                 self.session.skip_next = false;
                 Outcome::from(Reply::Ok)
@@ -80,6 +86,7 @@ impl Executor<'_> {
         let multi = facts.multi.load(Ordering::Relaxed);
         let [sub, psub, ssub] =
             [0, 1, 2].map(|kind| facts.subscriptions[kind].load(Ordering::Relaxed) as u64);
+        let tracking = facts.tracking.load(Ordering::Relaxed);
         ClientRow {
             id: client.id,
             addr: client.addr.clone(),
@@ -93,14 +100,18 @@ impl Executor<'_> {
                 blocked: facts.blocked.load(Ordering::Relaxed),
                 in_multi: 0 <= multi,
                 subscribed: client.is_subscriber(),
+                monitor: facts.monitors.load(Ordering::Relaxed),
+                tracking: tracking & 1 != 0,
+                broken_redirect: tracking & 2 != 0,
+                broadcast: tracking & 4 != 0,
                 watch_broken: client.watch_broken.load(Ordering::Relaxed),
                 unix_socket: matches!(client.socket, Socket::Unix(_)),
                 closing_after_reply: client.is_killed(),
                 no_evict: facts.no_evict.load(Ordering::Relaxed),
                 no_touch: facts.no_touch.load(Ordering::Relaxed),
-                ..ClientFlags::default()
             },
             db: facts.db.load(Ordering::Relaxed),
+            redirect: facts.redirect.load(Ordering::Relaxed),
             sub,
             psub,
             ssub,

@@ -364,6 +364,7 @@ impl Connection {
             in_exec: false,
             deliveries: Vec::new(),
             pushes: Vec::new(),
+            pushed_bytes: 0,
             own: Vec::new(),
             has_pushed: false,
         };
@@ -372,9 +373,7 @@ impl Connection {
             // A message to itself comes before the reply of PUBLISH, but into no EXEC.
             let is_transaction =
                 matches!(&outcome, Outcome::Answer(Answer { is_transaction: true, .. }));
-            if !is_transaction {
-                executor.take_own(&mut answers);
-            }
+            executor.take_own(|message| !is_transaction && !message.follows(), &mut answers);
             match outcome {
                 Outcome::Answer(answer) => {
                     if executor.session.takes_reply() || answer.is_message() {
@@ -398,7 +397,7 @@ impl Connection {
                 }
                 Outcome::Silent => {}
             }
-            executor.take_own(&mut answers);
+            executor.take_own(|_| true, &mut answers);
             // Answers are encoded after the batch: a client that asks for a lot gets it piece by
             // piece, as it takes it.
             let is_enough = UNSENT_BYTES_PAUSE <= answer_bytes;
@@ -407,6 +406,8 @@ impl Connection {
                 break;
             }
         }
+        executor.end_batch();
+        executor.take_own(|_| true, &mut answers);
         let deliveries = std::mem::take(&mut executor.deliveries);
         let has_pushed = executor.has_pushed;
         if matches!(self.wait, Wait::Blocked { .. }) {
@@ -605,8 +606,20 @@ async fn until(instant: Option<Instant>) {
 
 impl Executor<'_> {
     /// Puts the messages that the client brought upon itself among its replies.
-    fn take_own(&mut self, answers: &mut Vec<Sent>) {
-        answers.extend(self.own.drain(..).map(|(lsn, message)| Sent::Message(lsn, message)));
+    fn take_own(&mut self, which: impl Fn(&Message) -> bool, answers: &mut Vec<Sent>) {
+        if self.own.is_empty() {
+            return;
+        }
+        let taken = self.own.extract_if(.., |(_, message)| which(message));
+        answers.extend(taken.map(|(lsn, message)| Sent::Message(lsn, message)));
+    }
+
+    /// After the last command of a batch: those who track prefixes are told at once of all that changed.
+    fn end_batch(&mut self) {
+        if self.core.has_audience && self.core.tracking.has_to_broadcast() {
+            self.core.tracking.broadcast(&mut self.pushes);
+            self.hand_out();
+        }
     }
 }
 

@@ -1,6 +1,7 @@
 //! What all connections share: the database with those who wait on it, under one lock, and the ways
 //! to make its records safe.
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering, fence};
@@ -14,7 +15,7 @@ use tokio::sync::{Notify, watch};
 use crate::alarm::AlarmClock;
 use crate::blocking::Blocking;
 use crate::checkpoints::Checkpoints;
-use crate::client::Clients;
+use crate::client::{Client, Clients};
 use crate::clock::Clock;
 use crate::config::{Config, FsyncPolicy, Settings};
 use crate::introspect::info::StorageFacts;
@@ -27,6 +28,7 @@ use crate::running::{Parts, Recovered};
 use crate::scrubbing::Scrubbing;
 use crate::stats::Stats;
 use crate::tls::TlsAcceptor;
+use crate::tracking::Tracking;
 use crate::watch::Watches;
 use crate::worker::{LogThread, Worker};
 
@@ -49,6 +51,19 @@ pub(crate) struct Core {
     pub(crate) blocking: Blocking,
     pub(crate) watches: Watches,
     pub(crate) channels: Channels,
+    pub(crate) tracking: Tracking,
+    /// Those who are shown every command.
+    pub(crate) monitors: BTreeMap<u64, Arc<Client>>,
+    /// Whether anybody wants to know what commands do: all that a command pays while nobody does is a
+    /// look at this.
+    pub(crate) has_audience: bool,
+}
+
+impl Core {
+    /// Somebody wants to know more or less than before.
+    pub(crate) fn audience_changed(&mut self) {
+        self.has_audience = self.tracking.is_on() || !self.monitors.is_empty();
+    }
 }
 
 /// The running server.
@@ -101,6 +116,9 @@ impl Shared {
             blocking: Blocking::default(),
             watches: Watches::default(),
             channels: Channels::default(),
+            tracking: Tracking::default(),
+            monitors: BTreeMap::new(),
+            has_audience: false,
         };
         let settings = parts.config.settings();
         let observer = Observer::new(&settings);

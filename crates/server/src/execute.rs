@@ -12,6 +12,7 @@ use protocol::{CommandSpec, Flags, Request, TooLong, Version};
 use crate::blocking::Waiter;
 use crate::client::Client;
 use crate::core::{Core, Shared};
+use crate::monitor::Source;
 use crate::push::{Message, Push};
 use crate::serve::Delivery;
 use crate::session::Session;
@@ -31,6 +32,8 @@ pub(crate) struct Executor<'e> {
     pub(crate) deliveries: Vec<Delivery>,
     /// Messages that the command brought about so far.
     pub(crate) pushes: Vec<Push>,
+    /// Bytes of them, about.
+    pub(crate) pushed_bytes: usize,
     /// Those for the client itself, each with the LSN that must be safe before: they take their place
     /// among its replies.
     pub(crate) own: Vec<(u64, Message)>,
@@ -136,11 +139,25 @@ impl<'a> Parsed<'a> {
     }
 }
 
+impl Parsed<'_> {
+    /// Whether it is a subcommand of CLIENT.
+    fn is_about_client(&self) -> bool {
+        self.request.as_ref().is_ok_and(|(spec, _)| spec.name.starts_with("client|"))
+    }
+}
+
 impl Executor<'_> {
     /// Runs one request of the client: the checks in Redis's order, then the command. Messages that it
     /// brought about are handed out.
     pub(crate) fn run(&mut self, parsed: Parsed<'_>) -> Outcome {
+        let ends_caching = self.session.caching && !parsed.is_about_client();
         let outcome = self.run_checked(parsed);
+        if ends_caching && self.session.transaction.is_none() {
+            self.session.caching = false;
+        }
+        if self.core.has_audience {
+            self.invalidate();
+        }
         if !self.pushes.is_empty() {
             self.hand_out();
         }
@@ -165,6 +182,9 @@ impl Executor<'_> {
         match request {
             Ok(request) => self.run_request(spec, parsed.args, request),
             Err(error) => {
+                if self.core.has_audience {
+                    self.show(spec, parsed.args, Source::Client);
+                }
                 self.counters(spec).failed();
                 self.refused(error)
             }
@@ -177,6 +197,11 @@ impl Executor<'_> {
         self.abort_transaction();
         if !args.first().is_some_and(|name| name.eq_ignore_ascii_case(b"exec")) {
             return self.refused(error);
+        }
+        if self.core.has_audience
+            && let Some(exec) = protocol::lookup(b"exec")
+        {
+            self.show(exec, args, Source::Client);
         }
         self.end_transaction_state();
         self.refused(exec_refusal(&error))
@@ -212,6 +237,9 @@ impl Executor<'_> {
             );
             return Err(CommandError::Text(text.into_bytes().into()));
         }
+        if self.core.has_audience && self.is_monitor() && touches_keyspace(spec) {
+            return Err(CommandError::Fixed("ERR Replica can't interact with the keyspace"));
+        }
         Ok(())
     }
 
@@ -243,6 +271,12 @@ impl Executor<'_> {
             self.note_slow(spec, args, nanos);
         }
         self.client.worker.counters.commands_processed.add(1);
+        if self.core.has_audience {
+            self.show(spec, args, Source::Client);
+            if self.session.remembers_reads {
+                self.remember_reads(spec, args);
+            }
+        }
         if let Outcome::Answer(Answer { reply: Err(error), .. }) = &outcome {
             self.counters(spec).failed();
             self.shared.stats.count_error(&error.text());
@@ -274,6 +308,13 @@ impl Executor<'_> {
             }
         };
         self.core.note(&executed.ops);
+        if self.core.has_audience
+            && executed.ops.is_empty()
+            && matches!(command, Command::Flush { .. })
+        {
+            // Whoever caches that a key is missing is told that, too.
+            self.core.tracking.note_everything();
+        }
         let outcome = match executed.wait {
             Some(blocked) if !self.in_exec => self.block(blocked, command),
             _ => Outcome::answer(executed.reply, executed.depends),
@@ -300,6 +341,12 @@ impl Executor<'_> {
     pub(crate) fn draw(&self) -> u64 {
         self.shared.draw()
     }
+}
+
+/// Whether a command reads or writes data, or concerns others as a write does.
+fn touches_keyspace(spec: &CommandSpec) -> bool {
+    let is = |flag| spec.flags.contains(flag);
+    is(Flags::READONLY) || is(Flags::WRITE) || is(Flags::MAY_REPLICATE)
 }
 
 /// What a subscriber may send in RESP2, where it could not tell other replies from messages.

@@ -15,13 +15,15 @@ use crate::checkpoints::CheckpointDone;
 use crate::client_limits;
 use crate::clock::ClockStep;
 use crate::config::FsyncPolicy;
-use crate::core::Shared;
+use crate::core::{Core, Shared};
 use crate::introspect::process::ProcessMemory;
 use crate::latency::Event;
+use crate::push::Push;
 use crate::retention;
 use crate::scrubbing::scrub_loop;
 use crate::serve::deliver;
 use crate::systemd::Manager;
+use crate::tracking::NOBODY;
 
 /// One round of the main loop.
 const TICK: Duration = Duration::from_millis(100);
@@ -193,6 +195,9 @@ fn remove_expired(shared: &Shared, now: u64) {
         core.note(&ops);
         let mut deliveries = Vec::new();
         core.serve_blocked(now, &mut deliveries, shared);
+        if core.has_audience {
+            tell_audience(&mut core, shared);
+        }
         drop(core);
         shared.observer.note_latency(Event::Expiry, began.elapsed(), now);
         deliver(deliveries, shared);
@@ -200,6 +205,18 @@ fn remove_expired(shared: &Shared, now: u64) {
         shared.stats.expired_keys.fetch_add(removed, Ordering::Relaxed);
         let nanos = u64::try_from(began.elapsed().as_nanos()).unwrap_or(u64::MAX);
         shared.stats.expiry_nanos.fetch_add(nanos, Ordering::Relaxed);
+    }
+}
+
+/// Tells those who cached a key that it has gone.
+fn tell_audience(core: &mut Core, shared: &Shared) {
+    let mut pushes = Vec::new();
+    core.tracking.invalidate(NOBODY, &mut pushes);
+    core.tracking.broadcast(&mut pushes);
+    let lsn = core.database.recorded();
+    let limits = shared.config.settings().output_limits;
+    for Push { client, message } in pushes {
+        client.push(lsn, &message, &limits, &shared.stats);
     }
 }
 

@@ -20,6 +20,9 @@ use crate::execute::Executor;
 /// so many follows before its end, gated like its record.
 const GATHERED_MAX: usize = 65_536;
 
+/// Likewise, in bytes.
+const GATHERED_BYTES_MAX: usize = 4 << 20;
+
 /// One message to one client.
 #[derive(Debug, Clone)]
 pub(crate) struct Push {
@@ -33,16 +36,39 @@ pub(crate) struct Message {
     /// In RESP3.
     first: u8,
     rest: Bytes,
+    /// To the client that brought it about it comes behind the reply, not before it.
+    follows: bool,
 }
 
 impl Message {
     /// A message that consists of strings and arrays of strings, which both protocols write alike.
     pub(crate) fn new(parts: Vec<Reply>) -> Self {
+        Self::of_version(parts, Version::Resp3)
+    }
+
+    /// A message for those who speak this protocol.
+    pub(crate) fn of_version(parts: Vec<Reply>, version: Version) -> Self {
         let mut bytes = Vec::new();
-        let encoded = protocol::encode(&Reply::Push(parts), Version::Resp3, usize::MAX, &mut bytes);
+        let encoded = protocol::encode(&Reply::Push(parts), version, usize::MAX, &mut bytes);
         debug_assert!(encoded.is_ok(), "there is no limit");
+        Self::line(bytes)
+    }
+
+    /// A message that is encoded already.
+    pub(crate) fn line(bytes: Vec<u8>) -> Self {
         let bytes = Bytes::from(bytes);
-        Self { first: bytes[0], rest: bytes.slice(1..) }
+        Self { first: bytes[0], rest: bytes.slice(1..), follows: bytes[0] == b'+' }
+    }
+
+    /// To the client that brought it about it comes behind the reply.
+    pub(crate) fn behind_the_reply(mut self) -> Self {
+        self.follows = true;
+        self
+    }
+
+    /// Whether it is to come behind the reply.
+    pub(crate) fn follows(&self) -> bool {
+        self.follows
     }
 
     /// The first byte for a client, and the others.
@@ -91,7 +117,9 @@ impl Executor<'_> {
     /// A message for a client, handed out when the command is done.
     pub(crate) fn push(&mut self, client: &Arc<Client>, message: &Message) {
         self.pushes.push(Push { client: Arc::clone(client), message: message.clone() });
-        if self.in_exec && GATHERED_MAX <= self.pushes.len() {
+        self.pushed_bytes += message.rest.len();
+        let is_much = GATHERED_MAX <= self.pushes.len() || GATHERED_BYTES_MAX < self.pushed_bytes;
+        if self.in_exec && is_much {
             self.hand_out();
         }
     }
@@ -109,5 +137,6 @@ impl Executor<'_> {
             }
         }
         self.has_pushed = true;
+        self.pushed_bytes = 0;
     }
 }

@@ -28,6 +28,9 @@ pub(crate) struct Delivery {
 impl Core {
     /// Tells the registries what changed.
     pub(crate) fn note(&mut self, ops: &[Op<'_>]) {
+        if self.has_audience && self.tracking.is_on() {
+            ops.iter().for_each(|op| self.tracking.note(op));
+        }
         for op in ops {
             self.blocking.note(op);
             if !self.watches.is_empty() {

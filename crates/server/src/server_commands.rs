@@ -73,6 +73,12 @@ impl Executor<'_> {
             pubsub_patterns: channels.len(ChannelKind::Pattern) as u64,
             pubsubshard_channels: channels.len(ChannelKind::Shard) as u64,
             pubsub_clients: channels.clients() as u64,
+            tracking: info::TrackingFacts {
+                clients: self.core.tracking.clients(),
+                keys: self.core.tracking.keys(),
+                items: self.core.tracking.items(),
+                prefixes: self.core.tracking.prefixes(),
+            },
             storage: self.shared.storage_facts(),
             keyspace: self.keyspace(),
         };

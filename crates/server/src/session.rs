@@ -33,6 +33,10 @@ pub(crate) struct Session {
     pub(crate) subscriptions: Subscriptions,
     /// It can be sent messages.
     pub(crate) receives: bool,
+    /// It tracks the keys that it reads.
+    pub(crate) remembers_reads: bool,
+    /// CLIENT CACHING was called for what comes now.
+    pub(crate) caching: bool,
     /// Messages are held back until the replies of the batch are encoded.
     pub(crate) is_holding: bool,
 }
@@ -50,6 +54,8 @@ impl Session {
             closing: false,
             subscriptions: Subscriptions::default(),
             receives: false,
+            remembers_reads: false,
+            caching: false,
             is_holding: false,
         }
     }
@@ -90,6 +96,7 @@ impl Executor<'_> {
                 Outcome::from(Reply::Ok)
             }
             SessionCommand::Client(command) => self.client_command(command),
+            SessionCommand::Monitor => self.monitor(),
             SessionCommand::PubSub(command) => self.pubsub(*command).into(),
         }
     }
@@ -169,9 +176,12 @@ impl Executor<'_> {
     fn reset(&mut self) -> Reply {
         self.end_transaction_state();
         self.core.channels.leave(self.client, &mut self.session.subscriptions);
+        self.track_no_more();
+        self.core.stop_monitoring(self.client);
         self.select(0);
         self.set_version(Version::Resp2);
         self.session.reply_mode = ReplyMode::On;
+        self.client.facts.silent.store(false, Ordering::Relaxed);
         self.session.authenticated = self.shared.config.settings().password.is_none();
         *self.client.facts.names.lock() = Default::default();
         self.client.facts.no_evict.store(false, Ordering::Relaxed);
@@ -194,4 +204,7 @@ pub(crate) fn leave(core: &mut crate::core::Core, client: &Arc<Client>, session:
     core.watches.remove(client, session.watched.iter().map(|(key, _)| key));
     session.watched.clear();
     core.channels.leave(client, &mut session.subscriptions);
+    core.tracking.disable(client);
+    core.stop_monitoring(client);
+    client.facts.has_left.store(true, Ordering::Relaxed);
 }

@@ -8,6 +8,7 @@ use smallvec::SmallVec;
 
 use crate::client_limits::cut_off;
 use crate::execute::{Answer, Executor, Outcome, exec_refusal};
+use crate::monitor::Source;
 
 /// Commands between MULTI and EXEC.
 #[derive(Debug, Default)]
@@ -210,7 +211,12 @@ impl Executor<'_> {
     pub(crate) fn run_resolved(&mut self, spec: &'static CommandSpec, args: &[&[u8]]) -> Outcome {
         match protocol::parse(spec, args, self.draw()) {
             Ok(request) => self.run_request(spec, args, request),
-            Err(error) => Outcome::from(error),
+            Err(error) => {
+                if self.core.has_audience {
+                    self.show(spec, args, Source::Client);
+                }
+                Outcome::from(error)
+            }
         }
     }
 }

@@ -40,6 +40,34 @@ pub enum ClientCommand<'a> {
     NoTouch { on: bool },
     /// CLIENT REPLY.
     Reply(ReplyMode),
+    /// CLIENT TRACKING ON or OFF; `None` is neither, which is refused after the options.
+    Tracking { is_on: Option<bool>, options: TrackingOptions<'a> },
+    /// CLIENT CACHING YES or NO; `None` is neither, which is refused after other things.
+    Caching { yes: Option<bool> },
+    /// CLIENT GETREDIR.
+    GetRedir,
+    /// CLIENT TRACKINGINFO.
+    TrackingInfo,
+}
+
+/// CLIENT TRACKING's options, as far as they can be read without knowing the clients.
+#[expect(clippy::struct_excessive_bools, reason = "independent options of a command")]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct TrackingOptions<'a> {
+    /// REDIRECT, each that was given.
+    pub redirects: Vec<Result<i64, CommandError>>,
+    /// BCAST.
+    pub broadcast: bool,
+    /// OPTIN.
+    pub opt_in: bool,
+    /// OPTOUT.
+    pub opt_out: bool,
+    /// NOLOOP.
+    pub no_loop: bool,
+    /// PREFIX.
+    pub prefixes: Vec<&'a [u8]>,
+    /// Behind these comes what is no option.
+    pub is_malformed: bool,
 }
 
 /// CLIENT LIST's filters.
@@ -276,11 +304,53 @@ pub(crate) fn reply(args: Arguments<'_>) -> Parsed<'_> {
     client(ClientCommand::Reply(mode))
 }
 
+pub(crate) fn tracking(args: Arguments<'_>) -> Parsed<'_> {
+    let mut options = TrackingOptions::default();
+    let mut words = args.options(3);
+    while let Some(word) = words.next() {
+        let has_more = !words.rest.is_empty();
+        if is(word, "redirect") && has_more {
+            options.redirects.push(words.integer());
+        } else if is(word, "prefix") && has_more {
+            options.prefixes.push(words.value()?);
+        } else if is(word, "bcast") {
+            options.broadcast = true;
+        } else if is(word, "optin") {
+            options.opt_in = true;
+        } else if is(word, "optout") {
+            options.opt_out = true;
+        } else if is(word, "noloop") {
+            options.no_loop = true;
+        } else {
+            options.is_malformed = true;
+            break;
+        }
+    }
+    let is_on = yes_or_no(args.at(2), "on", "off").ok();
+    client(ClientCommand::Tracking { is_on, options })
+}
+
+pub(crate) fn caching(args: Arguments<'_>) -> Parsed<'_> {
+    client(ClientCommand::Caching { yes: yes_or_no(args.at(2), "yes", "no").ok() })
+}
+
+pub(crate) fn get_redir(_: Arguments<'_>) -> Parsed<'_> {
+    client(ClientCommand::GetRedir)
+}
+
+pub(crate) fn tracking_info(_: Arguments<'_>) -> Parsed<'_> {
+    client(ClientCommand::TrackingInfo)
+}
+
 pub(crate) fn help(_: Arguments<'_>) -> Parsed<'_> {
     super::help(&[
         "CLIENT <subcommand> [<arg> [value] [opt] ...]. Subcommands are:",
+        "CACHING YES|NO",
+        "    Whether the keys of the next command are tracked, in the modes OPTIN and OPTOUT.",
         "GETNAME",
         "    The name of this connection.",
+        "GETREDIR",
+        "    The ID of the connection that is told of changed keys in the place of this one.",
         "ID",
         "    The ID of this connection.",
         "INFO",
@@ -301,6 +371,10 @@ pub(crate) fn help(_: Arguments<'_>) -> Parsed<'_> {
         "    Tell the name or version of the client library.",
         "SETNAME <name>",
         "    Name this connection.",
+        "TRACKING ON|OFF [REDIRECT <id>] [BCAST] [PREFIX <prefix> ...] [OPTIN] [OPTOUT] [NOLOOP]",
+        "    Tell this connection when keys change that it has read.",
+        "TRACKINGINFO",
+        "    How this connection tracks keys.",
         "UNBLOCK <id> [TIMEOUT|ERROR]",
         "    End the wait of a blocked connection.",
     ])

@@ -30,7 +30,9 @@ use engine::{Command, CommandError, Reply};
 
 use crate::table::{self, CommandSpec};
 pub(crate) use args::{Arguments, Options, is};
-pub use client::{ClientCommand, ClientKind, ClientList, KillFilter, ReplyMode, WakeReason};
+pub use client::{
+    ClientCommand, ClientKind, ClientList, KillFilter, ReplyMode, TrackingOptions, WakeReason,
+};
 pub use observe::{LatencyCommand, SlowLogCommand};
 pub use pubsub::{ChannelKind, PubSubCommand};
 pub use server::{

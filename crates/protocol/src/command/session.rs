@@ -42,6 +42,8 @@ pub enum SessionCommand<'a> {
     Unwatch,
     /// CLIENT.
     Client(ClientCommand<'a>),
+    /// MONITOR.
+    Monitor,
     /// SUBSCRIBE, PUBLISH, PUBSUB and their kin.
     PubSub(PubSubCommand<'a>),
 }
@@ -130,6 +132,10 @@ pub(crate) fn discard(_: Arguments<'_>) -> Parsed<'_> {
 
 pub(crate) fn watch(args: Arguments<'_>) -> Parsed<'_> {
     Ok(Request::Session(SessionCommand::Watch { keys: args.from(1) }))
+}
+
+pub(crate) fn monitor(_: Arguments<'_>) -> Parsed<'_> {
+    Ok(Request::Session(SessionCommand::Monitor))
 }
 
 pub(crate) fn unwatch(_: Arguments<'_>) -> Parsed<'_> {

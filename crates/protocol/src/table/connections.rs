@@ -19,12 +19,25 @@ pub(super) static COMMANDS: &[CommandSpec] = &[
     spec("client", -2, NONE, NO_KEYS, container)
         .about(Connection, "2.4.0", "Depends on the subcommand.", "Commands about connections.")
         .with(&[
+            spec("client|caching", 3, NOSCRIPT | LOADING | STALE, NO_KEYS, client::caching).about(
+                Connection,
+                "6.0.0",
+                "O(1)",
+                "Whether the keys of the next command are tracked.",
+            ),
             spec("client|getname", 2, NOSCRIPT | LOADING | STALE, NO_KEYS, client::getname).about(
                 Connection,
                 "2.6.9",
                 "O(1)",
                 "The name of the connection.",
             ),
+            spec("client|getredir", 2, NOSCRIPT | LOADING | STALE, NO_KEYS, client::get_redir)
+                .about(
+                    Connection,
+                    "6.0.0",
+                    "O(1)",
+                    "Who is told of changed keys in place of the connection.",
+                ),
             spec("client|help", 2, LOADING | STALE, NO_KEYS, client::help).about(
                 Connection,
                 "5.0.0",
@@ -95,6 +108,21 @@ pub(super) static COMMANDS: &[CommandSpec] = &[
                 "O(1)",
                 "Names the connection.",
             ),
+            spec("client|tracking", -3, NOSCRIPT | LOADING | STALE, NO_KEYS, client::tracking)
+                .about(
+                    Connection,
+                    "6.0.0",
+                    "O(1)",
+                    "Tells the connection when keys change that it has read.",
+                ),
+            spec(
+                "client|trackinginfo",
+                2,
+                NOSCRIPT | LOADING | STALE,
+                NO_KEYS,
+                client::tracking_info,
+            )
+            .about(Connection, "6.2.0", "O(1)", "How the connection tracks keys."),
             spec(
                 "client|unblock",
                 -3,

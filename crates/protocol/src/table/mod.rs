@@ -272,7 +272,8 @@ impl CommandSpec {
 
     /// The keys among the arguments of a request; none where the arguments do not allow to tell.
     pub fn keys_in<'a>(&'static self, args: &'a [&'a [u8]]) -> impl Iterator<Item = &'a [u8]> {
-        let positions = self.keys.iter().filter_map(|spec| spec.positions(args)).flatten();
+        let specs = self.keys.iter().filter(|spec| !spec.is_no_key());
+        let positions = specs.filter_map(|spec| spec.positions(args)).flatten();
         positions.map(|position| args[position])
     }
 

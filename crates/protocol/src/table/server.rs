@@ -6,9 +6,15 @@ use super::{
     LOADING, NO_ASYNC_LOADING, NO_KEYS, NO_MULTI, NONE, NOSCRIPT, READONLY, STALE, WRITE,
     container, introspect, spec,
 };
-use crate::command::{keys, server};
+use crate::command::{keys, server, session};
 
 pub(super) static COMMANDS: &[CommandSpec] = &[
+    spec("monitor", 1, ADMIN | NOSCRIPT | LOADING | STALE, NO_KEYS, session::monitor).about(
+        Server,
+        "1.0.0",
+        "O(1)",
+        "Shows every command that is executed.",
+    ),
     spec("bgrewriteaof", 1, ADMIN | NOSCRIPT | NO_ASYNC_LOADING, NO_KEYS, server::bgrewriteaof)
         .about(Server, "1.0.0", "O(1)", "Starts to compact the log."),
     spec("bgsave", -1, ADMIN | NOSCRIPT | NO_ASYNC_LOADING, NO_KEYS, server::bgsave).about(

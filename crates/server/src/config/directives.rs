@@ -317,6 +317,12 @@ pub const HONOURED: &[Directive] = &[
         Kind::OutputLimits,
         "Most bytes of replies kept for one client that does not read them, as class, hard limit, soft limit and seconds above the soft limit; then it is disconnected. 0 for no limit.",
     ),
+    live(
+        "tracking-table-max-keys",
+        "1000000",
+        Kind::Integer { min: 0, max: u64::MAX },
+        "Most keys of which it is remembered who has read them (CLIENT TRACKING); above it, some are forgotten and their readers told that they changed. 0 for no limit but 256 MiB of names.",
+    ),
     // ---- what was slow ----
     live(
         "slowlog-log-slower-than",

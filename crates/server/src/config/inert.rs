@@ -159,7 +159,6 @@ pub(super) const INERT: &[Directive] = &[
     inert("tls-session-cache-size", "20480"),
     inert("tls-session-cache-timeout", "300"),
     inert("tls-session-caching", "yes"),
-    inert("tracking-table-max-keys", "1000000"),
     inert("zset-max-listpack-entries", "128"),
     inert("zset-max-listpack-value", "64"),
     inert("zset-max-ziplist-entries", "128"),

@@ -75,6 +75,8 @@ pub struct Settings {
     pub tracks_times: bool,
     /// `latency-tracking-info-percentiles`, as written and as numbers.
     pub percentiles: Vec<(Box<str>, f64)>,
+    /// `tracking-table-max-keys`, with 0 resolved to no limit.
+    pub tracked_keys_max: usize,
     /// `loglevel`
     pub log_level: LogLevel,
     /// `logfile`; `None` for standard error.
@@ -255,6 +257,10 @@ impl Settings {
             latency_threshold_ms: number(values, "latency-monitor-threshold"),
             tracks_times: values.text("latency-tracking") == "yes",
             percentiles: percentiles(values.text("latency-tracking-info-percentiles")),
+            tracked_keys_max: match number::<u64>(values, "tracking-table-max-keys") {
+                0 => usize::MAX,
+                keys => usize::try_from(keys).unwrap_or(usize::MAX),
+            },
             log_level: match values.text("loglevel") {
                 "debug" => LogLevel::Debug,
                 "verbose" => LogLevel::Verbose,

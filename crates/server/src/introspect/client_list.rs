@@ -45,6 +45,8 @@ pub struct ClientRow {
     pub output_buffer_bytes: u64,
     /// Last command, `xadd`, `client|list`; empty before the first.
     pub command: String,
+    /// Who is told of changed keys in its place; -1 without tracking, 0 for itself.
+    pub redirect: i64,
     /// 2 or 3.
     pub protocol: u8,
     /// CLIENT SETINFO LIB-NAME.
@@ -75,6 +77,12 @@ pub struct ClientFlags {
     pub no_touch: bool,
     /// `O`
     pub monitor: bool,
+    /// `t`
+    pub tracking: bool,
+    /// `R`
+    pub broken_redirect: bool,
+    /// `B`
+    pub broadcast: bool,
 }
 
 impl ClientFlags {
@@ -84,6 +92,9 @@ impl ClientFlags {
             (self.subscribed, 'P'),
             (self.in_multi, 'x'),
             (self.blocked, 'b'),
+            (self.tracking, 't'),
+            (self.broken_redirect, 'R'),
+            (self.broadcast, 'B'),
             (self.watch_broken, 'd'),
             (self.closing_after_reply, 'c'),
             (self.unix_socket, 'U'),
@@ -116,7 +127,7 @@ impl ClientRow {
             "id={} addr={} laddr={} fd={} name={} age={} idle={} flags={} db={} sub={} psub={} \
              ssub={} multi={multi} qbuf={} qbuf-free={} argv-mem={} multi-mem={} rbs={} rbp={} \
              obl={} oll=0 omem={} tot-mem={memory} events={events} cmd={command} user=default \
-             redir=-1 resp={} lib-name={} lib-ver={}",
+             redir={} resp={} lib-name={} lib-ver={}",
             self.id,
             self.addr,
             self.laddr,
@@ -137,6 +148,7 @@ impl ClientRow {
             self.output_buffer_bytes,
             self.output_bytes,
             self.output_bytes,
+            self.redirect,
             self.protocol,
             self.lib_name,
             self.lib_ver,
@@ -168,6 +180,7 @@ mod tests {
             fd: 8,
             query_bytes: 26,
             command: "client|list".to_owned(),
+            redirect: -1,
             protocol: 2,
             ..ClientRow::default()
         };

@@ -70,7 +70,7 @@ fn clients(snapshot: &InfoSnapshot<'_>, page: &mut Page) {
     page.field("client_recent_max_input_buffer", stats.input_buffer_recent_max.load(Relaxed));
     page.field("client_recent_max_output_buffer", stats.output_buffer_recent_max.load(Relaxed));
     page.field("blocked_clients", stats.clients_blocked.load(Relaxed));
-    page.field("tracking_clients", 0);
+    page.field("tracking_clients", snapshot.tracking.clients);
     page.field("pubsub_clients", snapshot.pubsub_clients);
     page.field("clients_in_timeout_table", stats.clients_in_timeout_table.load(Relaxed));
 }
@@ -233,9 +233,9 @@ fn stats(snapshot: &InfoSnapshot<'_>, page: &mut Page) {
     ] {
         page.field(never, 0);
     }
-    for never in ["tracking_total_keys", "tracking_total_items", "tracking_total_prefixes"] {
-        page.field(never, 0);
-    }
+    page.field("tracking_total_keys", snapshot.tracking.keys);
+    page.field("tracking_total_items", snapshot.tracking.items);
+    page.field("tracking_total_prefixes", snapshot.tracking.prefixes);
     page.field("unexpected_error_replies", 0);
     page.field("total_error_replies", errors);
     page.field("dump_payload_sanitizations", 0);

@@ -41,6 +41,8 @@ pub struct InfoSnapshot<'a> {
     pub pubsub_patterns: u64,
     /// Shard channels with subscribers.
     pub pubsubshard_channels: u64,
+    /// Who caches what.
+    pub tracking: TrackingFacts,
     /// Clients with subscriptions.
     pub pubsub_clients: u64,
     /// The log, the blocks and the snapshots.
@@ -115,4 +117,17 @@ pub struct StorageFacts {
     pub recovery_time: Duration,
     /// Bytes of a torn tail that it cut.
     pub recovery_cut_bytes: u64,
+}
+
+/// Client-side caching in numbers.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct TrackingFacts {
+    /// Clients that track keys.
+    pub clients: usize,
+    /// Keys of which it is remembered who has read them.
+    pub keys: usize,
+    /// Readers of all of them together.
+    pub items: usize,
+    /// Prefixes that are tracked.
+    pub prefixes: usize,
 }

@@ -37,6 +37,7 @@ fn info(names: &[&str]) -> String {
         pubsub_patterns: 0,
         pubsubshard_channels: 0,
         pubsub_clients: 0,
+        tracking: TrackingFacts::default(),
         storage: StorageFacts { last_lsn: 12, snapshot_lsn: 5, ..StorageFacts::default() },
         keyspace: vec![
             KeyspaceRow { db: 0, keys: 3, expires: 1, avg_ttl_ms: 500 },
