@@ -4,7 +4,7 @@ use crate::engine::{Engine, Settings};
 use crate::keyspace::{Hash, Value};
 use crate::op::Op;
 use crate::stream::Stream;
-use crate::{group, list, set};
+use crate::{group, list, set, sorted_set};
 
 /// Fields up to which a hash keeps its insertion order when one of them goes. Beyond it the last
 /// field moves into the gap, as closing the gap would cost time in proportion to the hash.
@@ -64,6 +64,9 @@ impl Engine {
             | Op::ListRemove { .. }
             | Op::ListTrim { .. } => list::apply::apply(self, op, version),
             Op::SetAdd { .. } | Op::SetRemove { .. } => set::apply::apply(self, op, version),
+            Op::SortedSetAdd { .. }
+            | Op::SortedSetRemove { .. }
+            | Op::SortedSetRemoveRange { .. } => sorted_set::apply::apply(self, op, version),
             // Not recorded, so no version of the key: nobody's reply depends on it.
             Op::ConsumerSeen { db, key, .. } => {
                 group::apply(stream(self.dbs[usize::from(db)].value_mut(key)), op);

@@ -2,6 +2,7 @@
 
 use crate::command::{Command, GroupReadFrom, ListEnd, ReadFrom, ReadLimits, XRead, XReadGroup};
 use crate::id::StreamId;
+use crate::sorted_set::command::ScoreEnd;
 
 /// A blocking command that is waiting, owned.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -47,6 +48,18 @@ pub enum PopKind {
         /// How many at most.
         count: u64,
     },
+    /// BZPOPMIN, BZPOPMAX.
+    SortedSet {
+        /// Which end.
+        end: ScoreEnd,
+    },
+    /// BZMPOP.
+    SortedSetMany {
+        /// Which end.
+        end: ScoreEnd,
+        /// How many at most.
+        count: u64,
+    },
     /// BLMOVE, BRPOPLPUSH.
     ListMove {
         /// The list that gets the value.
@@ -64,6 +77,7 @@ impl PopKind {
     pub fn type_name(&self) -> &'static str {
         match self {
             PopKind::List { .. } | PopKind::ListMany { .. } | PopKind::ListMove { .. } => "list",
+            PopKind::SortedSet { .. } | PopKind::SortedSetMany { .. } => "zset",
         }
     }
 
@@ -75,6 +89,10 @@ impl PopKind {
             PopKind::List { end } => Command::BLPop { keys: key, end: *end, block_ms: 0 },
             PopKind::ListMany { end, count } => {
                 Command::LMPop { keys: key, end: *end, count: *count, block_ms }
+            }
+            PopKind::SortedSet { end } => Command::BZPop { keys: key, end: *end, block_ms: 0 },
+            PopKind::SortedSetMany { end, count } => {
+                Command::ZMPop { keys: key, end: *end, count: *count, block_ms }
             }
             PopKind::ListMove { new_key, from, to } => {
                 Command::LMove { key: key[0], new_key, from: *from, to: *to, block_ms }

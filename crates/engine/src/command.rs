@@ -10,6 +10,7 @@ use crate::error::CommandError;
 use crate::fields::Fields;
 use crate::float::Extended;
 use crate::id::{StreamId, UnixMillis};
+use crate::sorted_set::command::{Direction, MemberRange, ScoreEnd, ZAdd, ZCombine, ZRange};
 
 /// An argument whose error waits for its turn in the order of checks.
 pub type Deferred<T> = Result<T, CommandError>;
@@ -243,6 +244,44 @@ pub enum Command<'a> {
     SScan { key: &'a [u8], cursor: u64, filter: Deferred<ScanFilter<'a>> },
     /// SORT, SORT_RO.
     Sort(Sort<'a>),
+
+    // ---- sorted sets ----
+    /// ZADD, ZINCRBY.
+    ZAdd(ZAdd<'a>),
+    /// ZREM.
+    ZRem { key: &'a [u8], members: &'a [&'a [u8]] },
+    /// ZREMRANGEBYRANK, ZREMRANGEBYSCORE, ZREMRANGEBYLEX.
+    ZRemRange { key: &'a [u8], range: MemberRange<'a> },
+    /// ZCARD.
+    ZCard { key: &'a [u8] },
+    /// ZSCORE.
+    ZScore { key: &'a [u8], member: &'a [u8] },
+    /// ZMSCORE.
+    ZMScore { key: &'a [u8], members: &'a [&'a [u8]] },
+    /// ZCOUNT, ZLEXCOUNT.
+    ZCount { key: &'a [u8], range: MemberRange<'a> },
+    /// ZRANK, ZREVRANK.
+    ZRank { key: &'a [u8], member: &'a [u8], direction: Direction, with_score: bool },
+    /// ZRANGE, ZREVRANGE, ZRANGEBYSCORE, ZREVRANGEBYSCORE, ZRANGEBYLEX, ZREVRANGEBYLEX.
+    ZRange(ZRange<'a>),
+    /// ZRANGESTORE.
+    ZRangeStore { new_key: &'a [u8], range: ZRange<'a> },
+    /// ZPOPMIN, ZPOPMAX; `count` is `None` for the form that answers one member.
+    ZPop { key: &'a [u8], end: ScoreEnd, count: Option<u64> },
+    /// ZMPOP, at least one key; with `block_ms` BZMPOP.
+    ZMPop { keys: &'a [&'a [u8]], end: ScoreEnd, count: u64, block_ms: Option<u64> },
+    /// BZPOPMIN, BZPOPMAX, at least one key.
+    BZPop { keys: &'a [&'a [u8]], end: ScoreEnd, block_ms: u64 },
+    /// ZUNION, ZINTER, ZDIFF.
+    ZCombine(ZCombine<'a>),
+    /// ZUNIONSTORE, ZINTERSTORE, ZDIFFSTORE.
+    ZCombineStore { new_key: &'a [u8], combine: ZCombine<'a> },
+    /// ZINTERCARD; 0 is no limit.
+    ZInterCard { keys: &'a [&'a [u8]], limit: Deferred<u64> },
+    /// ZRANDMEMBER, as [`Command::SRandMember`].
+    ZRandMember { key: &'a [u8], count: Option<i64>, with_scores: bool, draw: u64 },
+    /// ZSCAN.
+    ZScan { key: &'a [u8], cursor: u64, filter: Deferred<ScanFilter<'a>> },
 }
 
 impl Command<'_> {
@@ -252,8 +291,10 @@ impl Command<'_> {
         match self {
             Command::XRead(read) => read.block_ms,
             Command::XReadGroup(read) => read.block_ms,
-            Command::LMove { block_ms, .. } | Command::LMPop { block_ms, .. } => *block_ms,
-            Command::BLPop { block_ms, .. } => Some(*block_ms),
+            Command::LMove { block_ms, .. }
+            | Command::LMPop { block_ms, .. }
+            | Command::ZMPop { block_ms, .. } => *block_ms,
+            Command::BLPop { block_ms, .. } | Command::BZPop { block_ms, .. } => Some(*block_ms),
             _ => None,
         }
     }

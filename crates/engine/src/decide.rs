@@ -7,10 +7,11 @@ use crate::engine::{Decision, Engine};
 use crate::error::CommandError;
 use crate::keyspace::{Db, Entry, Hash, Value};
 use crate::list::List;
-use crate::reply::{Reply, Shape, Strings};
+use crate::reply::{Nesting, Reply, Scored, Shape, Strings};
 use crate::set::Set;
+use crate::sorted_set::SortedSet;
 use crate::stream::Stream;
-use crate::{group, hashes, keys, list, scan, set, sort, stream, strings};
+use crate::{group, hashes, keys, list, scan, set, sort, sorted_set, stream, strings};
 
 /// Finds the rule of each command. One arm each; the rules live beside the state they read.
 pub(crate) fn decide<'a>(
@@ -179,6 +180,44 @@ fn decide_about_collections<'a>(
         C::SInterCard { keys, limit } => combine::s_inter_card(view, keys, limit),
         C::SScan { key, cursor, ref filter } => scan::set_scan(view, key, cursor, filter),
         C::Sort(ref command) => sort::sort(view, command),
+        _ => decide_about_sorted_sets(view, command),
+    }
+}
+
+/// Sorted sets: the rules stand in their folder.
+fn decide_about_sorted_sets<'a>(
+    view: &View<'_>,
+    command: &Command<'a>,
+) -> Result<Decision<'a>, CommandError> {
+    use Command as C;
+    use sorted_set::{combine, pop, random, read, write};
+    match *command {
+        C::ZAdd(ref zadd) => write::z_add(view, zadd),
+        C::ZRem { key, members } => write::z_rem(view, key, members),
+        C::ZRemRange { key, ref range } => write::z_rem_range(view, key, range),
+        C::ZCard { key } => read::z_card(view, key),
+        C::ZScore { key, member } => read::z_score(view, key, member),
+        C::ZMScore { key, members } => read::z_m_score(view, key, members),
+        C::ZCount { key, ref range } => read::z_count(view, key, range),
+        C::ZRank { key, member, direction, with_score } => {
+            read::z_rank(view, key, member, direction, with_score)
+        }
+        C::ZRange(ref range) => read::z_range(view, range),
+        C::ZRangeStore { new_key, ref range } => read::z_range_store(view, new_key, range),
+        C::ZPop { key, end, count } => pop::z_pop(view, key, end, count),
+        C::ZMPop { keys, end, count, block_ms } => {
+            pop::z_m_pop(view, keys, end, count, block_ms.is_some())
+        }
+        C::BZPop { keys, end, .. } => pop::bz_pop(view, keys, end),
+        C::ZCombine(ref command) => combine::combine(view, command),
+        C::ZCombineStore { new_key, ref combine } => {
+            combine::combine_and_store(view, new_key, combine)
+        }
+        C::ZInterCard { keys, ref limit } => combine::z_inter_card(view, keys, limit),
+        C::ZRandMember { key, count, with_scores, draw } => {
+            random::z_rand_member(view, key, count, with_scores, draw)
+        }
+        C::ZScan { key, cursor, ref filter } => scan::sorted_set_scan(view, key, cursor, filter),
         _ => Err(CommandError::Fixed("ERR not yet")),
     }
 }
@@ -259,6 +298,11 @@ impl<'e> View<'e> {
         self.entry(key).map(|entry| entry.value.set()).transpose()
     }
 
+    /// The sorted set of a key.
+    pub(crate) fn sorted_set(&self, key: &[u8]) -> Result<Option<&'e SortedSet>, CommandError> {
+        self.entry(key).map(|entry| entry.value.sorted_set()).transpose()
+    }
+
     /// A bulk string that copies `bytes`, if a client may be sent so much.
     pub(crate) fn bulk(&self, bytes: &[u8]) -> Reply {
         if self.engine.reply_bytes_max < bytes.len() { Reply::TooLong } else { Reply::bulk(bytes) }
@@ -284,6 +328,20 @@ impl<'e> View<'e> {
         let max = self.engine.reply_bytes_max;
         match strings.try_for_each(|string| gathered.push(string, max)) {
             Some(()) => Reply::Strings(gathered, shape),
+            None => Reply::TooLong,
+        }
+    }
+
+    /// Members with their scores into one reply, as long as a client may be sent so much.
+    pub(crate) fn gather_scored<'s>(
+        &self,
+        nesting: Nesting,
+        mut members: impl Iterator<Item = (&'s [u8], f64)>,
+    ) -> Reply {
+        let mut gathered = Scored::of(nesting, &[]);
+        let max = self.engine.reply_bytes_max;
+        match members.try_for_each(|(member, score)| gathered.push(member, score, max)) {
+            Some(()) => Reply::Scored(gathered),
             None => Reply::TooLong,
         }
     }

@@ -254,6 +254,7 @@ fn encoding(entry: &Entry) -> &'static str {
         Value::Stream(_) => "stream",
         Value::List(_) => "quicklist",
         Value::Set(set) => set.encoding(),
+        Value::SortedSet(set) => set.encoding(),
     }
 }
 

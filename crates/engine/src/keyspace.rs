@@ -10,6 +10,7 @@ use crate::error::CommandError;
 use crate::id::UnixMillis;
 use crate::list::List;
 use crate::set::Set;
+use crate::sorted_set::SortedSet;
 use crate::stream::Stream;
 
 /// One of the databases that SELECT chooses.
@@ -59,6 +60,7 @@ pub(crate) enum Value {
     Stream(Box<Stream>),
     List(Box<List>),
     Set(Box<Set>),
+    SortedSet(Box<SortedSet>),
 }
 
 const _: () = assert!(size_of::<Entry>() <= 48);
@@ -281,6 +283,7 @@ impl Value {
             Value::Stream(_) => "stream",
             Value::List(_) => "list",
             Value::Set(_) => "set",
+            Value::SortedSet(_) => "zset",
         }
     }
 
@@ -288,6 +291,14 @@ impl Value {
     pub(crate) fn list(&self) -> Result<&List, CommandError> {
         match self {
             Value::List(list) => Ok(list),
+            _ => Err(CommandError::WrongType),
+        }
+    }
+
+    /// The value as a sorted set.
+    pub(crate) fn sorted_set(&self) -> Result<&SortedSet, CommandError> {
+        match self {
+            Value::SortedSet(set) => Ok(set),
             _ => Err(CommandError::WrongType),
         }
     }
@@ -313,6 +324,7 @@ impl Value {
             Value::Stream(stream) => stream.memory_bytes(),
             Value::List(list) => list.memory_bytes(),
             Value::Set(set) => set.memory_bytes(),
+            Value::SortedSet(set) => set.memory_bytes(),
         }
     }
 }

@@ -39,8 +39,10 @@ mod op;
 pub mod pattern;
 mod reply;
 mod scan;
+mod score;
 mod set;
 mod sort;
+mod sorted_set;
 mod stream;
 mod strings;
 mod texts;
@@ -57,7 +59,9 @@ pub use group::{Before, ClaimedEntries, GroupItem};
 pub use id::{ID_TEXT_MAX, StreamId, UnixMillis};
 pub use image::{ImageError, ImageLoader, Item, LoadError};
 pub use op::{Ids, Op, Ops, Text, Touched};
-pub use reply::{Reply, Shape, Strings};
+pub use reply::{Nesting, Reply, Scored, Shape, Strings};
+pub use score::score_text;
+pub use sorted_set::command::*;
 pub use stream::{
     BadBlock, BlockHeader, BlockItem, BlockLocation, BlockSource, DamagedBlock, EntryRange,
     IDMP_DURATION_S_MAX, IDMP_IIDS_MAX, IdmpItem, IdmpSettings, Pairs, StreamItem,

@@ -422,6 +422,35 @@ pub enum Op<'a> {
         ids: Ids,
         counts: Vec<u64>,
     },
+
+    // ---- sorted sets ----
+    /// Members given scores, each of them once, be they there or not; creates the key, keeps the
+    /// expiry. As many scores as members, and none of them NaN.
+    SortedSetAdd {
+        db: u8,
+        #[serde(borrow, with = "serde_bytes")]
+        key: &'a [u8],
+        scores: Vec<f64>,
+        #[serde(borrow)]
+        members: Texts<'a>,
+    },
+    /// Members removed, each of them present; the key goes with its last member.
+    SortedSetRemove {
+        db: u8,
+        #[serde(borrow, with = "serde_bytes")]
+        key: &'a [u8],
+        #[serde(borrow)]
+        members: Texts<'a>,
+    },
+    /// So many members removed from a rank on, counted from the lowest score; the key goes with its
+    /// last member.
+    SortedSetRemoveRange {
+        db: u8,
+        #[serde(borrow, with = "serde_bytes")]
+        key: &'a [u8],
+        first: u64,
+        count: u64,
+    },
 }
 
 /// What an operation touched, for those who wait on keys or watch them.
@@ -495,7 +524,10 @@ impl<'a> Op<'a> {
             | Op::ListTrim { db, key, .. }
             | Op::SetAdd { db, key, .. }
             | Op::SetRemove { db, key, .. }
-            | Op::Release { db, key, .. } => Touched::Key(db, key),
+            | Op::Release { db, key, .. }
+            | Op::SortedSetAdd { db, key, .. }
+            | Op::SortedSetRemove { db, key, .. }
+            | Op::SortedSetRemoveRange { db, key, .. } => Touched::Key(db, key),
         }
     }
 }

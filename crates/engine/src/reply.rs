@@ -43,6 +43,8 @@ pub enum Reply {
     Streams(Vec<(Bytes, Reply)>),
     /// As [`Reply::Array`], [`Reply::Map`], [`Reply::Pairs`] or [`Reply::Set`] of bulk strings.
     Strings(Strings, Shape),
+    /// Members of a sorted set with their scores.
+    Scored(Scored),
     /// Entries still in their blocks, as `array[array[id, array[field, value, ...]], ...]`. They are
     /// decoded and checked by the encoder, after the engine's lock is released.
     Entries(EntryRange),
@@ -114,6 +116,10 @@ impl Strings {
         Some(())
     }
 
+    fn bytes_owned(&self) -> usize {
+        self.bytes.capacity() + self.ends.capacity() * size_of::<usize>()
+    }
+
     fn bytes_about(&self) -> usize {
         self.bytes.len() + self.ends.len() * STRING_FRAME_BYTES_MIN
     }
@@ -128,6 +134,71 @@ impl<'s> FromIterator<&'s [u8]> for Strings {
         gathered
     }
 }
+
+/// How members and scores are told.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Nesting {
+    /// As [`Reply::Pairs`].
+    ByProtocol,
+    /// An array of two-element arrays in either protocol (ZMPOP).
+    Always,
+}
+
+/// Members of a sorted set with their scores, side by side in memory.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Scored {
+    members: Strings,
+    scores: Vec<f64>,
+    nesting: Nesting,
+}
+
+impl Scored {
+    /// Of these members.
+    #[must_use]
+    pub fn of(nesting: Nesting, members: &[(&[u8], f64)]) -> Self {
+        let scores = members.iter().map(|(_, score)| *score).collect();
+        let members = members.iter().map(|(member, _)| *member).collect();
+        Self { members, scores, nesting }
+    }
+
+    /// How many members.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.scores.len()
+    }
+
+    /// Whether there is none.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.scores.is_empty()
+    }
+
+    /// How they are told.
+    #[must_use]
+    pub fn nesting(&self) -> Nesting {
+        self.nesting
+    }
+
+    /// Each of them.
+    pub fn iter(&self) -> impl Iterator<Item = (&[u8], f64)> {
+        self.members.iter().zip(self.scores.iter().copied())
+    }
+
+    /// Appends one, unless the encoded reply would then be longer than `encoded_max`.
+    pub(crate) fn push(&mut self, member: &[u8], score: f64, encoded_max: usize) -> Option<()> {
+        let scores = (self.scores.len() + 1) * SCORE_BYTES_MIN;
+        self.members.push(member, encoded_max.checked_sub(scores)?)?;
+        self.scores.push(score);
+        Some(())
+    }
+
+    fn bytes_about(&self) -> usize {
+        self.members.bytes_about() + self.scores.len() * SCORE_BYTES_MIN
+    }
+}
+
+/// An encoded score is not shorter.
+const SCORE_BYTES_MIN: usize = ",0\r\n".len();
 
 /// What stands around a short string on the wire.
 const STRING_FRAME_BYTES_MIN: usize = "$0\r\n\r\n".len();
@@ -166,6 +237,7 @@ impl Reply {
             Self::Map(pairs) | Self::Pairs(pairs) => of_pairs(pairs),
             Self::Streams(streams) => streams.iter().map(|(_, reply)| reply.bytes_about()).sum(),
             Self::Strings(strings, _) => strings.bytes_about(),
+            Self::Scored(scored) => scored.bytes_about(),
             Self::Entries(range) | Self::EntryOrNil(range) => range.bytes_about(),
             Self::Claimed(entries) => entries.bytes_about(),
             _ => SMALL_BYTES,
@@ -185,8 +257,9 @@ impl Reply {
             }
             Self::Map(items) | Self::Pairs(items) => pairs(items),
             Self::Streams(streams) => streams.iter().map(|(_, reply)| reply.bytes_owned()).sum(),
-            Self::Strings(strings, _) => {
-                strings.bytes.capacity() + strings.ends.capacity() * size_of::<usize>()
+            Self::Strings(strings, _) => strings.bytes_owned(),
+            Self::Scored(scored) => {
+                scored.members.bytes_owned() + scored.scores.capacity() * size_of::<f64>()
             }
             Self::Entries(range) | Self::EntryOrNil(range) => range.bytes_copied(),
             Self::Claimed(entries) => entries.bytes_owned(),

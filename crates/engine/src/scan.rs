@@ -1,4 +1,4 @@
-//! KEYS, SCAN, HSCAN and SSCAN.
+//! KEYS, SCAN, HSCAN, SSCAN and ZSCAN.
 //!
 //! A cursor is the number of places of the dense array that are still to come: the walk goes from
 //! the end downwards. Keys are added at the end, behind the walk. A removal moves the last key into
@@ -12,7 +12,8 @@ use crate::error::CommandError;
 use crate::hashes;
 use crate::keyspace::Entry;
 use crate::pattern::{Case, glob_matches};
-use crate::reply::{Reply, Shape};
+use crate::reply::{Reply, Shape, Strings};
+use crate::score::score_text;
 
 /// Places visited by one call, whatever COUNT says: the engine's lock is held meanwhile.
 const PLACES_MAX: u64 = 1 << 20;
@@ -98,6 +99,58 @@ pub(crate) fn set_scan<'a>(
     let members = places.filter_map(|place| set.get(place)).filter(wanted);
     Ok(Decision::reply(page(next, view.gather_strings(Shape::List, members))))
 }
+
+/// ZSCAN. What Redis calls a listpack comes whole, in the order of the scores.
+pub(crate) fn sorted_set_scan<'a>(
+    view: &View<'_>,
+    key: &[u8],
+    cursor: u64,
+    filter: &Deferred<ScanFilter<'_>>,
+) -> Result<Decision<'a>, CommandError> {
+    // As with HSCAN.
+    let Some(set) = view.sorted_set(key)? else {
+        return Ok(Decision::reply(page(0, Reply::Array(Vec::new()))));
+    };
+    let ScanFilter { pattern, count } = filter.clone()?;
+    let wanted = |(member, _): &(&[u8], f64)| {
+        pattern.is_none_or(|pattern| glob_matches(pattern, member, Case::Sensitive))
+    };
+    if set.is_small() {
+        let members = set.by_rank(0..set.len()).filter(wanted);
+        return Ok(Decision::reply(page(0, scores_as_strings(view, members, small_score_text))));
+    }
+    let (places, next) = slice(cursor, count, set.len());
+    let members = places.filter_map(|place| set.at_place(place)).filter(wanted);
+    Ok(Decision::reply(page(next, scores_as_strings(view, members, score_text))))
+}
+
+/// Members and scores in turn: a walk answers no doubles, whatever the protocol.
+fn scores_as_strings<'s>(
+    view: &View<'_>,
+    members: impl Iterator<Item = (&'s [u8], f64)>,
+    text: impl Fn(f64) -> String,
+) -> Reply {
+    let mut gathered = Strings::default();
+    let max = view.engine.reply_bytes_max;
+    for (member, score) in members {
+        let pushed = gathered.push(member, max);
+        if pushed.and_then(|()| gathered.push(text(score).as_bytes(), max)).is_none() {
+            return Reply::TooLong;
+        }
+    }
+    Reply::Strings(gathered, Shape::List)
+}
+
+/// In a listpack, a whole number is an integer, and has no exponent.
+fn small_score_text(score: f64) -> String {
+    if score.fract() == 0.0 && score.abs() <= LISTPACK_INTEGER_MAX {
+        return format!("{score:.0}");
+    }
+    score_text(score)
+}
+
+/// Largest whole number that stands in a listpack as an integer: 2^62.
+const LISTPACK_INTEGER_MAX: f64 = 4_611_686_018_427_387_904.0;
 
 /// The places to visit, to be walked downwards, and the cursor to go on with.
 fn slice(cursor: u64, count: u64, len: usize) -> (std::ops::Range<usize>, usize) {

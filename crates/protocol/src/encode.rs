@@ -3,7 +3,8 @@
 use std::ops::{ControlFlow, Range};
 
 use engine::{
-    ClaimedEntries, CommandError, EntryRange, ID_TEXT_MAX, Reply, Shape, StreamId, Strings,
+    ClaimedEntries, CommandError, EntryRange, ID_TEXT_MAX, Nesting, Reply, Scored, Shape, StreamId,
+    Strings, score_text,
 };
 
 /// The protocol a connection has chosen with HELLO.
@@ -195,6 +196,7 @@ impl<S: Sink> Encoder<S> {
                 }
             }
             Reply::Strings(strings, shape) => self.strings(strings, *shape),
+            Reply::Scored(scored) => self.scored(scored),
             Reply::Streams(streams) => self.streams(streams)?,
             Reply::Entries(range) => self.entries(range)?,
             Reply::Claimed(entries) => self.claimed(entries)?,
@@ -235,6 +237,21 @@ impl<S: Sink> Encoder<S> {
                 self.header(b'*', 2);
             }
             self.bulk(string);
+        }
+    }
+
+    fn scored(&mut self, scored: &Scored) {
+        let is_nested = scored.nesting() == Nesting::Always || self.is_resp3();
+        self.header(b'*', if is_nested { scored.len() } else { scored.len() * 2 });
+        for (member, score) in scored.iter() {
+            if self.is_over() {
+                return;
+            }
+            if is_nested {
+                self.header(b'*', 2);
+            }
+            self.bulk(member);
+            self.double(score);
         }
     }
 
@@ -336,7 +353,7 @@ impl<S: Sink> Encoder<S> {
     }
 
     fn double(&mut self, number: f64) {
-        let text = if number.is_nan() { "nan".to_owned() } else { number.to_string() };
+        let text = score_text(number);
         if !self.is_resp3() {
             return self.bulk(text.as_bytes());
         }
@@ -411,6 +428,7 @@ mod tests {
         same(Reply::Integer(i64::MIN), ":-9223372036854775808|");
         check(Reply::Double(1.5), "$3|1.5|", ",1.5|");
         check(Reply::Double(f64::NEG_INFINITY), "$4|-inf|", ",-inf|");
+        check(Reply::Double(1e17), "$5|1e+17|", ",1e+17|");
         same(Reply::bulk(b""), "$0||");
         same(Reply::bulk(b"0123456789"), "$10|0123456789|");
         check(Reply::Verbatim("ab".into()), "$2|ab|", "=6|txt:ab|");
@@ -430,6 +448,9 @@ mod tests {
         check(Reply::Strings(strings(), Shape::Map), "*2|$1|f|$1|v|", "%1|$1|f|$1|v|");
         check(Reply::Strings(strings(), Shape::Set), "*2|$1|f|$1|v|", "~2|$1|f|$1|v|");
         check(Reply::Strings(strings(), Shape::Pairs), "*2|$1|f|$1|v|", "*1|*2|$1|f|$1|v|");
+        let scored = |nesting| Reply::Scored(Scored::of(nesting, &[(b"m", 0.5)]));
+        check(scored(Nesting::ByProtocol), "*2|$1|m|$3|0.5|", "*1|*2|$1|m|,0.5|");
+        check(scored(Nesting::Always), "*1|*2|$1|m|$3|0.5|", "*1|*2|$1|m|,0.5|");
         // XPENDING of nothing.
         let empty = vec![Reply::Integer(0), Reply::Nil, Reply::Nil, Reply::NilArray];
         check(Reply::Array(empty), "*4|:0|$-1|$-1|*-1|", "*4|:0|_|_|_|");

@@ -262,5 +262,7 @@ fn may_concern(op: &Op<'_>) -> bool {
             | Op::ListRemove { .. }
             | Op::ListTrim { .. }
             | Op::SetRemove { .. }
+            | Op::SortedSetRemove { .. }
+            | Op::SortedSetRemoveRange { .. }
     )
 }

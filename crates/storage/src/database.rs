@@ -366,6 +366,11 @@ fn urgency(command: &Command<'_>) -> Urgency {
         | Command::LTrim { .. }
         | Command::SRem { .. }
         | Command::SPop { .. }
+        | Command::ZRem { .. }
+        | Command::ZRemRange { .. }
+        | Command::ZPop { .. }
+        | Command::ZMPop { .. }
+        | Command::BZPop { .. }
         | Command::Flush { .. } => Urgency::FreesSpace,
         _ => Urgency::Ordinary,
     }

@@ -1,10 +1,11 @@
-//! Lists and sets as items, and back.
+//! Lists, sets and sorted sets as items, and back.
 
 use super::{ITEM_BYTES, Item};
 use crate::command::ListEnd;
 use crate::keyspace::Value;
 use crate::list::List;
 use crate::set::Set;
+use crate::sorted_set::SortedSet;
 use crate::texts::Texts;
 
 pub(super) fn list_items(list: &List) -> impl Iterator<Item = Item<'_>> {
@@ -31,6 +32,21 @@ fn parts<'c>(strings: impl Iterator<Item = &'c [u8]>) -> impl Iterator<Item = Te
     })
 }
 
+pub(super) fn sorted_set_items(set: &SortedSet) -> impl Iterator<Item = Item<'_>> {
+    let mut pairs = set.unsorted().peekable();
+    std::iter::from_fn(move || {
+        pairs.peek()?;
+        let (mut members, mut scores) = (Vec::new(), Vec::new());
+        let mut bytes = 0;
+        while let Some((member, score)) = pairs.next_if(|_| bytes < ITEM_BYTES) {
+            members.push(member);
+            scores.push(score);
+            bytes += member.len() + size_of::<&[u8]>() + size_of::<f64>();
+        }
+        Some(Item::SortedSetMembers { scores, members: Texts::Collected(members) })
+    })
+}
+
 /// Takes values into the list that is being loaded.
 pub(super) fn push_values(value: &mut Value, values: &Texts<'_>) -> Result<(), &'static str> {
     let Value::List(list) = value else { return Err("values outside a list") };
@@ -43,4 +59,27 @@ pub(super) fn push_members(value: &mut Value, members: &Texts<'_>) -> Result<(),
     let Value::Set(set) = value else { return Err("members outside a set") };
     let mut members = members.iter();
     if members.all(|member| set.insert(member)) { Ok(()) } else { Err("a member twice in one set") }
+}
+
+/// Takes members into the sorted set that is being loaded.
+pub(super) fn push_scored(
+    value: &mut Value,
+    scores: &[f64],
+    members: &Texts<'_>,
+) -> Result<(), &'static str> {
+    let Value::SortedSet(set) = value else { return Err("scores outside a sorted set") };
+    if scores.len() != members.len() {
+        return Err("as many scores as members make a sorted set");
+    }
+    let was_small = set.is_small();
+    for (member, score) in members.iter().zip(scores) {
+        if score.is_nan() {
+            return Err("a score that is no number");
+        }
+        if set.score(member).is_some() {
+            return Err("a member twice in one sorted set");
+        }
+        set.insert(member, *score);
+    }
+    if was_small && !set.is_small() { Err("a small sorted set that is large") } else { Ok(()) }
 }

@@ -5,13 +5,14 @@ use std::sync::Arc;
 use thiserror::Error;
 
 use super::Item;
-use super::collections::{push_members, push_values};
+use super::collections::{push_members, push_scored, push_values};
 use crate::engine::{DATABASES, Engine, Settings};
 use crate::fields::Fields;
 use crate::group::{Group, GroupItem};
 use crate::id::UnixMillis;
 use crate::keyspace::{Db, Value};
 use crate::set::Set;
+use crate::sorted_set::SortedSet;
 use crate::stream::{BlockLocation, BlockSource, Stream, StreamItem};
 
 /// Why a sequence of items is no image of an engine.
@@ -58,6 +59,8 @@ enum At {
     List,
     /// Members of the set that is the last key of the database: its first ones, or more.
     Set,
+    /// Members of the sorted set that is the last key of the database: its first ones, or more.
+    SortedSet,
     /// The numbers of the stream that is the last key of the database.
     NewStream,
     /// More blocks of it, its tail, or its groups.
@@ -125,6 +128,10 @@ impl ImageLoader {
             (_, Item::ListValues { .. }) => return Err("values outside a list"),
             (At::Set, Item::SetMembers { members }) => push_members(self.last_value()?, members)?,
             (_, Item::SetMembers { .. }) => return Err("members outside a set"),
+            (At::SortedSet, Item::SortedSetMembers { scores, members }) => {
+                push_scored(self.last_value()?, scores, members)?;
+            }
+            (_, Item::SortedSetMembers { .. }) => return Err("scores outside a sorted set"),
             (_, Item::GroupPart { part }) => self.push_group(part)?,
             (_, item) => {
                 self.close_key()?;
@@ -139,13 +146,20 @@ impl ImageLoader {
         if self.at == At::NewStream {
             return Err("a stream without numbers");
         }
-        if matches!(self.at, At::Hash | At::List | At::Set | At::Stream | At::Groups) {
+        if !matches!(self.at, At::Start | At::Keys | At::NewStream | At::End) {
             match self.last_value()? {
                 Value::List(list) if list.is_empty() => return Err("a list without values"),
                 Value::Set(set) if set.is_empty() => return Err("a set without members"),
+                Value::SortedSet(set) if set.is_empty() => {
+                    return Err("a sorted set without members");
+                }
                 Value::Hash(hash) if hash.is_empty() => return Err("a hash without fields"),
                 Value::Stream(stream) => stream.finish_load()?,
-                Value::Hash(_) | Value::String(_) | Value::List(_) | Value::Set(_) => {}
+                Value::Hash(_)
+                | Value::String(_)
+                | Value::List(_)
+                | Value::Set(_)
+                | Value::SortedSet(_) => {}
             }
         }
         self.at = At::Keys;
@@ -178,6 +192,11 @@ impl ImageLoader {
                 self.insert(key, Value::Set(Box::new(set)), *expire_at)?;
                 self.at = At::Set;
             }
+            Item::SortedSet { key, expire_at, is_small } => {
+                let set = SortedSet::new_small(self.db()?.hasher(), *is_small);
+                self.insert(key, Value::SortedSet(Box::new(set)), *expire_at)?;
+                self.at = At::SortedSet;
+            }
             Item::Stream { key, expire_at } => {
                 self.insert(key, Value::Stream(Box::default()), *expire_at)?;
                 self.at = At::NewStream;
@@ -189,6 +208,7 @@ impl ImageLoader {
             | Item::HashFields { .. }
             | Item::ListValues { .. }
             | Item::SetMembers { .. }
+            | Item::SortedSetMembers { .. }
             | Item::StreamPart { .. }
             | Item::GroupPart { .. } => return Err("an item out of place"),
         }

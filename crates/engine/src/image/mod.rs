@@ -6,7 +6,7 @@
 //! ```text
 //! Engine, EngineIdmp, then for each database with keys: Db, then its keys in the order of their array, each
 //!     String | Hash, HashFields... | Stream, StreamPart..., GroupPart...
-//!     | List, ListValues... | Set, SetMembers...
+//!     | List, ListValues... | Set, SetMembers... | SortedSet, SortedSetMembers...
 //! End
 //! ```
 //!
@@ -133,6 +133,24 @@ pub enum Item<'a> {
         #[serde(borrow)]
         members: Texts<'a>,
     },
+    /// A sorted set begins; at least one [`Item::SortedSetMembers`] follows.
+    SortedSet {
+        /// Its key.
+        #[serde(borrow)]
+        key: Text<'a>,
+        /// When it expires.
+        expire_at: Option<UnixMillis>,
+        /// It never had many members, nor long ones.
+        is_small: bool,
+    },
+    /// Members of that sorted set, in the order in which they came.
+    SortedSetMembers {
+        /// As many scores as members.
+        scores: Vec<f64>,
+        /// The members.
+        #[serde(borrow)]
+        members: Texts<'a>,
+    },
 }
 
 impl Engine {
@@ -172,6 +190,10 @@ fn key_items<'a>(key: &'a [u8], entry: &'a Entry) -> impl Iterator<Item = Item<'
             let is_of_integers = set.is_of_integers();
             let items = Box::new(collections::set_items(set));
             (Item::Set { key, expire_at, is_of_integers }, Some(items))
+        }
+        Value::SortedSet(set) => {
+            let items = Box::new(collections::sorted_set_items(set));
+            (Item::SortedSet { key, expire_at, is_small: set.is_small() }, Some(items))
         }
     };
     std::iter::once(head).chain(rest.into_iter().flatten())

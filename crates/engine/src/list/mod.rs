@@ -145,7 +145,7 @@ fn resolve(index: i64, len: usize) -> Option<usize> {
 }
 
 /// The places from `start` to `stop`, both inclusive and negative from the end, as far as they exist.
-fn resolve_range(start: i64, stop: i64, len: usize) -> Range<usize> {
+pub(crate) fn resolve_range(start: i64, stop: i64, len: usize) -> Range<usize> {
     let from_end = |index: i64| {
         let len = i64::try_from(len).unwrap_or(i64::MAX);
         if index < 0 { index.saturating_add(len) } else { index }

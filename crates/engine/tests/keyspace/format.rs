@@ -1,6 +1,6 @@
 //! The examples of `docs/on-disk-format.md` are what the code writes.
 
-use engine::{Ids, Op, StreamId, Text};
+use engine::{Ids, Op, StreamId, Text, Texts};
 
 #[test]
 fn the_operations_of_the_format_page() {
@@ -16,6 +16,7 @@ fn the_operations_of_the_format_page() {
         Op::StringSet { db: 0, key: b"k", value: Text::Borrowed(b"42"), expire_at: None },
         Op::HashSetField { db: 3, key: b"h", field: b"f", value: Text::Owned(b"1".to_vec()) },
         Op::Ack { db: 0, key: b"s", group: b"g", ids: ids.into_iter().collect::<Ids>() },
+        Op::SortedSetAdd { db: 0, key: b"z", scores: vec![1.5], members: Texts::Borrowed(&[b"m"]) },
     ];
     let config = bincode::config::standard();
     let written: Vec<u8> =

@@ -4,9 +4,11 @@ use std::convert::Infallible;
 
 use engine::{
     Command, CommandError, Context, Engine, ExpireCondition, ExpireTime, Extended, HashPart,
-    ImageLoader, Item, ObjectField, Op, Reply, ScanFilter, Set, SetCondition, SetExpiry, SetReply,
-    Settings, Shape, TimeUnit, TtlForm,
+    ImageLoader, Item, Nesting, ObjectField, Op, Reply, ScanFilter, Set, SetCondition, SetExpiry,
+    SetReply, Settings, Shape, TimeUnit, TtlForm, score_text,
 };
+
+use crate::sorted_command;
 
 const SEED: u64 = 7;
 
@@ -133,6 +135,18 @@ pub(crate) fn render(reply: &Reply) -> String {
                 }
             }
         }
+        Reply::Double(score) => score_text(*score),
+        Reply::NilArray => "nil array".to_owned(),
+        Reply::Scored(scored) => {
+            let pairs = scored
+                .iter()
+                .map(|(member, score)| format!("{}={}", member.escape_ascii(), score_text(score)));
+            let pairs = pairs.collect::<Vec<_>>().join(" ");
+            match scored.nesting() {
+                Nesting::ByProtocol => format!("{{{pairs}}}"),
+                Nesting::Always => format!("[{{{pairs}}}]"),
+            }
+        }
         other => panic!("no reply of a key command: {other:?}"),
     }
 }
@@ -141,7 +155,7 @@ fn float(word: &[u8]) -> Result<Extended, CommandError> {
     Extended::parse(word).ok_or(CommandError::NotAFloat)
 }
 
-fn number<T: std::str::FromStr>(word: &[u8]) -> T {
+pub(crate) fn number<T: std::str::FromStr>(word: &[u8]) -> T {
     std::str::from_utf8(word).unwrap().parse().unwrap_or_else(|_| panic!("a number: {word:?}"))
 }
 
@@ -281,6 +295,6 @@ fn command<'a>(argv: &'a [&'a [u8]]) -> Command<'a> {
             with_values: has("WITHVALUES"),
             draw: 11,
         },
-        other => panic!("unknown to the harness: {other}"),
+        _ => sorted_command::command(argv),
     }
 }

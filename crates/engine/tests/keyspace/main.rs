@@ -9,4 +9,7 @@ mod hashes;
 mod keys;
 mod model;
 mod scan;
+mod sorted_command;
+mod sorted_model;
+mod sorted_sets;
 mod strings;

@@ -1,6 +1,6 @@
 //! Operations in words near to Redis's.
 
-use engine::{Ids, ListEnd, Op, StreamId};
+use engine::{Ids, ListEnd, Op, StreamId, score_text};
 use serde_json::{Value, json};
 
 /// An operation as a command: a verb, the key, and what follows it.
@@ -109,6 +109,9 @@ impl<'a> Words<'a> {
             | Op::ListTrim { .. }
             | Op::SetAdd { .. }
             | Op::SetRemove { .. } => Self::of_collection(op),
+            Op::SortedSetAdd { .. }
+            | Op::SortedSetRemove { .. }
+            | Op::SortedSetRemoveRange { .. } => Self::of_sorted_set(op),
             _ => Self::of_key(op),
         }
     }
@@ -231,6 +234,26 @@ impl<'a> Words<'a> {
                 .word(format!("({front} gone at the left, {back} at the right)")),
             Op::SetAdd { db, key, members } => Self::new(*db, "SADD", key).all(members.iter()),
             Op::SetRemove { db, key, members } => Self::new(*db, "SREM", key).all(members.iter()),
+            _ => unreachable!("Words::of sends the others elsewhere"),
+        }
+    }
+
+    fn of_sorted_set(op: &'a Op<'a>) -> Self {
+        match op {
+            Op::SortedSetAdd { db, key, scores, members } => {
+                let words = Self::new(*db, "ZADD", key);
+                let pairs = scores.iter().zip(members.iter());
+                pairs.fold(words, |words, (score, member)| {
+                    words.word(score_text(*score)).bytes(member)
+                })
+            }
+            Op::SortedSetRemove { db, key, members } => {
+                Self::new(*db, "ZREM", key).all(members.iter())
+            }
+            Op::SortedSetRemoveRange { db, key, first, count } => {
+                let last = first.saturating_add(count.saturating_sub(1));
+                Self::new(*db, "ZREMRANGEBYRANK", key).word(first).word(last)
+            }
             _ => unreachable!("Words::of sends the others elsewhere"),
         }
     }
@@ -396,6 +419,16 @@ mod tests {
         );
         check(Op::ListRemove { db, key, indices: vec![0, 7] }, "LREM orders (at) 0 7");
         check(Op::SetRemove { db, key, members: Texts::Borrowed(&[b"m"]) }, "SREM orders m");
+        let members = || Texts::Borrowed(&[b"a b", b"c"]);
+        check(
+            Op::SortedSetAdd { db, key, scores: vec![0.5, f64::INFINITY], members: members() },
+            r#"ZADD orders 0.5 "a b" inf c"#,
+        );
+        check(Op::SortedSetRemove { db, key, members: members() }, r#"ZREM orders "a b" c"#);
+        check(
+            Op::SortedSetRemoveRange { db, key, first: 3, count: 2 },
+            "ZREMRANGEBYRANK orders 3 4",
+        );
         check(Op::Flush { db: None }, "FLUSHALL");
         check(Op::Delete { db, key: b"" }, r#"DEL """#);
         check(
