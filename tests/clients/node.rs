@@ -32,3 +32,13 @@ fn node_redis_resp2() {
 fn node_redis_resp3() {
     Script::node("node-redis.mjs").run(&["3"]);
 }
+
+#[test]
+fn socket_io() {
+    Script::node("socket-io.mjs").run(&[]);
+}
+
+#[test]
+fn moleculer() {
+    Script::node("moleculer.mjs").run(&[]);
+}

@@ -31,6 +31,27 @@ fn redis_py_4() {
 }
 
 #[test]
+fn valkey_py() {
+    for protocol in ["2", "3"] {
+        Script::python("streams.py").env("CLIENT", "valkey").run(&[protocol]);
+    }
+}
+
+/// An application for the streams of Redis 8.10, which 7.0 cannot run.
+#[test]
+fn redis_py_with_the_streams_of_redis_8() {
+    if !Script::is_against_redis() {
+        Script::python("redis8.py").run(&["2"]);
+        Script::python("redis8.py").run(&["3"]);
+    }
+}
+
+#[test]
+fn coredis() {
+    Script::python("with_coredis.py").run(&[]);
+}
+
+#[test]
 fn faststream() {
     Script::python("with_faststream.py").run(&[]);
 }

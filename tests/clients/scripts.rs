@@ -61,6 +61,11 @@ impl Script {
         it
     }
 
+    /// Whether `HEADWATER_TEST_SERVER` has put Redis in Headwater's place.
+    pub(crate) fn is_against_redis() -> bool {
+        Launch::new(env!("CARGO_BIN_EXE_headwater")).is_redis()
+    }
+
     /// One variable in the environment of the script.
     pub(crate) fn env(mut self, name: &str, value: impl Into<OsString>) -> Self {
         self.environment.push((name.into(), value.into()));

@@ -1,15 +1,19 @@
 """What articles on Redis Streams show, with redis-py. Usage: streams.py PORT PROTOCOL(2|3|old) [CA-FILE]
 
-The protocol `old` is what a redis-py speaks that knows of no other than RESP2.
+The protocol `old` is what a redis-py speaks that knows of no other than RESP2. The environment can name
+a client of the same shape: CLIENT=valkey.
 
 Every scenario works on keys of its own and asserts what a reader of the article would expect.
 """
 
+import importlib
+import os
 import sys
 import threading
 import time
 
-import redis
+CLIENT = os.environ.get("CLIENT", "redis")
+redis = importlib.import_module(CLIENT)
 
 HOST = "127.0.0.1"
 
@@ -266,7 +270,7 @@ def main():
     shopping_cart(r)
     optimistic_lock(r)
     r.close()
-    print(f"redis-py {redis.__version__} RESP {protocol}: all scenarios passed")
+    print(f"{CLIENT}-py {redis.__version__} RESP {protocol}: all scenarios passed")
 
 
 main()
