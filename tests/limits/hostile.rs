@@ -253,6 +253,22 @@ fn the_largest_clients_go_when_all_take_too_much() {
     assert!(client.info("mem_clients_normal").parse::<u64>().is_ok_and(|bytes| bytes < 8 << 20));
 }
 
+/// `maxmemory-clients` is a share of `maxmemory` by default. However small that is, whoever set it can
+/// set it back.
+#[test]
+fn a_small_maxmemory_shuts_nobody_out() {
+    let server = launch().start();
+    let mut client = server.connect();
+    for bytes in ["1", "100", "1000000"] {
+        client.ok(&["CONFIG", "SET", "maxmemory", bytes]);
+        let refused = server.connect().command(&["XADD", "s", "*", "f", "v"]);
+        assert!(bytes == "1000000" || refused.is_error("OOM"), "{refused:?}");
+        client.ok(&["PING"]);
+        server.connect().ok(&["CONFIG", "SET", "maxmemory", "0"]);
+    }
+    assert_eq!(client.info("evicted_clients"), "0");
+}
+
 #[test]
 fn strangers_cost_next_to_nothing() {
     let launch = launch().args(["--requirepass", "secret", "--maxclients", "400"]);

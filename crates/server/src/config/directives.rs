@@ -309,7 +309,7 @@ pub const HONOURED: &[Directive] = &[
         "maxmemory-clients",
         "25%",
         Kind::Share,
-        "Most bytes of requests and replies kept for all clients together; above it, the largest are disconnected. A percentage is of maxmemory, or without that of the memory that the machine or the control group has. 0 for no limit.",
+        "Most bytes of requests and replies kept for all clients together; above it, the largest are disconnected. A percentage is of maxmemory, or without that of the memory that the machine or the control group has, and never less than 8 MiB. 0 for no limit.",
     ),
     live(
         "client-output-buffer-limit",

@@ -370,6 +370,10 @@ fn worker_threads(asked: usize) -> usize {
     }
 }
 
+/// Least that a percentage stands for. Below the size of a connection's first buffer nobody could stay
+/// connected, not even to set a small `maxmemory` back.
+const SHARE_BYTES_MIN: u64 = 8 * 1024 * 1024;
+
 /// A number of bytes, or a percentage of `maxmemory`, or of all memory if that has no limit.
 fn share(text: &str, memory_bytes_max: u64) -> u64 {
     let Some(percent) = text.strip_suffix('%') else { return text.parse().unwrap_or(0) };
@@ -377,5 +381,8 @@ fn share(text: &str, memory_bytes_max: u64) -> u64 {
         0 => crate::introspect::process::usable_memory_bytes(),
         bytes => bytes,
     };
-    (whole / 100).saturating_mul(percent.parse().unwrap_or(0))
+    match percent.parse().unwrap_or(0) {
+        0 => 0,
+        percent => (whole / 100).saturating_mul(percent).max(SHARE_BYTES_MIN),
+    }
 }
