@@ -453,7 +453,15 @@ fn replay(
             snapshot::load_newest_telling(fs, dir, hash_seed, log_first, damaged, progress)?;
         let mut replay = Replay::new(&mut loaded.engine, &voided);
         let mut each = |record: &Record<'_>, path: &Path, at| replay.record(record, path, at);
-        let scan = recovery::scan(fs, dir, loaded.lsn, &mut each, progress)?;
+        let scan = match recovery::scan(fs, dir, loaded.lsn, &mut each, progress) {
+            // An older snapshot that the log does not reach to (a segment that was given up may be
+            // back after a power cut, without those behind it): what matters is why the newest
+            // snapshot cannot be used.
+            Err(StorageError::Corrupt { .. }) if !loaded.damaged.is_empty() => {
+                return Err(loaded.damaged.swap_remove(0));
+            }
+            other => other?,
+        };
         let bytes = replay.bytes;
         if let Some(found) = replay.end()? {
             voided = found;

@@ -174,3 +174,29 @@ fn a_segment_of_another_history_is_refused_by_name() {
     std::fs::write(&foreign, whole).unwrap();
     open(ours.path()).unwrap();
 }
+
+/// A segment that was given up may be back after a power cut, without those behind it. It does not make
+/// the empty state a base to start from: the refusal is about the snapshot that is damaged.
+#[test]
+fn a_segment_that_came_back_does_not_hide_what_is_damaged() {
+    let fs = SimFs::new(1);
+    let mut database = open(&fs).unwrap();
+    while database.log().stats().segments < 3 {
+        append(&mut database, &[b'x'; 500]);
+    }
+    checkpoint(&fs, &database);
+    drop(database);
+    fs.kill();
+    let dir = Path::new(DIR);
+    let segments = dir::list_segments(&fs, dir).unwrap();
+    fs.remove(&dir::segment(dir, segments[1])).unwrap();
+    let snapshots = dir::list_snapshots(&fs, dir).unwrap();
+    let snapshot = dir::snapshot(dir, *snapshots.last().unwrap());
+    fs.damage(&snapshot, |bytes| {
+        let middle = bytes.len() / 2;
+        bytes[middle] ^= 1;
+    });
+    let error = open(&fs).unwrap_err();
+    let StorageError::Corrupt { file, .. } = &error else { panic!("{error}") };
+    assert_eq!(*file, snapshot, "{error}");
+}
