@@ -2,6 +2,8 @@
 
 mod compare;
 mod monitor;
+mod notify;
+mod pause;
 mod pubsub;
 mod tracking;
 

@@ -245,7 +245,9 @@ impl<'e> View<'e> {
     /// As [`View::entry`], in any database.
     pub(crate) fn entry_in(&self, db: u8, key: &[u8]) -> Option<&'e Entry> {
         let entry = self.peek_in(db, key);
-        if let Some(entry) = entry {
+        if let Some(entry) = entry
+            && !self.engine.leaves_untouched()
+        {
             entry.touch(self.engine.clock_s());
         }
         entry

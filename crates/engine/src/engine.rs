@@ -1,7 +1,7 @@
 //! The engine itself: decide by `&self`, apply by `&mut self`.
 
 use std::cell::Cell;
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 
 use smallvec::smallvec;
 
@@ -48,6 +48,8 @@ pub struct Engine {
     /// state: keys that operations make count as accessed at the latest command.
     first_command_s: AtomicU32,
     clock_s: AtomicU32,
+    /// Looking at a key does not count as an access: see [`Engine::leave_untouched`].
+    leaves_untouched: AtomicBool,
     /// No part of the state either: see [`Engine::limit_replies`].
     pub(crate) reply_bytes_max: usize,
 }
@@ -113,6 +115,7 @@ impl Engine {
             block_next: 1,
             first_command_s: AtomicU32::new(0),
             clock_s: AtomicU32::new(0),
+            leaves_untouched: AtomicBool::new(false),
             reply_bytes_max: usize::MAX,
         }
     }
@@ -168,6 +171,16 @@ impl Engine {
         decision.seen = view.seen.get();
         self.delete_expired_first(&mut decision.ops, context);
         Ok(decision)
+    }
+
+    /// Whether commands, until told otherwise, look at keys without that counting as an access (OBJECT
+    /// IDLETIME). No part of the state.
+    pub fn leave_untouched(&self, leave: bool) {
+        self.leaves_untouched.store(leave, Ordering::Relaxed);
+    }
+
+    pub(crate) fn leaves_untouched(&self) -> bool {
+        self.leaves_untouched.load(Ordering::Relaxed)
     }
 
     /// Unix seconds of the latest command, 0 before the first.

@@ -38,7 +38,9 @@ const CHANNELS: &str = "client|caching client|getredir client|tracking client|tr
     subscribe sunsubscribe unsubscribe";
 
 /// What would be a way in, or out, if it did what its name says elsewhere; and why it is none here.
-const DANGEROUS: [(&str, &str); 58] = [
+const DANGEROUS: [(&str, &str); 60] = [
+    ("client|pause", "lets others wait, as a busy server does, and no longer than SHUTDOWN would"),
+    ("client|unpause", "ends that"),
     ("monitor", "shows what others send, without passwords, to whoever may use everything anyway"),
     ("auth", "compares in constant time, and strangers have few places and little time"),
     (

@@ -7,7 +7,11 @@ use engine::UnixMillis;
 use parking_lot::{Condvar, Mutex};
 
 use crate::core::Shared;
+use crate::housekeeping::tell_audience;
 use crate::serve::deliver;
+
+/// How often it looks whether a pause is over.
+const PAUSE_TICK_MS: u64 = 50;
 
 /// When the thread has to look next.
 #[derive(Debug, Default)]
@@ -71,7 +75,17 @@ impl AlarmClock {
                 return;
             }
             let mut deliveries = Vec::new();
-            shared.core.lock().serve_due(shared.clock.now(), &mut deliveries, shared);
+            let mut core = shared.core.lock();
+            if core.pause.is_on(shared.clock.uptime_ms()) {
+                drop(core);
+                self.set(Some(shared.clock.now().saturating_add(PAUSE_TICK_MS)));
+                continue;
+            }
+            core.serve_due(shared.clock.now(), &mut deliveries, shared);
+            if core.has_audience {
+                tell_audience(&mut core, shared);
+            }
+            drop(core);
             deliver(deliveries, shared);
         }
     }

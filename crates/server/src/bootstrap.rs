@@ -315,6 +315,7 @@ fn reload(shared: &Shared, manager: Manager) {
     let (engine, idmp) = (settings.engine, settings.idmp);
     let mut core = shared.core.lock();
     core.database.limit_replies(settings.output_limits.normal.hard_limit());
+    core.notify_of(settings.events);
     if let Err(error) = core.database.configure(engine, idmp, shared.clock.now()) {
         tracing::error!(%error, "the limits of blocks stay as they were");
     }

@@ -239,6 +239,7 @@ fn value_name(kind: Kind) -> &'static str {
         Kind::FileMode => "MODE",
         Kind::Addresses => "ADDRESS",
         Kind::OutputLimits => "LIMITS",
+        Kind::Events => "LETTERS",
         Kind::Text => "TEXT",
     }
 }

@@ -44,6 +44,10 @@ impl Executor<'_> {
             }
             ClientCommand::Tracking { is_on, options } => self.tracking(*is_on, options).into(),
             ClientCommand::Caching { yes } => self.caching(*yes).into(),
+            ClientCommand::Pause { timeout_ms, all } => {
+                Outcome::from(self.pause(*timeout_ms, *all))
+            }
+            ClientCommand::Unpause => Outcome::from(self.unpause()),
             ClientCommand::GetRedir => Outcome::from(self.redirection()),
             ClientCommand::TrackingInfo => Outcome::from(self.tracking_info()),
             ClientCommand::Reply(mode) => {

@@ -45,6 +45,8 @@ enum Wait {
     Nothing,
     /// To be served, or for its time to run out.
     Blocked { deadline: Option<Instant> },
+    /// For the end of a pause, with the request that waits for it.
+    Paused { until: Instant, request: Vec<Box<[u8]>> },
     /// For an answer from elsewhere.
     Later(Pin<Box<dyn Future<Output = Answer> + Send>>),
 }
@@ -163,11 +165,24 @@ impl Connection {
         {
             self.wait = Wait::Nothing;
         }
+        if matches!(self.wait, Wait::Paused { .. })
+            && !self.client.facts.blocked.load(Ordering::Acquire)
+        {
+            self.resume();
+        }
         let is_idle = matches!(self.wait, Wait::Nothing);
         if is_idle && !self.buffer.is_empty() && !self.client.must_pause() {
             self.execute_buffer();
         }
         if self.session.closing { Err(Over) } else { Ok(()) }
+    }
+
+    /// The pause is over: runs the request that has waited for it.
+    fn resume(&mut self) {
+        if let Wait::Paused { request, .. } = std::mem::replace(&mut self.wait, Wait::Nothing) {
+            let args: Vec<&[u8]> = request.iter().map(|arg| &**arg).collect();
+            self.run(&args, &[(args.len(), 0)]);
+        }
     }
 
     /// Takes what the socket has and executes what is whole.
@@ -368,7 +383,10 @@ impl Connection {
             own: Vec::new(),
             has_pushed: false,
         };
-        for (parsed, (_, end)) in parsed.into_iter().zip(ends) {
+        let mut start = 0;
+        for (parsed, (args_end, end)) in parsed.into_iter().zip(ends) {
+            let request = start..*args_end;
+            start = *args_end;
             let outcome = executor.run(parsed);
             // A message to itself comes before the reply of PUBLISH, but into no EXEC.
             let is_transaction =
@@ -389,6 +407,13 @@ impl Connection {
                     // A time too far to express is as good as none.
                     let deadline = timeout.and_then(|time| Instant::now().checked_add(time));
                     self.wait = Wait::Blocked { deadline };
+                    stopped_at = Some(*end);
+                }
+                Outcome::Postponed { left_ms } => {
+                    let request = args[request].iter().map(|arg| Box::from(*arg)).collect();
+                    let far = Duration::from_secs(u64::from(u32::MAX));
+                    let left = Duration::from_millis(left_ms).min(far);
+                    self.wait = Wait::Paused { until: Instant::now() + left, request };
                     stopped_at = Some(*end);
                 }
                 Outcome::Later(answer) => {
@@ -502,6 +527,12 @@ impl Connection {
 
     /// The wait is over by itself: the time ran out, or the answer came.
     fn waited(&mut self, answer: Option<Answer>) {
+        if matches!(self.wait, Wait::Paused { .. }) {
+            self.shared.core.lock().pause.remove(&self.client);
+            // Seen by `go_on`.
+            self.client.set_blocked(false, &self.shared.stats);
+            return;
+        }
         let (answer, is_muted) = match answer {
             Some(answer) => (answer, !self.session.takes_reply()),
             None => {
@@ -588,6 +619,10 @@ struct Decoded {
 async fn wait(wait: &mut Wait) -> Option<Answer> {
     match wait {
         Wait::Later(answer) => Some(answer.await),
+        Wait::Paused { until, .. } => {
+            sleep_until(*until).await;
+            None
+        }
         Wait::Blocked { deadline: Some(deadline) } => {
             sleep_until(*deadline).await;
             None

@@ -21,8 +21,11 @@ use crate::config::{Config, FsyncPolicy, Settings};
 use crate::introspect::info::StorageFacts;
 use crate::introspect::process::{ProcessFacts, ProcessMemory};
 use crate::latency::Event;
+use crate::notify::EventClasses;
 use crate::observe::Observer;
+use crate::pause::Pause;
 use crate::pubsub::Channels;
+use crate::push::Push;
 use crate::retention::Retained;
 use crate::running::{Parts, Recovered};
 use crate::scrubbing::Scrubbing;
@@ -52,6 +55,11 @@ pub(crate) struct Core {
     pub(crate) watches: Watches,
     pub(crate) channels: Channels,
     pub(crate) tracking: Tracking,
+    /// Events of keys that are told.
+    pub(crate) notify: EventClasses,
+    /// Messages about keys, on their way to whoever runs commands.
+    pub(crate) told: Vec<Push>,
+    pub(crate) pause: Pause,
     /// Those who are shown every command.
     pub(crate) monitors: BTreeMap<u64, Arc<Client>>,
     /// Whether anybody wants to know what commands do: all that a command pays while nobody does is a
@@ -62,7 +70,8 @@ pub(crate) struct Core {
 impl Core {
     /// Somebody wants to know more or less than before.
     pub(crate) fn audience_changed(&mut self) {
-        self.has_audience = self.tracking.is_on() || !self.monitors.is_empty();
+        self.has_audience =
+            self.tracking.is_on() || !self.monitors.is_empty() || self.notify.is_on();
     }
 }
 
@@ -111,15 +120,19 @@ impl Shared {
         let scrubbing = Scrubbing::new(parts.database.damaged_blocks().clone());
         let limits = parts.config.settings().output_limits;
         parts.database.limit_replies(limits.normal.hard_limit());
-        let core = Core {
+        let mut core = Core {
             database: parts.database,
             blocking: Blocking::default(),
             watches: Watches::default(),
             channels: Channels::default(),
             tracking: Tracking::default(),
+            notify: EventClasses::default(),
+            told: Vec::new(),
+            pause: Pause::default(),
             monitors: BTreeMap::new(),
             has_audience: false,
         };
+        core.notify_of(parts.config.settings().events);
         let settings = parts.config.settings();
         let observer = Observer::new(&settings);
         parts.stats.set_tracks_times(settings.tracks_times);

@@ -4,6 +4,7 @@ use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Instant;
 
 use engine::{Blocked, Command, CommandError, Context, Reply, UnixMillis};
@@ -75,6 +76,8 @@ pub(crate) enum Outcome {
     Blocked { timeout_ms: u64 },
     /// The answer comes from elsewhere; the connection waits for it.
     Later(Pin<Box<dyn Future<Output = Answer> + Send>>),
+    /// The request waits until the end of a pause, for so many milliseconds at most.
+    Postponed { left_ms: u64 },
     /// No answer at all (SHUTDOWN).
     Silent,
 }
@@ -85,6 +88,7 @@ impl fmt::Debug for Outcome {
             Outcome::Answer(answer) => f.debug_tuple("Answer").field(answer).finish(),
             Outcome::Blocked { timeout_ms } => f.debug_tuple("Blocked").field(timeout_ms).finish(),
             Outcome::Later(_) => f.write_str("Later"),
+            Outcome::Postponed { left_ms } => f.debug_tuple("Postponed").field(left_ms).finish(),
             Outcome::Silent => f.write_str("Silent"),
         }
     }
@@ -99,9 +103,10 @@ impl Outcome {
     pub(crate) fn into_answer(self) -> Answer {
         match self {
             Outcome::Answer(answer) => answer,
-            Outcome::Blocked { .. } | Outcome::Later(_) | Outcome::Silent => {
-                Answer::new(Ok(Reply::NilArray), 0)
-            }
+            Outcome::Blocked { .. }
+            | Outcome::Later(_)
+            | Outcome::Postponed { .. }
+            | Outcome::Silent => Answer::new(Ok(Reply::NilArray), 0),
         }
     }
 }
@@ -157,6 +162,7 @@ impl Executor<'_> {
         }
         if self.core.has_audience {
             self.invalidate();
+            self.pushes.append(&mut self.core.told);
         }
         if !self.pushes.is_empty() {
             self.hand_out();
@@ -176,6 +182,9 @@ impl Executor<'_> {
             return self.refused_at_once(parsed.args, error);
         }
         *self.client.facts.command.lock() = spec.name;
+        if self.is_paused(spec) {
+            return self.postpone();
+        }
         if self.session.transaction.is_some() && !crate::transaction::runs_at_once(spec.name) {
             return Outcome::from(self.queue(spec, parsed.args));
         }
@@ -251,6 +260,9 @@ impl Executor<'_> {
         request: Request<'_>,
     ) -> Outcome {
         let started = Instant::now();
+        if self.core.has_audience {
+            self.tell_misses(spec, args);
+        }
         let outcome = match request {
             Request::Engine(command) => {
                 if spec.flags.contains(Flags::READONLY) {
@@ -276,6 +288,7 @@ impl Executor<'_> {
             if self.session.remembers_reads {
                 self.remember_reads(spec, args);
             }
+            self.pushes.append(&mut self.core.told);
         }
         if let Outcome::Answer(Answer { reply: Err(error), .. }) = &outcome {
             self.counters(spec).failed();
@@ -299,7 +312,17 @@ impl Executor<'_> {
     fn engine(&mut self, command: &Command<'_>) -> Outcome {
         let context = Context { db: self.session.db, now: self.now };
         let client = || Some(self.client.described());
-        let executed = match self.core.database.execute_for(command, context, client) {
+        let missing = self.core.missing_before(command, context);
+        let is_untouching = self.client.facts.no_touch.load(Ordering::Relaxed)
+            && !matches!(command, Command::Touch { .. });
+        if is_untouching {
+            self.core.database.engine().leave_untouched(true);
+        }
+        let executed = self.core.database.execute_for(command, context, client);
+        if is_untouching {
+            self.core.database.engine().leave_untouched(false);
+        }
+        let executed = match executed {
             Ok(executed) => executed,
             // A refusal tells about the state as well: BUSYGROUP, that somebody made the group.
             Err(error) => {
@@ -308,6 +331,7 @@ impl Executor<'_> {
             }
         };
         self.core.note(&executed.ops);
+        self.core.tell_events(Some(command), &executed.ops, context.db, missing);
         if self.core.has_audience
             && executed.ops.is_empty()
             && matches!(command, Command::Flush { .. })

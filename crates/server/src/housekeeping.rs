@@ -7,7 +7,7 @@ use std::sync::atomic::Ordering;
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
-use engine::AdoptCursor;
+use engine::{AdoptCursor, Missing};
 use storage::checkpoint::{CheckpointReport, Checkpointer, due};
 use storage::{SLOW_SYNC, StorageError, failpoint};
 
@@ -183,6 +183,9 @@ fn remove_expired(shared: &Shared, now: u64) {
     for _ in 0..EXPIRED_SLICES_MAX {
         let mut core = shared.core.lock();
         let began = Instant::now();
+        if core.pause.is_on(shared.clock.uptime_ms()) {
+            return;
+        }
         let expired = core.database.engine().expired(now, EXPIRED_SLICE);
         if expired.is_empty() || shared.is_stopping() {
             return;
@@ -193,6 +196,7 @@ fn remove_expired(shared: &Shared, now: u64) {
             return;
         }
         core.note(&ops);
+        core.tell_events(None, &ops, 0, Missing::default());
         let mut deliveries = Vec::new();
         core.serve_blocked(now, &mut deliveries, shared);
         if core.has_audience {
@@ -208,9 +212,9 @@ fn remove_expired(shared: &Shared, now: u64) {
     }
 }
 
-/// Tells those who cached a key that it has gone.
-fn tell_audience(core: &mut Core, shared: &Shared) {
-    let mut pushes = Vec::new();
+/// Tells those who listen to a key, or have cached it, that it has changed by itself.
+pub(crate) fn tell_audience(core: &mut Core, shared: &Shared) {
+    let mut pushes = std::mem::take(&mut core.told);
     core.tracking.invalidate(NOBODY, &mut pushes);
     core.tracking.broadcast(&mut pushes);
     let lsn = core.database.recorded();

@@ -200,8 +200,10 @@ impl Core {
         command: &Command<'_>,
         context: Context,
     ) -> Result<Option<Answer>, CommandError> {
+        let missing = self.missing_before(command, context);
         let executed = self.database.execute(command, context)?;
         self.note(&executed.ops);
+        self.tell_events(Some(command), &executed.ops, context.db, missing);
         let answer = Answer::new(Ok(executed.reply), executed.depends);
         Ok(executed.wait.is_none().then_some(answer))
     }

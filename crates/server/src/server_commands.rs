@@ -145,6 +145,7 @@ impl Executor<'_> {
         descriptors::make_room(&self.shared.config);
         let settings = self.shared.config.settings();
         self.shared.configured(&settings);
+        self.core.notify_of(settings.events);
         self.core.database.limit_replies(settings.output_limits.normal.hard_limit());
         if let Err(error) = self.core.database.configure(settings.engine, settings.idmp, self.now) {
             tracing::warn!(%error, "the new block limits wait for the next start");

@@ -205,6 +205,7 @@ pub(crate) fn leave(core: &mut crate::core::Core, client: &Arc<Client>, session:
     session.watched.clear();
     core.channels.leave(client, &mut session.subscriptions);
     core.tracking.disable(client);
+    core.pause.remove(client);
     core.stop_monitoring(client);
     client.facts.has_left.store(true, Ordering::Relaxed);
 }

@@ -21,6 +21,11 @@ pub(crate) struct Transaction {
 }
 
 impl Transaction {
+    /// The commands that are gathered.
+    pub(crate) fn specs(&self) -> impl Iterator<Item = &'static CommandSpec> {
+        self.commands.iter().map(|queued| queued.spec)
+    }
+
     /// Memory that the gathered commands take: as good as bytes of requests that wait.
     pub(crate) fn bytes(&self) -> usize {
         self.bytes

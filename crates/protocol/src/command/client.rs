@@ -2,7 +2,7 @@
 
 use engine::CommandError;
 
-use super::args::{clamped, integer, is};
+use super::args::{clamped, integer, is, timeout};
 use super::session::SessionCommand;
 use super::{Arguments, Parsed, Request, echo, subcommand_syntax, text};
 use crate::number::parse_i64;
@@ -44,6 +44,10 @@ pub enum ClientCommand<'a> {
     Tracking { is_on: Option<bool>, options: TrackingOptions<'a> },
     /// CLIENT CACHING YES or NO; `None` is neither, which is refused after other things.
     Caching { yes: Option<bool> },
+    /// CLIENT PAUSE; WRITE lets reads go on.
+    Pause { timeout_ms: u64, all: bool },
+    /// CLIENT UNPAUSE.
+    Unpause,
     /// CLIENT GETREDIR.
     GetRedir,
     /// CLIENT TRACKINGINFO.
@@ -334,6 +338,21 @@ pub(crate) fn caching(args: Arguments<'_>) -> Parsed<'_> {
     client(ClientCommand::Caching { yes: yes_or_no(args.at(2), "yes", "no").ok() })
 }
 
+pub(crate) fn pause(args: Arguments<'_>) -> Parsed<'_> {
+    let all = match args.from(3) {
+        [] => true,
+        [mode] if is(mode, "all") => true,
+        [mode] if is(mode, "write") => false,
+        [_] => return Err(CommandError::Fixed("ERR CLIENT PAUSE mode must be WRITE or ALL")),
+        _ => return Err(subcommand_syntax(args.at(1), "CLIENT")),
+    };
+    client(ClientCommand::Pause { timeout_ms: timeout(args.at(2))?, all })
+}
+
+pub(crate) fn unpause(_: Arguments<'_>) -> Parsed<'_> {
+    client(ClientCommand::Unpause)
+}
+
 pub(crate) fn get_redir(_: Arguments<'_>) -> Parsed<'_> {
     client(ClientCommand::GetRedir)
 }
@@ -365,6 +384,8 @@ pub(crate) fn help(_: Arguments<'_>) -> Parsed<'_> {
         "    Exempt this connection from eviction.",
         "NO-TOUCH ON|OFF",
         "    Do not mark keys as used by this connection.",
+        "PAUSE <timeout> [WRITE|ALL]",
+        "    Let commands wait for so many milliseconds.",
         "REPLY ON|OFF|SKIP",
         "    Whether this connection is answered.",
         "SETINFO LIB-NAME|LIB-VER <value>",
@@ -375,6 +396,8 @@ pub(crate) fn help(_: Arguments<'_>) -> Parsed<'_> {
         "    Tell this connection when keys change that it has read.",
         "TRACKINGINFO",
         "    How this connection tracks keys.",
+        "UNPAUSE",
+        "    End a pause.",
         "UNBLOCK <id> [TIMEOUT|ERROR]",
         "    End the wait of a blocked connection.",
     ])

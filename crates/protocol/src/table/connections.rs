@@ -90,6 +90,8 @@ pub(super) static COMMANDS: &[CommandSpec] = &[
                     "O(1)",
                     "Whether commands of the connection mark keys as used.",
                 ),
+            spec("client|pause", -3, ADMIN | NOSCRIPT | LOADING | STALE, NO_KEYS, client::pause)
+                .about(Connection, "3.0.0", "O(1)", "Lets commands wait."),
             spec("client|reply", 3, NOSCRIPT | LOADING | STALE, NO_KEYS, client::reply).about(
                 Connection,
                 "3.2.0",
@@ -136,6 +138,13 @@ pub(super) static COMMANDS: &[CommandSpec] = &[
                 "O(log N) in the number of connections",
                 "Ends the wait of a blocked connection.",
             ),
+            spec("client|unpause", 2, ADMIN | NOSCRIPT | LOADING | STALE, NO_KEYS, client::unpause)
+                .about(
+                    Connection,
+                    "6.2.0",
+                    "O(N) in the number of waiting connections",
+                    "Ends a pause.",
+                ),
         ]),
     spec("discard", 1, NOSCRIPT | LOADING | STALE | FAST | ALLOW_BUSY, NO_KEYS, session::discard)
         .about(

@@ -318,6 +318,12 @@ pub const HONOURED: &[Directive] = &[
         "Most bytes of replies kept for one client that does not read them, as class, hard limit, soft limit and seconds above the soft limit; then it is disconnected. 0 for no limit.",
     ),
     live(
+        "notify-keyspace-events",
+        "",
+        Kind::Events,
+        "Which events of keys are published: letters of K (to channels named by the key), E (by the event), and g$lshzxetd, A for all of these, m (missing keys) and n (new keys); empty for none.",
+    ),
+    live(
         "tracking-table-max-keys",
         "1000000",
         Kind::Integer { min: 0, max: u64::MAX },

@@ -101,7 +101,6 @@ pub(super) const INERT: &[Directive] = &[
     inert("min-slaves-max-lag", "10"),
     inert("min-slaves-to-write", "0"),
     inert("no-appendfsync-on-rewrite", "no"),
-    inert("notify-keyspace-events", ""),
     inert("oom-score-adj", "no"),
     inert("oom-score-adj-values", "0 200 800"),
     inert("proc-title-template", "{title} {listen-addr} {server-mode}"),

@@ -7,6 +7,7 @@ use storage::retention::Retention;
 
 use super::value::OutputLimits;
 use super::{ConfigError, Values};
+use crate::notify::EventClasses;
 
 /// Every honoured directive as the type that its reader wants.
 #[derive(Debug, Clone)]
@@ -75,6 +76,8 @@ pub struct Settings {
     pub tracks_times: bool,
     /// `latency-tracking-info-percentiles`, as written and as numbers.
     pub percentiles: Vec<(Box<str>, f64)>,
+    /// `notify-keyspace-events`
+    pub events: EventClasses,
     /// `tracking-table-max-keys`, with 0 resolved to no limit.
     pub tracked_keys_max: usize,
     /// `loglevel`
@@ -257,6 +260,7 @@ impl Settings {
             latency_threshold_ms: number(values, "latency-monitor-threshold"),
             tracks_times: values.text("latency-tracking") == "yes",
             percentiles: percentiles(values.text("latency-tracking-info-percentiles")),
+            events: EventClasses::parse(values.text("notify-keyspace-events")).unwrap_or_default(),
             tracked_keys_max: match number::<u64>(values, "tracking-table-max-keys") {
                 0 => usize::MAX,
                 keys => usize::try_from(keys).unwrap_or(usize::MAX),

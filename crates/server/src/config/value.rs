@@ -3,6 +3,8 @@
 
 use std::fmt;
 
+use crate::notify::EventClasses;
+
 /// What a directive's value looks like.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Kind {
@@ -41,6 +43,8 @@ pub enum Kind {
     Addresses,
     /// `normal <hard> <soft> <seconds>`, likewise `replica` and `pubsub`, in any number.
     OutputLimits,
+    /// Classes of events, by their letters.
+    Events,
     /// Any text.
     Text,
 }
@@ -80,6 +84,8 @@ pub enum ValueError {
     NotAFileMode,
     /// Not a valid list of output limits.
     NotOutputLimits(&'static str),
+    /// A letter that is no class of events.
+    NotEvents,
     /// Bytes that are not UTF-8, or a line break where none can be stored.
     NotText,
     /// A value that Headwater refuses on purpose, with the reason.
@@ -110,6 +116,7 @@ impl fmt::Display for ValueError {
             }
             Self::NotAFileMode => f.write_str("argument must be an octal file mode up to 777"),
             Self::NotOutputLimits(reason) => f.write_str(reason),
+            Self::NotEvents => f.write_str("Invalid event class character. Use 'Ag$lshzxeKEtmdn'."),
             Self::NotText => f.write_str("argument must be UTF-8 text without line breaks"),
             Self::Refused(reason) => f.write_str(reason),
         }
@@ -163,6 +170,9 @@ impl Kind {
             }
             Kind::Addresses => Ok(text.split_ascii_whitespace().collect::<Vec<_>>().join(" ")),
             Kind::OutputLimits => OutputLimits::default().changed_by(text).map(|l| l.to_string()),
+            Kind::Events => EventClasses::parse(text)
+                .map(|classes| classes.to_string())
+                .ok_or(ValueError::NotEvents),
             Kind::Text => Ok(text.to_owned()),
         }
     }
