@@ -4,6 +4,7 @@ mod blocking;
 mod claims;
 mod configuration;
 mod connections;
+mod popping;
 mod pressure;
 mod slow;
 mod transactions;

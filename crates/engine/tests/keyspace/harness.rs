@@ -295,6 +295,7 @@ fn command<'a>(argv: &'a [&'a [u8]]) -> Command<'a> {
             with_values: has("WITHVALUES"),
             draw: 11,
         },
-        _ => sorted_command::command(argv),
+        _ => crate::collections::command(name, rest)
+            .unwrap_or_else(|| sorted_command::command(argv)),
     }
 }

@@ -1,8 +1,9 @@
-//! Keys, strings and hashes from outside: commands in, replies and recorded operations out.
+//! Keys, strings, hashes, lists and sets from outside: commands in, replies and recorded operations out.
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
 mod blocks;
+mod collections;
 mod format;
 mod harness;
 mod hashes;
