@@ -1,17 +1,18 @@
-//! Draws scripts: mostly commands on streams and groups with sensible arguments, every now and
+//! Draws scripts: mostly commands on streams, groups, lists and sets with sensible arguments, every now and
 //! then an edge value, a wrong type, a missing key or plain nonsense.
 
 use std::collections::BTreeMap;
 
 use support::Rng;
 
-use crate::keys;
 use crate::script::{Argument, Script, Step, Words};
-use crate::streams;
+use crate::{keys, lists, sets, streams};
 
 /// Keys that mostly hold streams.
 pub(crate) const STREAMS: &[&str] = &["s1", "s2", "s3", "s4"];
-const OTHERS: &[&str] = &["str1", "str2", "hash1", "hash2", "missing"];
+const OTHERS: &[&str] = &[
+    "str1", "str2", "hash1", "hash2", "list1", "list2", "list3", "set1", "set2", "set3", "missing",
+];
 
 /// Most commands of one MULTI.
 const QUEUE_MAX: u64 = 6;
@@ -103,13 +104,15 @@ impl Generator {
             }
             return unblock;
         }
-        streams::blocking_read(self)
+        if self.one_in(2) { streams::blocking_read(self) } else { lists::waiting(self) }
     }
 
     /// One command, sometimes spoiled.
     fn command(&mut self) -> Words {
         let mut command = match self.rng.below(0..100) {
-            0..75 => streams::command(self),
+            0..45 => streams::command(self),
+            45..62 => lists::command(self),
+            62..76 => sets::command(self),
             _ => keys::command(self),
         };
         match self.rng.below(0..100) {
@@ -275,6 +278,8 @@ fn last_look(connections: usize) -> Vec<Step> {
                 words(&["PTTL", key]),
                 words(&["GET", key]),
                 words(&["HGETALL", key]),
+                words(&["LRANGE", key, "0", "-1"]),
+                words(&["SMEMBERS", key]),
                 words(&["XRANGE", key, "-", "+"]),
                 words(&["XINFO", "STREAM", key]),
                 words(&["XINFO", "STREAM", key, "FULL", "COUNT", "0"]),

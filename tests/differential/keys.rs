@@ -224,12 +224,12 @@ const VALUES: &[&str] = &[
     "more than forty-four bytes, which is another encoding",
 ];
 
-/// SCAN or HSCAN, to be run to its end.
+/// SCAN, HSCAN or SSCAN, to be run to its end.
 pub(crate) fn scan(g: &mut Generator) -> Words {
-    let mut command = if g.one_in(2) {
-        words(&["HSCAN", *g.pick(&["hash1", "hash2", "missing", "str1", "s1"]), "0"])
-    } else {
-        words(&["SCAN", "0"])
+    let mut command = match g.rng.below(0..3) {
+        0 => words(&["HSCAN", *g.pick(&["hash1", "hash2", "missing", "str1", "s1"]), "0"]),
+        1 => words(&["SSCAN", *g.pick(&["set1", "set2", "set3", "missing", "list1"]), "0"]),
+        _ => words(&["SCAN", "0"]),
     };
     if g.one_in(2) {
         command.extend(words(&["MATCH", *g.pick(&["*", "s*", "f?", "[a-h]*", "nothing", "\\s1"])]));

@@ -7,13 +7,14 @@ use crate::by_design::{Case, Past, Verdict, explain};
 use crate::reply::Node;
 use crate::script::{Argument, Line, Script, Step, Words};
 use crate::side::Side;
-use crate::streams;
+use crate::{lists, streams};
 
 /// How long a key may outlive its time.
 const EXPIRY_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// Longest BLOCK that is waited out instead of being woken.
 const SHORT_MS: u64 = 1000;
+const SHORT_S: f64 = 0.1;
 
 /// Both servers and what the script did so far.
 #[derive(Debug)]
@@ -422,7 +423,7 @@ impl Player {
     }
 }
 
-/// All elements of a SCAN or HSCAN, sorted, or the error.
+/// All elements of a SCAN, HSCAN or SSCAN, sorted, or the error.
 fn scan_all(side: &mut Side, connection: usize, words: &Words, cursor: Option<usize>) -> Node {
     let mut words = words.clone();
     let mut found = Vec::new();
@@ -462,6 +463,12 @@ fn name(words: &[Argument]) -> String {
 
 /// Whether the command can wait until another client acts. Short waits end by themselves.
 fn may_block(words: &[Argument]) -> bool {
+    let name_of = name(words);
+    if lists::waits(&name_of) {
+        // A wait that is no number is refused at once.
+        let seconds = lists::timeout(&name_of, words);
+        return seconds.is_some_and(|seconds| seconds <= 0.0 || SHORT_S < seconds);
+    }
     let is_read = matches!(name(words).as_str(), "XREAD" | "XREADGROUP");
     let block = words.iter().position(|word| upper(word) == "BLOCK");
     let timeout = block.and_then(|at| words.get(at + 1)).map(upper);

@@ -23,7 +23,7 @@ pub(crate) enum Step {
     Commands(usize, Vec<Words>),
     /// One command as a line of text.
     Inline(usize, Words),
-    /// SCAN or HSCAN from cursor 0 to its end; the words hold `0` where the cursor stands. Orders
+    /// SCAN, HSCAN or SSCAN from cursor 0 to its end; the words hold `0` where the cursor stands. Orders
     /// and cursors are each server's own, so the elements are compared as a set.
     Scan(usize, Words),
     /// Lets a key expire and waits until it is gone on both servers.

@@ -102,8 +102,8 @@ pub(crate) fn float(text: &[u8]) -> Result<Extended, CommandError> {
 
 /// The number of keys that stand behind it.
 pub(crate) fn key_count(text: &[u8]) -> Result<usize, CommandError> {
-    let count = parse_i64(text).and_then(|count| i32::try_from(count).ok());
-    let count = count.and_then(|count| usize::try_from(count).ok()).filter(|count| 0 < *count);
+    let count = parse_i64(text).and_then(|count| usize::try_from(count).ok());
+    let count = count.filter(|count| 0 < *count);
     count.ok_or(CommandError::Fixed("ERR numkeys should be greater than 0"))
 }
 
