@@ -102,6 +102,15 @@ const DIFFERENCES: &[ByDesign] = &[
         },
     },
     ByDesign {
+        why: "8.8 adds `nacked-count` to the groups of XINFO STREAM FULL",
+        rule: |_, _, headwater| {
+            if let Some(groups) = headwater.field_mut("groups") {
+                groups.items_mut().iter_mut().for_each(|g| _ = g.remove_field("nacked-count"));
+            }
+            Verdict::Normalised
+        },
+    },
+    ByDesign {
         why: "radix-tree-keys and -nodes describe the reference's storage; six fields are newer",
         rule: |case, redis, headwater| {
             if case.is_sub("XINFO", "STREAM") {
