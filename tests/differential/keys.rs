@@ -158,7 +158,10 @@ const LINES: &[&str] = &[
     "CLIENT GETNAME",
     "CLIENT SETNAME V",
     "CLIENT FOO",
-    "CLIENT UNBLOCK N",
+    // No small number, which may be the ID of a client of one server.
+    "CLIENT UNBLOCK 99999999",
+    "CLIENT UNBLOCK -1",
+    "CLIENT UNBLOCK 1.5",
     "CLIENT NO-EVICT on",
     "CLIENT NO-EVICT foo",
     "AUTH foo",
