@@ -409,6 +409,18 @@ const DIFFERENCES: &[ByDesign] = &[
         },
     },
     ByDesign {
+        why: "a list that SORT stores in the place of another value serves those who wait for one, as \
+              since 7.2; 7.0 overlooks it",
+        rule: |case, redis, headwater| {
+            let is_early = *redis == Node::Waiting && *headwater != Node::Waiting;
+            let waits = case.words[0].starts_with('B');
+            if waits && case.is_wake_up && is_early && case.happened(&["STORE"]) {
+                return Verdict::Parted;
+            }
+            Verdict::Normalised
+        },
+    },
+    ByDesign {
         why: "the reference tells a number that does not fit by what the C library noted last, so that \
               SORT also fails for a number that did not fit elsewhere, some commands before",
         rule: |case, redis, headwater| {
