@@ -40,6 +40,8 @@ FLUSHALL
 SET n 10
 SET s hello
 HSET h a 1 b 2 c 3
+RPUSH l a b a c a
+SADD z a 1 2
 XADD x 5-1 f v
 XADD x 5-2 f v
 XADD x 7-0 f v
@@ -52,9 +54,11 @@ const PROBES: &str = "SELECT 0
 GET n
 STRLEN s
 HGETALL h
+LRANGE l 0 -1
+SCARD z
 XRANGE x - +
 XPENDING x g
-EXISTS n s h x k new t
+EXISTS n s h l z x k new t
 PING";
 
 /// The place of the number is `$`. A line with `~` before it is not compared: newer than Redis 7.0,
@@ -160,6 +164,38 @@ HINCRBY h new $
 HRANDFIELD new $
 HSCAN h $
 HSCAN h 0 COUNT $
+LPOP l $
+RPOP l $
+LRANGE l $ -1
+LRANGE l 0 $
+LINDEX l $
+LSET l $ v
+LREM l $ a
+LTRIM l $ -1
+LTRIM l 0 $
+LPOS l a RANK $
+LPOS l a COUNT $
+LPOS l a MAXLEN $
+LPOS l a COUNT 0 RANK $
+LMPOP $ l LEFT
+LMPOP 1 l LEFT COUNT $
+BLPOP l $
+BRPOP l $
+BLMOVE l k LEFT LEFT $
+BLMPOP $ 1 l LEFT
+BLMPOP 0 $ l LEFT
+BLMPOP 0 1 l LEFT COUNT $
+~SPOP z $
+SPOP new $
+~SRANDMEMBER z $
+SRANDMEMBER new $
+SINTERCARD $ z
+SINTERCARD 1 z LIMIT $
+~SSCAN z $
+SSCAN z 0 COUNT $
+SORT l ALPHA LIMIT $ 2
+SORT l ALPHA LIMIT 1 $
+SORT l ALPHA LIMIT $ $ STORE k
 EXPIRE s $
 PEXPIRE s $
 EXPIREAT s $

@@ -166,7 +166,7 @@ fn step_lines(step: u64) -> Vec<String> {
     let (id, old) = (step + 1, step / 2);
     let mut lines =
         vec![format!("XADD s{} {id}-1 name value{step} more {}", step % 2, "x".repeat(20))];
-    lines.push(match step % 15 {
+    lines.push(match step % 19 {
         0 => "XGROUP CREATE s0 g 0".to_owned(),
         1 => "XREADGROUP GROUP g c COUNT 3 STREAMS s0 >".to_owned(),
         2 => format!("XACK s0 g {old}-1"),
@@ -181,6 +181,10 @@ fn step_lines(step: u64) -> Vec<String> {
         11 => "HDEL h f".to_owned(),
         12 => "XREADGROUP GROUP g c STREAMS s0 0".to_owned(),
         13 => "DEL moved".to_owned(),
+        14 => format!("RPUSH list v{step} v w"),
+        15 => "LMOVE list other LEFT RIGHT".to_owned(),
+        16 => format!("SADD set {step} m"),
+        17 => "LTRIM list 1 -1".to_owned(),
         _ => "XSETID s1 1000-0".replace("1000", &(id + 1).to_string()),
     });
     lines

@@ -124,7 +124,7 @@ pub(crate) fn l_rem<'a>(view: &View<'_>, key: &'a [u8], count: i64, value: &[u8]
     Ok(Decision::change(reply, Op::ListRemove { db: view.context.db, key, indices }))
 }
 
-/// LTRIM.
+/// LTRIM. One that takes nothing away is a change all the same, as those who watch the key see it.
 pub(crate) fn l_trim<'a>(view: &View<'_>, key: &'a [u8], start: i64, stop: i64) -> Decided<'a> {
     let Some(list) = view.list(key)? else { return Ok(Decision::reply(Reply::Ok)) };
     let kept = resolve_range(start, stop, list.len());
@@ -133,8 +133,5 @@ pub(crate) fn l_trim<'a>(view: &View<'_>, key: &'a [u8], start: i64, stop: i64) 
     } else {
         (kept.start as u64, (list.len() - kept.end) as u64)
     };
-    if (front, back) == (0, 0) {
-        return Ok(Decision::reply(Reply::Ok));
-    }
     Ok(Decision::change(Reply::Ok, Op::ListTrim { db: view.context.db, key, front, back }))
 }

@@ -75,10 +75,9 @@ impl Set {
 
     /// Adds a member; false if it is there.
     pub(crate) fn insert(&mut self, member: &[u8]) -> bool {
-        if self.members.contains(member) {
+        if !self.members.insert(member.into()) {
             return false;
         }
-        self.members.insert(member.into());
         self.is_of_integers =
             self.is_of_integers && self.len() <= INTEGERS_MAX && integer(member).is_some();
         true

@@ -262,7 +262,10 @@ impl Model {
                 let mut list = self.list(key)?;
                 let before = list.len();
                 let count: i64 = words[2].parse().unwrap();
-                let mut left = if count == 0 { usize::MAX } else { count.unsigned_abs() as usize };
+                let mut left = match usize::try_from(count.unsigned_abs()).unwrap() {
+                    0 => usize::MAX,
+                    count => count,
+                };
                 let mut stays = |value: &String| {
                     let goes = value == words[3] && left != 0;
                     left -= usize::from(goes);

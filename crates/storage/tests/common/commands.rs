@@ -2,9 +2,9 @@
 
 use engine::{
     Claim, ClaimTime, Command, Context, Disposal, ExpireCondition, ExpireTime, Fields,
-    GroupReadFrom, GroupStart, NewId, ReadLimits, References, Release, ReleaseMode, Set,
-    SetCondition, SetExpiry, SetReply, StreamId, Trim, TrimKeep, TrimPrecision, XAdd, XAutoClaim,
-    XReadGroup,
+    GroupReadFrom, GroupStart, ListEnd, ListPlace, NewId, ReadLimits, References, Release,
+    ReleaseMode, Set, SetCondition, SetExpiry, SetOperation, SetReply, StreamId, Trim, TrimKeep,
+    TrimPrecision, XAdd, XAutoClaim, XReadGroup,
 };
 use storage::fs::sim::Random;
 
@@ -12,6 +12,8 @@ use storage::fs::sim::Random;
 const DATABASES: usize = 3;
 const STREAMS: [&[u8]; 3] = [b"orders", b"mail", b"audit"];
 const OTHERS: [&[u8]; 4] = [b"name", b"count", b"cart", b"orders"];
+/// Lists and sets, which take each other's names now and then.
+const COLLECTIONS: [&[u8]; 4] = [b"queue", b"done", b"tags", b"cart"];
 const GROUPS: [&[u8]; 2] = [b"g", b"h"];
 const CONSUMERS: [&[u8]; 3] = [b"ann", b"bob", b"eve"];
 static VALUE: [u8; 20_000] = [b'v'; 20_000];
@@ -48,7 +50,8 @@ pub fn random<R>(random: &mut Random, now: u64, run: impl FnOnce(&Command<'_>, C
             entries_added: random.one_in(2).then_some(1000),
             max_deleted_id: random.one_in(2).then(|| id(random, now)),
         },
-        70..82 => of_string(random, name[0], value),
+        70..76 => of_string(random, name[0], value),
+        76..82 => of_collection(random, &fields[..count]),
         82..90 => match random.below(4) {
             0 => Command::HDel { key: name[0], fields: &fields[..1] },
             1 => Command::HIncrBy { key: name[0], field: b"total", by: 7 },
@@ -181,6 +184,36 @@ fn of_string<'a>(random: &mut Random, key: &'a [u8], value: &'a [u8]) -> Command
             ),
             reply: SetReply::Status,
         }),
+    }
+}
+
+fn of_collection<'a>(random: &mut Random, values: &'a [&'a [u8]]) -> Command<'a> {
+    let (key, new_key) = (pick(random, &COLLECTIONS), pick(random, &COLLECTIONS));
+    let [end, to] = [(); 2].map(|()| pick(random, &[ListEnd::Left, ListEnd::Right]));
+    let index = i64::from(one_of(random, 8)) - 4;
+    match random.below(18) {
+        0..4 => Command::LPush { key, end, values, only_if_present: false },
+        4 => Command::LPop { key, end, count: random.one_in(2).then_some(2) },
+        5 => Command::LSet { key, index: Ok(index), value: values[1] },
+        6 => {
+            let place = pick(random, &[ListPlace::Before, ListPlace::After]);
+            Command::LInsert { key, place, pivot: b"item", value: values[1] }
+        }
+        7 => Command::LRem { key, count: index, value: values[0] },
+        8 => Command::LTrim { key, start: index, stop: -2 },
+        9 | 10 => Command::LMove { key, new_key, from: end, to, block_ms: None },
+        11..14 => Command::SAdd { key, members: values },
+        14 => Command::SRem { key, members: &values[..1] },
+        15 => {
+            let count = random.one_in(2).then_some(2);
+            Command::SPop { key, count, draw: random.below(1 << 20) as u64 }
+        }
+        16 => Command::SMove { key, new_key, member: &values[..1] },
+        _ => Command::SCombineStore {
+            operation: pick(random, &[SetOperation::Union, SetOperation::Difference]),
+            new_key,
+            keys: values,
+        },
     }
 }
 
