@@ -45,7 +45,7 @@ fn the_power_goes_at_every_call() {
 fn every_call(name: &str, arm: impl Fn(&World, u64)) {
     for nth in 1.. {
         let what = || format!("call {nth}: {name}");
-        let world = Arc::new(Mutex::new(World::new(5, Plant::Nothing)));
+        let world = Arc::new(Mutex::new(World::new(6, Plant::Nothing)));
         arm(&world.lock(), nth);
         let opened = world.lock().open(&what);
         match opened {
