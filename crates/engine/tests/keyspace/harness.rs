@@ -295,7 +295,8 @@ fn command<'a>(argv: &'a [&'a [u8]]) -> Command<'a> {
             with_values: has("WITHVALUES"),
             draw: 11,
         },
-        _ => crate::collections::command(name, rest)
-            .unwrap_or_else(|| sorted_command::command(argv)),
+        _ => {
+            crate::collections::command(name, rest).unwrap_or_else(|| sorted_command::command(argv))
+        }
     }
 }
