@@ -35,4 +35,7 @@ pub use command::{
 pub use decode::{Args, Decoder, Limits};
 pub use encode::{TooLong, Version, encode, encode_array, encode_error};
 pub use error::ProtocolError;
-pub use table::{Begin, CommandSpec, Extent, Flags, KeySpec, all as commands, lookup};
+pub use table::{
+    Begin, CATEGORIES, ChannelUse, CommandSpec, Extent, Flags, KeySpec, KeyUse, all as commands,
+    find, lookup,
+};

@@ -4,7 +4,7 @@ use engine::pattern::{Case, glob_matches};
 use engine::{CommandError, Reply};
 
 use super::keyspec::{Begin, Extent, KeySpec};
-use super::{CommandSpec, commands, deprecated, lookup, syntax, tips};
+use super::{CommandSpec, commands, deprecated, find, syntax, tips};
 use crate::command::{Arguments, Parsed, Request, is, resolve};
 
 /// Longest pattern that COMMAND LIST looks for.
@@ -102,14 +102,6 @@ pub(crate) fn help(_: Arguments<'_>) -> Parsed<'_> {
 
 fn ready<'a>(reply: Reply) -> Parsed<'a> {
     Ok(Request::Ready(reply))
-}
-
-/// A command, or a subcommand by its full name.
-fn find(name: &[u8]) -> Option<&'static CommandSpec> {
-    match name.iter().position(|&byte| byte == b'|') {
-        None => lookup(name),
-        Some(bar) => lookup(&name[..bar])?.subcommand(&name[bar + 1..]),
-    }
 }
 
 /// Keys found in a request, each with the rule that found it.

@@ -4,6 +4,7 @@
 //! One row per command or subcommand, by family. Names, arities, flags and key positions are
 //! Redis's, as clients and proxies route by them.
 
+mod access;
 mod connections;
 mod deprecated;
 mod hashes;
@@ -26,6 +27,7 @@ use std::ptr;
 use engine::CommandError;
 
 use crate::command::{Arguments, Request};
+pub use access::{CATEGORIES, ChannelUse, KeyUse};
 pub use keyspec::{Begin, Extent, KeySpec};
 
 /// What a command is like, as far as the server must know before it runs it.
@@ -415,6 +417,15 @@ pub fn lookup(name: &[u8]) -> Option<&'static CommandSpec> {
         slot = (slot + 1) % SLOTS;
     }
     None
+}
+
+/// A command, or a subcommand by its full name (`xgroup|create`), in any case.
+#[must_use]
+pub fn find(name: &[u8]) -> Option<&'static CommandSpec> {
+    match name.iter().position(|&byte| byte == b'|') {
+        None => lookup(name),
+        Some(bar) => lookup(&name[..bar])?.subcommand(&name[bar + 1..]),
+    }
 }
 
 #[cfg(test)]
