@@ -54,6 +54,12 @@ impl KeyPatterns {
         self.is_all || self.patterns.iter().any(|pattern| pattern.permits(key, used))
     }
 
+    /// Whether every key may be read.
+    pub(crate) fn read_everything(&self) -> bool {
+        let is_everything = |pattern: &KeyPattern| pattern.reads && *pattern.pattern == *b"*";
+        self.is_all || self.patterns.iter().any(is_everything)
+    }
+
     /// As rules, with a blank between.
     pub(crate) fn describe(&self) -> Vec<u8> {
         if self.is_all {

@@ -14,6 +14,8 @@ pub enum DeniedFor {
     Key(usize),
     /// The channel at a position among the arguments.
     Channel(usize),
+    /// All keys, which an option of SORT asks for: it makes names of keys from what it sorts.
+    AllKeys(&'static str),
 }
 
 /// A request that its user may not run.
@@ -30,6 +32,9 @@ impl Denied {
     #[must_use]
     pub fn refusal(&self) -> String {
         match self.what {
+            DeniedFor::AllKeys(option) => {
+                format!("ERR {option} option of SORT denied due to insufficient ACL permissions.")
+            }
             DeniedFor::Command => format!(
                 "NOPERM this user has no permissions to run the '{}' command",
                 self.spec.name
@@ -54,6 +59,7 @@ impl Denied {
             DeniedFor::Channel(_) => {
                 "no permission to access one of the channels used as arguments"
             }
+            DeniedFor::AllKeys(_) => return self.refusal(),
         };
         format!(
             "NOPERM ACLs rules changed between the moment the transaction was accumulated and the \
@@ -75,6 +81,7 @@ impl Denied {
             DeniedFor::Channel(_) => {
                 [b"This user has no permissions to access the '", object, b"' channel"].concat()
             }
+            DeniedFor::AllKeys(_) => self.refusal().into_bytes(),
         }
     }
 
@@ -83,7 +90,7 @@ impl Denied {
     pub fn reason(&self) -> &'static str {
         match self.what {
             DeniedFor::Command => "command",
-            DeniedFor::Key(_) => "key",
+            DeniedFor::Key(_) | DeniedFor::AllKeys(_) => "key",
             DeniedFor::Channel(_) => "channel",
         }
     }
@@ -92,7 +99,7 @@ impl Denied {
     #[must_use]
     pub fn object<'a>(&self, args: &[&'a [u8]]) -> &'a [u8] {
         match self.what {
-            DeniedFor::Command => self.spec.name.as_bytes(),
+            DeniedFor::Command | DeniedFor::AllKeys(_) => self.spec.name.as_bytes(),
             DeniedFor::Key(position) | DeniedFor::Channel(position) => {
                 args.get(position).copied().unwrap_or_default()
             }
@@ -119,6 +126,54 @@ impl User {
         }
         Err(Denied { spec, what: furthest })
     }
+
+    /// Whether the options of a SORT that [`Self::permits`] has let pass are allowed: those that make
+    /// names of keys ask for the right to read all.
+    ///
+    /// # Errors
+    ///
+    /// The first option that is not.
+    pub fn permits_options(
+        &self,
+        spec: &'static CommandSpec,
+        args: &[&[u8]],
+    ) -> Result<(), Denied> {
+        if !matches!(spec.name, "sort" | "sort_ro") {
+            return Ok(());
+        }
+        let reads_all = |selector: &Selector| {
+            selector.permits_command(spec, args) && selector.keys.read_everything()
+        };
+        match sort_option(args) {
+            Some(option) if !self.all_selectors().any(reads_all) => {
+                Err(Denied { spec, what: DeniedFor::AllKeys(option) })
+            }
+            _ => Ok(()),
+        }
+    }
+}
+
+/// The first option of a SORT that makes names of keys. `None` also where the grammar will refuse.
+fn sort_option(args: &[&[u8]]) -> Option<&'static str> {
+    let mut words = args.iter().skip(2);
+    while let Some(word) = words.next() {
+        let is = |keyword: &str| word.eq_ignore_ascii_case(keyword.as_bytes());
+        if is("by") {
+            if words.next()?.contains(&b'*') {
+                return Some("BY");
+            }
+        } else if is("get") {
+            words.next()?;
+            return Some("GET");
+        } else if is("limit") {
+            words.nth(1)?;
+        } else if is("store") {
+            words.next()?;
+        } else if !is("asc") && !is("desc") && !is("alpha") {
+            return None;
+        }
+    }
+    None
 }
 
 impl Selector {

@@ -76,12 +76,6 @@ impl User {
         self.root.is_everything()
     }
 
-    /// Whether the user may read every key: what SORT's BY and GET ask for.
-    #[must_use]
-    pub fn reads_all_keys(&self) -> bool {
-        self.all_selectors().any(|selector| selector.keys.is_all())
-    }
-
     /// Whether a channel may be used. `is_pattern` asks for a pattern of PSUBSCRIBE.
     #[must_use]
     pub fn permits_channel(&self, channel: &[u8], is_pattern: bool) -> bool {

@@ -6,7 +6,7 @@
 use std::collections::BTreeSet;
 
 /// Read and change data of the selected databases, or this connection, and nothing else.
-const HARMLESS: &str = "append asking client client|getname client|help client|id client|info client|no-touch \
+const HARMLESS: &str = "acl acl|cat acl|genpass acl|help acl|whoami append asking client client|getname client|help client|id client|info client|no-touch \
     client|reply client|setinfo client|setname cluster cluster|countkeysinslot \
     cluster|getkeysinslot cluster|help cluster|info cluster|keyslot cluster|links cluster|myid \
     cluster|nodes cluster|shards cluster|slots command command|count command|docs \
@@ -38,10 +38,19 @@ const CHANNELS: &str = "client|caching client|getredir client|tracking client|tr
     subscribe sunsubscribe unsubscribe";
 
 /// What would be a way in, or out, if it did what its name says elsewhere; and why it is none here.
-const DANGEROUS: [(&str, &str); 60] = [
+const DANGEROUS: [(&str, &str); 69] = [
     ("client|pause", "lets others wait, as a busy server does, and no longer than SHUTDOWN would"),
     ("client|unpause", "ends that"),
     ("monitor", "shows what others send, without passwords, to whoever may use everything anyway"),
+    ("acl|deluser", "ends the rights of a user and its connections, never those of 'default'"),
+    ("acl|dryrun", "runs nothing"),
+    ("acl|getuser", "shows rules and hashes, to those who may change them"),
+    ("acl|list", "as acl|getuser"),
+    ("acl|load", "reads the file that the operator named, and no other"),
+    ("acl|log", "shows names of keys, commands and users, never passwords"),
+    ("acl|save", "writes the file that the operator named, and no other"),
+    ("acl|setuser", "gives rights: whoever may send it has all of them already"),
+    ("acl|users", "shows names"),
     ("auth", "compares in constant time, and strangers have few places and little time"),
     (
         "bgrewriteaof",
@@ -120,7 +129,7 @@ const DANGEROUS: [(&str, &str); 60] = [
 ];
 
 /// Commands that are ways to run code, to reach other hosts or to place files, and are not there.
-const ABSENT: &str = "acl eval eval_ro evalsha evalsha_ro fcall fcall_ro function migrate pfdebug restore \
+const ABSENT: &str = "eval eval_ro evalsha evalsha_ro fcall fcall_ro function migrate pfdebug restore \
     restore-asking script";
 
 #[test]

@@ -371,6 +371,37 @@ fn sorting() {
 }
 
 #[test]
+fn users() {
+    let form = |word| {
+        format!("ERR unknown subcommand or wrong number of arguments for '{word}'. Try ACL HELP.")
+    };
+    let bits = "ERR ACL GENPASS argument must be the number of bits for the output password, a positive \
+                number up to 4096";
+    check("acl", &arity("acl"));
+    check("acl foo", "ERR unknown subcommand 'foo'. Try ACL HELP.");
+    check("acl setuser", &arity("acl|setuser"));
+    check("acl setuser a", "");
+    check("acl deluser", &arity("acl|deluser"));
+    check("acl getuser", &arity("acl|getuser"));
+    check("acl getuser a b", &arity("acl|getuser"));
+    check("acl whoami x", &arity("acl|whoami"));
+    check("acl list x", &arity("acl|list"));
+    check("acl dryrun a", &arity("acl|dryrun"));
+    check("acl cat foo", "ERR Unknown category 'foo'");
+    check("acl cat a b", &form("cat"));
+    check("acl genpass 1 2", &form("genpass"));
+    check("acl log 1 2", &form("log"));
+    check("acl log x", NOT_AN_INTEGER);
+    check("acl log -1", "");
+    check("acl genpass 01", NOT_AN_INTEGER);
+    for number in ["0", "-1", "4097", "9223372036854775807"] {
+        check(&format!("acl genpass {number}"), bits);
+    }
+    check("acl genpass 9223372036854775808", NOT_AN_INTEGER);
+    check("acl genpass 4096", "");
+}
+
+#[test]
 fn connections_and_server() {
     check("hello a", "ERR Protocol version is not an integer or out of range");
     check("hello 1", "NOPROTO unsupported protocol version");

@@ -28,6 +28,7 @@ use crate::stats::Stats;
 use crate::systemd::{Inherited, Manager};
 use crate::times::Printer;
 use crate::tls::TlsAcceptor;
+use crate::users;
 
 /// How often recovery says how far it is.
 const PROGRESS_INTERVAL: Duration = Duration::from_secs(1);
@@ -51,6 +52,7 @@ pub(crate) fn run(config: Config) -> Result<ExitCode, StartError> {
         cause,
     })?;
     announce(&config, &settings);
+    let users = users::at_start(&config)?;
     let inherited = Inherited::take();
     let manager = Manager::new(settings.supervised);
     let _pid_file = PidFile::write(&settings)?;
@@ -84,6 +86,7 @@ pub(crate) fn run(config: Config) -> Result<ExitCode, StartError> {
     let names = protocol::commands().map(|spec| spec.name.to_owned()).collect();
     let parts = Parts {
         database,
+        users,
         recovery,
         port,
         process: ProcessFacts::gather(),
@@ -293,8 +296,10 @@ fn stop(running: Running, housekeeping: Housekeeping) -> ExitCode {
 /// SIGHUP: the configuration, and the log file that logrotate has moved away.
 fn reload(shared: &Shared, manager: Manager) {
     manager.reloading();
+    let mut changed = Vec::new();
     match shared.config.reload() {
         Ok(reload) => {
+            changed.clone_from(&reload.changed);
             logging::set_level(shared.config.settings().log_level);
             descriptors::make_room(&shared.config);
             tracing::info!(changed = reload.changed.join(" "), "configuration read again");
@@ -312,6 +317,7 @@ fn reload(shared: &Shared, manager: Manager) {
         tracing::error!(%error, "the certificates stay as they were");
     }
     shared.configured(&settings);
+    users::reload(shared, &changed);
     let (engine, idmp) = (settings.engine, settings.idmp);
     let mut core = shared.core.lock();
     core.database.limit_replies(settings.output_limits.normal.hard_limit());

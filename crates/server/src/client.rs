@@ -178,6 +178,8 @@ pub(crate) struct Facts {
     pub(crate) silent: AtomicBool,
     /// It has left all registries.
     pub(crate) has_left: AtomicBool,
+    /// Name of its user.
+    pub(crate) user: Mutex<Arc<[u8]>>,
 }
 
 /// Names that the client gave itself.
@@ -216,6 +218,7 @@ impl Client {
         facts.redirect.store(-1, Ordering::Relaxed);
         facts.last_active_ms.store(now, Ordering::Relaxed);
         *facts.command.lock() = "NULL";
+        *facts.user.lock() = access::DEFAULT_USER.into();
         Self {
             id,
             socket,

@@ -81,7 +81,7 @@ impl Executor<'_> {
         Reply::Verbatim(Bytes::from(client_list(&rows)))
     }
 
-    fn row(&self, client: &Arc<Client>) -> ClientRow {
+    pub(crate) fn row(&self, client: &Arc<Client>) -> ClientRow {
         let facts = &client.facts;
         let now_ms = self.shared.clock.uptime_ms();
         let names = facts.names.lock().clone();
@@ -124,6 +124,7 @@ impl Executor<'_> {
             output_bytes,
             output_buffer_bytes: client.output_capacity() as u64,
             command: (*facts.command.lock()).to_owned(),
+            user: text(facts.user.lock().to_vec()),
             protocol: facts.version.load(Ordering::Relaxed),
             lib_name: text(names.lib_name),
             lib_ver: text(names.lib_version),
@@ -142,7 +143,7 @@ impl Executor<'_> {
 
     fn kill(&mut self, filter: &KillFilter<'_>) -> Result<Reply, CommandError> {
         if let Some(user) = filter.user
-            && user != b"default"
+            && self.core.users.find(user).is_none()
         {
             let text = [b"ERR No such user '", user, b"'"].concat();
             return Err(CommandError::Text(text.into()));
@@ -151,6 +152,7 @@ impl Executor<'_> {
         let age_ms = |client: &Client| now_ms.saturating_sub(client.created_ms);
         let wanted = |client: &Arc<Client>| {
             filter.id.is_none_or(|id| id == client.id)
+                && filter.user.is_none_or(|user| user == &**client.facts.user.lock())
                 && filter.address.is_none_or(|addr| addr == client.addr.as_bytes())
                 && filter.local_address.is_none_or(|addr| addr == client.local_addr.as_bytes())
                 && filter.kind.is_none_or(|kind| kind == kind_of(client))

@@ -7,11 +7,13 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering, fence};
 use std::time::Duration;
 
+use access::Users;
 use parking_lot::Mutex;
 use storage::fs::Fs;
 use storage::{Database, Log, StorageError};
 use tokio::sync::{Notify, watch};
 
+use crate::acl_log::AclLog;
 use crate::alarm::AlarmClock;
 use crate::blocking::Blocking;
 use crate::checkpoints::Checkpoints;
@@ -32,6 +34,7 @@ use crate::scrubbing::Scrubbing;
 use crate::stats::Stats;
 use crate::tls::TlsAcceptor;
 use crate::tracking::Tracking;
+use crate::users::Door;
 use crate::watch::Watches;
 use crate::worker::{LogThread, Worker};
 
@@ -62,6 +65,8 @@ pub(crate) struct Core {
     pub(crate) pause: Pause,
     /// Those who are shown every command.
     pub(crate) monitors: BTreeMap<u64, Arc<Client>>,
+    pub(crate) users: Users,
+    pub(crate) acl_log: AclLog,
     /// Whether anybody wants to know what commands do: all that a command pays while nobody does is a
     /// look at this.
     pub(crate) has_audience: bool,
@@ -88,6 +93,10 @@ pub(crate) struct Shared {
     pub(crate) observer: Observer,
     pub(crate) clock: Arc<Clock>,
     pub(crate) clients: Clients,
+    /// Whether clients must say who they are.
+    pub(crate) door: Door,
+    /// Held by whoever writes the ACL file.
+    pub(crate) acl_file_turn: Mutex<()>,
     pub(crate) workers: Vec<Arc<Worker>>,
     /// The TCP port that is listened on; 0 without one.
     pub(crate) port: u16,
@@ -120,6 +129,7 @@ impl Shared {
         let scrubbing = Scrubbing::new(parts.database.damaged_blocks().clone());
         let limits = parts.config.settings().output_limits;
         parts.database.limit_replies(limits.normal.hard_limit());
+        let door = Door::new(&parts.users);
         let mut core = Core {
             database: parts.database,
             blocking: Blocking::default(),
@@ -131,6 +141,8 @@ impl Shared {
             pause: Pause::default(),
             monitors: BTreeMap::new(),
             has_audience: false,
+            users: parts.users,
+            acl_log: AclLog::default(),
         };
         core.notify_of(parts.config.settings().events);
         let settings = parts.config.settings();
@@ -147,6 +159,8 @@ impl Shared {
             observer,
             clock: parts.clock,
             clients: Clients::default(),
+            door,
+            acl_file_turn: Mutex::default(),
             workers,
             port: parts.port,
             tls: parts.tls,

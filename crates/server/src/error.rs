@@ -9,6 +9,7 @@ use thiserror::Error;
 
 use crate::config::ConfigError;
 use crate::tls::TlsError;
+use crate::users::UsersError;
 
 /// A reason not to start, or not to go on.
 #[derive(Debug, Error)]
@@ -40,6 +41,9 @@ pub enum StartError {
         "nothing to listen on: none of the addresses of 'bind' exists here, and there is no 'unixsocket'"
     )]
     NoAddress,
+    /// The users.
+    #[error(transparent)]
+    Users(#[from] UsersError),
     /// The certificates.
     #[error(transparent)]
     Tls(#[from] TlsError),
@@ -67,7 +71,7 @@ impl StartError {
     #[must_use]
     pub fn exit_code(&self) -> u8 {
         match self {
-            StartError::Config(_) | StartError::Tls(_) => EX_CONFIG,
+            StartError::Config(_) | StartError::Tls(_) | StartError::Users(_) => EX_CONFIG,
             StartError::Storage(error) => storage_exit_code(error),
             StartError::File { .. } => EX_IOERR,
             StartError::AddressInUse { .. }

@@ -177,11 +177,11 @@ impl Executor<'_> {
                 return self.refused_at_once(parsed.args, error);
             }
         };
-        if let Err(error) = self.admit(spec) {
+        *self.client.facts.command.lock() = spec.name;
+        if let Err(error) = self.admit(spec, parsed.args) {
             self.counters(spec).rejected();
             return self.refused_at_once(parsed.args, error);
         }
-        *self.client.facts.command.lock() = spec.name;
         if self.is_paused(spec) {
             return self.postpone();
         }
@@ -225,13 +225,17 @@ impl Executor<'_> {
         &self.client.worker.counters.commands[spec.index()]
     }
 
-    /// Checks that need no look at the arguments.
-    fn admit(&self, spec: &CommandSpec) -> Result<(), CommandError> {
-        if !self.session.authenticated && !spec.flags.contains(Flags::NO_AUTH) {
-            return Err(CommandError::Fixed("NOAUTH Authentication required."));
+    /// Checks that concern every command. Users cost one comparison where nobody has restricted any.
+    fn admit(&mut self, spec: &'static CommandSpec, args: &[&[u8]]) -> Result<(), CommandError> {
+        let is_free = self.is_free();
+        if !is_free {
+            self.identify(spec)?;
         }
         if self.session.transaction.is_some() && spec.flags.contains(Flags::NO_MULTI) {
             return Err(CommandError::Fixed("ERR Command not allowed inside a transaction"));
+        }
+        if !is_free {
+            self.permit_or_refuse(spec, args)?;
         }
         if spec.flags.contains(Flags::DENYOOM) && self.shared.is_over_memory_limit() {
             return Err(CommandError::Fixed(

@@ -5,6 +5,8 @@
 //! [`tools`] is the whole program; `bootstrap` puts the server together; `worker`, `connection` and `core` serve requests;
 //! [`introspect`] answers INFO, CONFIG and CLIENT LIST; `housekeeping` is what happens by itself.
 
+mod acl_commands;
+mod acl_log;
 mod alarm;
 mod archive;
 mod blocking;
@@ -35,6 +37,7 @@ pub mod notify;
 mod observe;
 mod output;
 mod pause;
+mod permission;
 mod pubsub;
 mod push;
 mod repair;
@@ -56,5 +59,6 @@ pub mod tools;
 mod tracking;
 mod tracking_commands;
 mod transaction;
+pub mod users;
 mod watch;
 mod worker;

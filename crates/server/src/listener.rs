@@ -161,7 +161,7 @@ fn is_full(shared: &Shared) -> bool {
         return true;
     }
     let strangers_max = (clients_max / STRANGERS_SHARE).max(STRANGERS_MIN);
-    settings.password.is_some()
+    !shared.door.is_open()
         && !shared.clients.admit_stranger(
             strangers_max.saturating_sub(arriving),
             shared.clock.uptime_ms(),
@@ -171,7 +171,7 @@ fn is_full(shared: &Shared) -> bool {
 
 fn is_protected(shared: &Shared) -> bool {
     let settings = shared.config.settings();
-    settings.protected_mode && settings.password.is_none()
+    settings.protected_mode && shared.door.has_no_password()
 }
 
 /// Workers take turns.
@@ -212,7 +212,7 @@ impl Arrival {
         let client = Client::new(id, socket, self.addr, self.local_addr, worker.clone(), now);
         let client = Arc::new(client);
         shared.clients.add(client.clone());
-        let is_stranger = shared.config.settings().password.is_some();
+        let is_stranger = !shared.door.is_open();
         if is_stranger {
             shared.clients.note_stranger(&client, true);
         }

@@ -57,6 +57,23 @@ impl Channels {
         }
     }
 
+    /// Clients that listen to what they may not: `permits` says of client, name and whether that is a
+    /// pattern.
+    pub(crate) fn trespassers(
+        &self,
+        mut permits: impl FnMut(&Client, &[u8], bool) -> bool,
+    ) -> Vec<Arc<Client>> {
+        let mut trespassers = Vec::new();
+        for kind in KINDS {
+            for (name, listeners) in self.of(kind) {
+                let is_pattern = kind == ChannelKind::Pattern;
+                let found = listeners.values().filter(|client| !permits(client, name, is_pattern));
+                trespassers.extend(found.cloned());
+            }
+        }
+        trespassers
+    }
+
     /// Ends all subscriptions of a client that leaves, or begins anew.
     pub(crate) fn leave(&mut self, client: &Client, subscriptions: &mut Subscriptions) {
         if subscriptions.is_empty() {
@@ -155,7 +172,6 @@ impl Executor<'_> {
             PubSubCommand::Subscribe { kind, names } => self.subscribe(kind, names),
             PubSubCommand::Unsubscribe { kind, names } => Ok(self.unsubscribe(kind, names)),
             PubSubCommand::Publish { kind, channel, message } => {
-                self.check_channel(kind, channel)?;
                 Ok(Reply::count(self.publish(kind, channel, message)))
             }
             PubSubCommand::Channels { kind, pattern } => Ok(self.channels(kind, pattern)),
@@ -170,16 +186,7 @@ impl Executor<'_> {
         }
     }
 
-    /// Whether the client may use a channel or pattern. Everybody may use all of them.
-    #[expect(clippy::unused_self, clippy::unnecessary_wraps, reason = "users have no rights yet")]
-    fn check_channel(&self, _: ChannelKind, _: &[u8]) -> Result<(), CommandError> {
-        Ok(())
-    }
-
     fn subscribe(&mut self, kind: ChannelKind, names: &[&[u8]]) -> Result<Reply, CommandError> {
-        for name in names {
-            self.check_channel(kind, name)?;
-        }
         self.receives();
         let verb = match kind {
             ChannelKind::Channel => "subscribe",

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
+use access::Users;
 use storage::{Database, RecoveryReport};
 
 use crate::clock::Clock;
@@ -37,6 +38,7 @@ pub(crate) struct Recovered {
 #[derive(Debug)]
 pub(crate) struct Parts {
     pub(crate) database: Database,
+    pub(crate) users: Users,
     /// How the database was recovered, for INFO.
     pub(crate) recovery: Recovered,
     /// The TCP port that is listened on; 0 without one.

@@ -25,6 +25,7 @@ impl Executor<'_> {
         match command {
             ServerCommand::Info { sections } => self.info(sections).into(),
             ServerCommand::Config(command) => self.config(command),
+            ServerCommand::Acl(command) => self.acl(command),
             ServerCommand::Debug(command) => self.debug(command).into(),
             ServerCommand::Memory(command) => self.memory(*command).into(),
             ServerCommand::Time => Outcome::from(introspect::time(SystemTime::now())),
@@ -105,10 +106,11 @@ impl Executor<'_> {
                 }))
             }
             ConfigCommand::Set { pairs } => {
-                if let Err(error) = introspect::config_set(config, pairs) {
-                    return Outcome::from(error);
-                }
-                self.configured();
+                let changed = match introspect::config_set(config, pairs) {
+                    Ok(changed) => changed,
+                    Err(error) => return Outcome::from(error),
+                };
+                self.configured(&changed);
                 Outcome::from(Reply::Ok)
             }
             ConfigCommand::ResetStat => {
@@ -141,11 +143,17 @@ impl Executor<'_> {
 
     /// The engine's settings shape state, so they change by an operation. Everybody else reads the
     /// configuration when it matters.
-    fn configured(&mut self) {
+    fn configured(&mut self, changed: &[&str]) {
         descriptors::make_room(&self.shared.config);
         let settings = self.shared.config.settings();
         self.shared.configured(&settings);
         self.core.notify_of(settings.events);
+        self.core.users.set_all_channels(settings.acl_all_channels);
+        if changed.contains(&"requirepass") {
+            let password = settings.password.as_deref().map(str::as_bytes);
+            self.core.users.set_default_password(password);
+            self.users_changed();
+        }
         self.core.database.limit_replies(settings.output_limits.normal.hard_limit());
         if let Err(error) = self.core.database.configure(settings.engine, settings.idmp, self.now) {
             tracing::warn!(%error, "the new block limits wait for the next start");

@@ -3,14 +3,14 @@
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
+use access::DEFAULT_USER;
 use engine::{CommandError, Reply};
 use protocol::{Hello, ReplyMode, SessionCommand, Version};
-use subtle::ConstantTimeEq;
 
 use crate::blocking::Key;
 use crate::client::Client;
-use crate::config::Settings;
 use crate::execute::{Executor, Outcome};
+use crate::permission::Identity;
 use crate::pubsub::Subscriptions;
 use crate::transaction::Transaction;
 
@@ -21,6 +21,8 @@ pub(crate) struct Session {
     pub(crate) db: u8,
     pub(crate) version: Version,
     pub(crate) authenticated: bool,
+    /// Who the client is, once it is authenticated.
+    pub(crate) identity: Identity,
     pub(crate) transaction: Option<Transaction>,
     /// Watched keys, each with whether it was there at WATCH.
     pub(crate) watched: Vec<(Key, bool)>,
@@ -47,6 +49,7 @@ impl Session {
             db: 0,
             version: Version::Resp2,
             authenticated,
+            identity: Identity::default(),
             transaction: None,
             watched: Vec::new(),
             reply_mode: ReplyMode::On,
@@ -112,27 +115,37 @@ impl Executor<'_> {
     }
 
     fn auth(&mut self, user: Option<&[u8]>, password: &[u8]) -> Result<Reply, CommandError> {
-        if user.is_none() && self.shared.config.settings().password.is_none() {
+        if user.is_none() && self.core.users.default_user().takes_any_password() {
             return Err(CommandError::Fixed(
                 "ERR AUTH <password> called without any password configured for the default \
                  user. Are you sure your configuration is correct?",
             ));
         }
-        self.authenticate(user.unwrap_or(b"default"), password)?;
+        self.authenticate(user.unwrap_or(DEFAULT_USER), password, "AUTH")?;
         Ok(Reply::Ok)
     }
 
-    fn authenticate(&mut self, user: &[u8], password: &[u8]) -> Result<(), CommandError> {
-        if user == b"default" && password_matches(&self.shared.config.settings(), password) {
-            self.session.authenticated = true;
-            return Ok(());
+    fn authenticate(
+        &mut self,
+        user: &[u8],
+        password: &[u8],
+        command: &'static str,
+    ) -> Result<(), CommandError> {
+        match self.core.users.authenticate(user, password).cloned() {
+            Some(user) => {
+                self.become_user(&user);
+                Ok(())
+            }
+            None => {
+                self.note_failed_auth(user, command);
+                Err(WRONG_PASS)
+            }
         }
-        Err(WRONG_PASS)
     }
 
     fn hello(&mut self, hello: &Hello<'_>) -> Result<Reply, CommandError> {
         if let Some((user, password)) = hello.auth {
-            self.authenticate(user, password)?;
+            self.authenticate(user, password, "HELLO")?;
         }
         if !self.session.authenticated {
             return Err(CommandError::Fixed(
@@ -182,19 +195,11 @@ impl Executor<'_> {
         self.set_version(Version::Resp2);
         self.session.reply_mode = ReplyMode::On;
         self.client.facts.silent.store(false, Ordering::Relaxed);
-        self.session.authenticated = self.shared.config.settings().password.is_none();
+        self.become_nobody();
         *self.client.facts.names.lock() = Default::default();
         self.client.facts.no_evict.store(false, Ordering::Relaxed);
         self.client.facts.no_touch.store(false, Ordering::Relaxed);
         Reply::Simple("RESET")
-    }
-}
-
-/// Compares in a time that depends on the lengths alone. Without a password, every one is right.
-fn password_matches(settings: &Settings, given: &[u8]) -> bool {
-    match &settings.password {
-        Some(password) => password.as_bytes().ct_eq(given).into(),
-        None => true,
     }
 }
 

@@ -11,7 +11,7 @@ use std::time::Duration;
 use crate::archive;
 use crate::check;
 use crate::cli::Invocation;
-use crate::config::{self, Config, ConfigError, Kind, Sources};
+use crate::config::{self, Config, ConfigError, Kind, Sources, UserLine};
 use crate::error::StartError;
 use crate::log_show;
 use crate::repair;
@@ -88,7 +88,24 @@ fn show_config(sources: Sources, origin: bool) -> Result<ExitCode, StartError> {
         }
         text.push('\n');
     }
+    text += &users_shown(config.values().users());
     Ok(print(&text))
+}
+
+/// The `user` lines, without what could be a password or its hash.
+fn users_shown(lines: &[UserLine]) -> String {
+    if lines.is_empty() {
+        return String::new();
+    }
+    let word = |word: &String| match word.chars().next() {
+        Some(sign @ ('>' | '<' | '#' | '!')) => format!("{sign}(hidden)"),
+        _ => word.clone(),
+    };
+    let line = |line: &UserLine| {
+        let words: Vec<_> = line.words.iter().map(word).collect();
+        format!("    {},\n", serde_json::Value::from(words.join(" ")))
+    };
+    format!("user = [\n{}]\n", lines.iter().map(line).collect::<String>())
 }
 
 /// Standard output may be a pipe that nobody reads any more; that is no failure.

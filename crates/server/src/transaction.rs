@@ -160,8 +160,7 @@ impl Executor<'_> {
         let mut replies = Vec::with_capacity(transaction.commands.len());
         for queued in &transaction.commands {
             let args = queued.args();
-            let outcome = self.run_resolved(queued.spec, &args);
-            let answer = outcome.into_answer();
+            let answer = self.run_queued(queued.spec, &args).into_answer();
             depends = depends.max(answer.depends);
             let reply = answer.reply.unwrap_or_else(Reply::Error);
             owned += reply.bytes_owned();
@@ -179,6 +178,18 @@ impl Executor<'_> {
         }
         let reply = Ok(Reply::Array(replies));
         Outcome::Answer(Answer { reply, depends, is_transaction: true })
+    }
+
+    /// Runs a command of a transaction, unless somebody has taken the right to it away since it was
+    /// queued.
+    fn run_queued(&mut self, spec: &'static CommandSpec, args: &[&[u8]]) -> Outcome {
+        if !self.is_free()
+            && let Err(error) = self.permit_or_refuse(spec, args)
+        {
+            self.shared.stats.count_error(&error.text());
+            return Outcome::from(error);
+        }
+        self.run_resolved(spec, args)
     }
 
     pub(crate) fn watch(&mut self, keys: &[&[u8]]) -> Result<Reply, CommandError> {

@@ -1,6 +1,7 @@
 //! Requests: the grammar of every command. One function per command, named by its row in the
 //! table, turns arguments into a [`Request`] or a refusal, in the order in which Redis checks.
 
+pub(crate) mod acl;
 pub(crate) mod args;
 pub(crate) mod client;
 pub(crate) mod dispose;
@@ -29,6 +30,7 @@ pub(crate) mod xread;
 use engine::{Command, CommandError, Reply};
 
 use crate::table::{self, CommandSpec};
+pub use acl::AclCommand;
 pub(crate) use args::{Arguments, Options, is};
 pub use client::{
     ClientCommand, ClientKind, ClientList, KillFilter, ReplyMode, TrackingOptions, WakeReason,

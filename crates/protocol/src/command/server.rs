@@ -2,6 +2,7 @@
 
 use engine::{Command, CommandError};
 
+use super::acl::AclCommand;
 use super::args::{clamped, integer, is, timeout};
 use super::observe::{LatencyCommand, SlowLogCommand};
 use super::{Arguments, Parsed, Request};
@@ -18,6 +19,8 @@ pub enum ServerCommand<'a> {
     Info { sections: &'a [&'a [u8]] },
     /// CONFIG.
     Config(ConfigCommand<'a>),
+    /// ACL.
+    Acl(AclCommand<'a>),
     /// DEBUG.
     Debug(DebugCommand<'a>),
     /// MEMORY, except USAGE, which is the engine's.

@@ -5,6 +5,7 @@
 //! Redis's, as clients and proxies route by them.
 
 mod access;
+mod acl;
 mod connections;
 mod deprecated;
 mod hashes;
@@ -322,7 +323,7 @@ impl CommandSpec {
 }
 
 /// Every command, by family.
-static FAMILIES: [&[CommandSpec]; 11] = [
+static FAMILIES: [&[CommandSpec]; 12] = [
     streams::COMMANDS,
     strings::COMMANDS,
     hashes::COMMANDS,
@@ -334,6 +335,7 @@ static FAMILIES: [&[CommandSpec]; 11] = [
     server::COMMANDS,
     observe::COMMANDS,
     standalone::COMMANDS,
+    acl::COMMANDS,
 ];
 
 /// All commands, subcommands apart.

@@ -179,7 +179,25 @@ pub const HONOURED: &[Directive] = &[
         "requirepass",
         "",
         Kind::Text,
-        "Password that clients must give by AUTH or HELLO; empty for none.",
+        "Password that clients must give by AUTH or HELLO; empty for none. It is the password of the user 'default'.",
+    ),
+    at_start(
+        "aclfile",
+        "",
+        Kind::Text,
+        "File that holds the users, one on a line, as ACL SAVE writes it and SIGHUP reads it again; empty for none. It goes without 'user' lines in this file.",
+    ),
+    live(
+        "acl-pubsub-default",
+        "resetchannels",
+        Kind::Choice(&["allchannels", "resetchannels"]),
+        "Whether new users may use all channels or none.",
+    ),
+    live(
+        "acllog-max-len",
+        "128",
+        integer(0, i64::MAX as u64),
+        "Entries that ACL LOG keeps at most.",
     ),
     at_start(
         "tls-port",
@@ -448,12 +466,6 @@ pub const FIXED: &[Directive] = &[
         "encrypted private keys are not supported: leave the key readable to the server's user only",
     ),
     only_at_start(
-        "aclfile",
-        "",
-        Kind::Text,
-        "access control lists are not supported: use requirepass",
-    ),
-    only_at_start(
         "syslog-enabled",
         "no",
         Kind::YesNo,
@@ -478,7 +490,6 @@ const SECRET: [&str; 5] =
 /// are refused.
 pub const REFUSED: &[(&str, &str)] = &[
     ("loadmodule", "modules are not supported"),
-    ("user", "access control lists are not supported: use requirepass"),
     ("rename-command", "commands cannot be renamed"),
     ("sentinel", "Sentinel is not supported"),
 ];

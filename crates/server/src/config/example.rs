@@ -15,6 +15,13 @@ const HEADINGS: &[(&str, &str)] = &[
     ("loglevel", "Log and service"),
 ];
 
+/// The one key that is no directive: there may be any number of users.
+const USERS: &str = "
+# Users with their rules in the words of ACL SETUSER, read at start: [\"default off\",
+# \"app on #<SHA-256 of the password> ~orders:* +@stream +ping\"]
+#user = []
+";
+
 /// The commented example: nothing is set, so that an installation follows the defaults until somebody
 /// decides otherwise.
 #[must_use]
@@ -46,6 +53,9 @@ fn write_directive(out: &mut String, directive: &Directive) {
         let _ = writeln!(out, "# One of: {}", words.join(", "));
     }
     let _ = writeln!(out, "#{} = {}", directive.name, toml_value(directive));
+    if directive.name == "aclfile" {
+        out.push_str(USERS);
+    }
 }
 
 fn toml_value(directive: &Directive) -> String {
@@ -103,6 +113,7 @@ mod tests {
         for value in values.iter() {
             assert_eq!(value.text, value.directive.default, "{}", value.directive.name);
         }
-        assert_eq!(uncommented.lines().count(), HONOURED.len());
+        // `user` is no directive.
+        assert_eq!(uncommented.lines().count(), HONOURED.len() + 1);
     }
 }

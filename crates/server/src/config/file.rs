@@ -4,7 +4,7 @@ use std::path::Path;
 
 use toml::de::{DeTable, DeValue};
 
-use super::{Assignment, ConfigError, Origin};
+use super::{Assignment, ConfigError, Origin, USER};
 
 /// Reads a TOML file. Every key stands at the top level; values may be strings, whole numbers,
 /// booleans (`yes` and `no`) or arrays of these, which are joined by blanks.
@@ -21,6 +21,21 @@ pub(super) fn parse(path: &Path, text: &str) -> Result<Vec<Assignment>, ConfigEr
     for (key, value) in table.get_ref() {
         let at = key.span().start;
         let name = key.get_ref().to_string();
+        if let (true, DeValue::Array(lines)) = (name.eq_ignore_ascii_case(USER), value.get_ref()) {
+            for line in lines {
+                let at = line.span().start;
+                let DeValue::String(value) = line.get_ref() else {
+                    return Err(syntax(at, "'user' is a list of strings".to_owned()));
+                };
+                let origin = Origin::File(path.to_owned(), line_of(text, at));
+                assignments.push(Assignment {
+                    name: name.clone(),
+                    value: value.to_string(),
+                    origin,
+                });
+            }
+            continue;
+        }
         let Some(value) = text_of(value.get_ref()) else {
             let what = value.get_ref().type_str();
             return Err(syntax(at, format!("'{}' cannot be a {what}", name.escape_debug())));

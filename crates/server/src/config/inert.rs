@@ -22,8 +22,6 @@ const fn fixed(name: &'static str, default: &'static str) -> Directive {
 
 /// Accepted without effect: those of Redis 7.0, then those that came later.
 pub(super) const INERT: &[Directive] = &[
-    inert("acl-pubsub-default", "resetchannels"),
-    inert("acllog-max-len", "128"),
     inert("active-defrag-cycle-max", "25"),
     inert("active-defrag-cycle-min", "1"),
     inert("active-defrag-ignore-bytes", "104857600"),

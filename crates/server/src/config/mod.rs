@@ -36,6 +36,9 @@ pub use settings::{
 pub use sources::Sources;
 pub use value::{Kind, OutputLimit, OutputLimits};
 
+/// The name of the lines that define users: the one directive that may stand several times.
+pub(crate) const USER: &str = "user";
+
 /// Where a value came from.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Origin {
@@ -71,6 +74,22 @@ pub(crate) struct Assignment {
     pub(crate) origin: Origin,
 }
 
+/// One `user` line: the name, then the rules.
+#[derive(Clone, PartialEq, Eq)]
+pub struct UserLine {
+    /// Name and rules, of which some are passwords.
+    pub words: Vec<String>,
+    /// Where it stands.
+    pub origin: Origin,
+}
+
+/// Passwords belong into no log.
+impl std::fmt::Debug for UserLine {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "UserLine({})", self.origin)
+    }
+}
+
 /// The value and the origin of one directive.
 #[derive(Debug, Clone)]
 pub struct Value {
@@ -88,6 +107,7 @@ pub struct Values {
     values: Vec<Value>,
     /// What somebody has asked for and does not get, without harm: line and reason.
     notes: Vec<(String, &'static str)>,
+    users: Vec<UserLine>,
 }
 
 impl Default for Values {
@@ -97,7 +117,7 @@ impl Default for Values {
             text: directive.default.to_owned(),
             origin: Origin::Default,
         });
-        Self { values: values.collect(), notes: Vec::new() }
+        Self { values: values.collect(), notes: Vec::new(), users: Vec::new() }
     }
 }
 
@@ -105,6 +125,12 @@ impl Values {
     /// Every value, directives that do something first.
     pub fn iter(&self) -> impl Iterator<Item = &Value> {
         self.values.iter()
+    }
+
+    /// The `user` lines, in their order.
+    #[must_use]
+    pub fn users(&self) -> &[UserLine] {
+        &self.users
     }
 
     /// Names of the directives without effect that somebody has set.
@@ -126,6 +152,13 @@ impl Values {
     /// Lays assignments over the values; a later one wins.
     fn assign(&mut self, assignments: Vec<Assignment>) -> Result<(), ConfigError> {
         for Assignment { name, value, origin } in assignments {
+            if name.eq_ignore_ascii_case(USER) {
+                let words = redis_conf::split_words(&value).ok_or_else(|| {
+                    ConfigError::Conflict(format!("{origin}: unbalanced quotes in 'user'"))
+                })?;
+                self.users.push(UserLine { words, origin });
+                continue;
+            }
             let Some(at) = self.position(&name) else {
                 return Err(ConfigError::unknown(&name, origin));
             };

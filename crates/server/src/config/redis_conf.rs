@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use engine::pattern::{Case, glob_matches};
 
-use super::{Assignment, ConfigError, Origin};
+use super::{Assignment, ConfigError, Origin, USER};
 
 /// Files within files that are read.
 const INCLUDES_MAX: usize = 16;
@@ -36,7 +36,11 @@ fn read_lines(
         if values.is_empty() {
             return Err(syntax(format!("'{}' needs a value", name.escape_debug())));
         }
-        let value = values.join(" ");
+        let value = match name.eq_ignore_ascii_case(USER) {
+            // It is split again in its turn, quotes and all.
+            true => line[name.len()..].trim().to_owned(),
+            false => values.join(" "),
+        };
         if name.eq_ignore_ascii_case("include") {
             if depth == INCLUDES_MAX {
                 return Err(syntax(format!("more than {INCLUDES_MAX} files within each other")));

@@ -34,6 +34,12 @@ pub struct Settings {
     pub worker_threads: usize,
     /// `requirepass`; `None` when clients need no password.
     pub password: Option<Box<str>>,
+    /// `aclfile`; `None` without one.
+    pub acl_file: Option<PathBuf>,
+    /// `acl-pubsub-default` is `allchannels`.
+    pub acl_all_channels: bool,
+    /// `acllog-max-len`
+    pub acl_log_max: usize,
     /// `tls-port` and what belongs to it; `None` when TLS is not spoken.
     pub tls: Option<TlsSettings>,
     /// `enable-debug-command`
@@ -220,6 +226,9 @@ impl Settings {
             password: Some(values.text("requirepass"))
                 .filter(|text| !text.is_empty())
                 .map(Box::from),
+            acl_file: path("aclfile"),
+            acl_all_channels: values.text("acl-pubsub-default") == "allchannels",
+            acl_log_max: number(values, "acllog-max-len"),
             tls: tls(values)?,
             debug_command: match values.text("enable-debug-command") {
                 "yes" => DebugAccess::Yes,
@@ -288,6 +297,12 @@ impl Settings {
             shutdown_timeout: seconds("shutdown-timeout"),
             compat_version: Box::from(values.text("compat-version")),
         };
+        if settings.acl_file.is_some()
+            && let Some(line) = values.users().first()
+        {
+            let reason = "users stand either in 'aclfile' or in 'user' lines, not in both";
+            return Err(ConfigError::Conflict(format!("{}: {reason}", line.origin)));
+        }
         if settings.dir.as_os_str().is_empty() {
             return Err(ConfigError::Conflict("'dir' must name a directory".to_owned()));
         }

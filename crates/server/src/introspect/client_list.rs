@@ -47,6 +47,8 @@ pub struct ClientRow {
     pub command: String,
     /// Who is told of changed keys in its place; -1 without tracking, 0 for itself.
     pub redirect: i64,
+    /// Name of its user; no blanks either.
+    pub user: String,
     /// 2 or 3.
     pub protocol: u8,
     /// CLIENT SETINFO LIB-NAME.
@@ -126,7 +128,7 @@ impl ClientRow {
             out,
             "id={} addr={} laddr={} fd={} name={} age={} idle={} flags={} db={} sub={} psub={} \
              ssub={} multi={multi} qbuf={} qbuf-free={} argv-mem={} multi-mem={} rbs={} rbp={} \
-             obl={} oll=0 omem={} tot-mem={memory} events={events} cmd={command} user=default \
+             obl={} oll=0 omem={} tot-mem={memory} events={events} cmd={command} user={} \
              redir={} resp={} lib-name={} lib-ver={}",
             self.id,
             self.addr,
@@ -148,6 +150,7 @@ impl ClientRow {
             self.output_buffer_bytes,
             self.output_bytes,
             self.output_bytes,
+            self.user,
             self.redirect,
             self.protocol,
             self.lib_name,
@@ -181,6 +184,7 @@ mod tests {
             query_bytes: 26,
             command: "client|list".to_owned(),
             redirect: -1,
+            user: "default".to_owned(),
             protocol: 2,
             ..ClientRow::default()
         };
