@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use crate::error::FileError;
+use crate::patterns::is_separator;
 use crate::users::{DEFAULT_USER, Users};
 
 impl Users {
@@ -22,12 +23,11 @@ impl Users {
         let mut seen = BTreeSet::new();
         let mut errors = Vec::new();
         for (index, line) in text.split(|&byte| byte == b'\n').enumerate() {
-            let line = line.trim_ascii();
-            if line.is_empty() || line.starts_with(b"#") {
+            let words = line.split(is_separator).filter(|word| !word.is_empty());
+            let words: Vec<&[u8]> = words.collect();
+            if words.first().is_none_or(|word| word.starts_with(b"#")) {
                 continue;
             }
-            let blank = |byte: &u8| byte.is_ascii_whitespace();
-            let words: Vec<&[u8]> = line.split(blank).filter(|word| !word.is_empty()).collect();
             if let Err(error) = users.add_line(&words, &mut seen) {
                 errors.push((index + 1, error));
             }

@@ -164,7 +164,12 @@ impl ChannelPatterns {
     }
 }
 
-/// What separates words in a line of an ACL file cannot stand in one of them.
+/// What separates words in a line of an ACL file and in a selector.
+pub(crate) fn is_separator(byte: &u8) -> bool {
+    *byte == 0x0b || byte.is_ascii_whitespace()
+}
+
+/// What separates words, or ends a text elsewhere, cannot stand in a word.
 pub(crate) fn has_blank(word: &[u8]) -> bool {
-    word.iter().any(|&byte| byte == 0 || byte == 0x0b || byte.is_ascii_whitespace())
+    word.iter().any(|byte| *byte == 0 || is_separator(byte))
 }

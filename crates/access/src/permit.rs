@@ -1,6 +1,6 @@
 //! Whether a user may run a request, and if not, what stands in the way.
 
-use protocol::CommandSpec;
+use protocol::{CommandSpec, KeyUse};
 
 use crate::selector::Selector;
 use crate::user::User;
@@ -125,6 +125,20 @@ impl User {
             }
         }
         Err(Denied { spec, what: furthest })
+    }
+
+    /// Whether a command that waits may go on waiting: `keys` are those that it waits on, or writes to
+    /// once it is served.
+    #[must_use]
+    pub fn permits_waiting<'a>(
+        &self,
+        spec: &'static CommandSpec,
+        keys: impl Iterator<Item = (&'a [u8], KeyUse)> + Clone,
+    ) -> bool {
+        self.all_selectors().any(|selector| {
+            selector.permits_somehow(spec)
+                && keys.clone().all(|(key, used)| selector.keys.permit(key, used))
+        })
     }
 
     /// Whether the options of a SORT that [`Self::permits`] has let pass are allowed: those that make

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use crate::error::{RuleError, SetUserError};
 use crate::password::PasswordHash;
-use crate::patterns::{ChannelPatterns, KeyPatterns};
+use crate::patterns::{ChannelPatterns, KeyPatterns, is_separator};
 use crate::selector::Selector;
 use crate::user::{PayloadChecks, User};
 
@@ -71,8 +71,13 @@ impl User {
             }
             [b'(', rules @ .., b')'] => {
                 let mut selector = Selector::nothing(all_channels);
-                let words = rules.split(|&byte| byte == b' ').filter(|word| !word.is_empty());
-                words.into_iter().try_for_each(|word| selector.apply(word))?;
+                for word in rules.split(is_separator).filter(|word| !word.is_empty()) {
+                    // Read back from a file, it would end the selector too early.
+                    if word.ends_with(b")") {
+                        return Err(RuleError::Syntax);
+                    }
+                    selector.apply(word)?;
+                }
                 self.selectors.push(selector);
                 Ok(())
             }

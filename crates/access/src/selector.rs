@@ -94,6 +94,11 @@ impl Selector {
             })
     }
 
+    /// Whether there is a way to call a command.
+    pub(crate) fn permits_somehow(&self, spec: &'static CommandSpec) -> bool {
+        self.permits_command(spec, &[]) || self.first_args.contains_key(&spec.index())
+    }
+
     /// Lets all commands in, or none; the rules so far are over.
     pub(crate) fn set_all_commands(&mut self, allows: bool) {
         self.starts_with_all = allows;

@@ -78,7 +78,8 @@ impl Users {
     ///
     /// The first thing wrong.
     pub fn set_user(&mut self, name: &[u8], rules: &[&[u8]]) -> Result<(), SetUserError> {
-        if has_blank(name) {
+        // An empty one could not be read back from a file.
+        if name.is_empty() || has_blank(name) {
             return Err(SetUserError::BadName);
         }
         let all_channels = self.all_channels;

@@ -19,6 +19,11 @@ fn replay(target: &str, run: fn(&[u8])) {
 }
 
 #[test]
+fn acl() {
+    replay("acl", targets::acl::run);
+}
+
+#[test]
 fn resp() {
     replay("resp", targets::resp::run);
 }
