@@ -178,6 +178,37 @@ fn a_file_that_cannot_be_written_stays_as_it_was() {
 }
 
 #[test]
+fn config_rewrite_keeps_the_users() {
+    for (name, text, users_line) in [
+        (
+            "h.toml",
+            "# mine\nuser = [\"alice on >sesame ~* +@all\"]\nmaxclients = 50\n",
+            "    \"bob on ",
+        ),
+        ("r.conf", "# mine\nuser alice on >sesame ~* +@all\nmaxclients 50\n", "user bob on "),
+    ] {
+        let (launch, dir) = (launch(), support::temp_dir());
+        let config = dir.path().join(name);
+        fs::write(&config, text).expect("written");
+        let launch = launch.args(["--config".as_ref(), config.as_os_str()]);
+        let server = launch.start();
+        let mut admin = server.connect();
+        check(&mut admin, "CONFIG REWRITE", "+OK");
+        assert_eq!(fs::read_to_string(&config).expect("read"), text, "nothing was changed");
+        admin.ok(&["ACL", "SETUSER", "bob", "on", ">x", "(+get ~b)"]);
+        check(&mut admin, "CONFIG REWRITE", "+OK");
+        let written = fs::read_to_string(&config).expect("read");
+        assert!(written.contains(users_line) && !written.contains("sesame"), "{written}");
+        assert!(written.starts_with("# mine\n") && written.contains("maxclients"), "{written}");
+        let listed = admin.words("ACL LIST");
+        server.kill();
+        let server = launch.start();
+        assert_eq!(server.connect().words("ACL LIST"), listed);
+        connect_as(&server, "alice", "sesame");
+    }
+}
+
+#[test]
 fn lines_of_the_configuration_make_users() {
     let (launch, dir) = (launch(), support::temp_dir());
     let config = dir.path().join("redis.conf");

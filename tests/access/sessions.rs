@@ -188,6 +188,34 @@ fn whoever_is_deleted_is_gone() {
     assert_eq!(admin.info("blocked_clients"), "0");
 }
 
+/// As since Redis 7.2, only at once: in 7.0 a wait that has begun is served.
+#[test]
+fn whoever_waits_for_what_it_may_not_have_any_more_is_told() {
+    let server = start();
+    let mut admin = server.connect();
+    let waits = [
+        ("XREAD BLOCK 0 STREAMS a s $ $", "xread"),
+        ("XREADGROUP GROUP g c BLOCK 0 STREAMS s >", "xreadgroup"),
+        ("BLPOP a l 0", "blpop"),
+        ("BLMOVE a l LEFT LEFT 0", "blmove"),
+    ];
+    admin.ok(&["XGROUP", "CREATE", "s", "g", "0", "MKSTREAM"]);
+    for (line, name) in waits {
+        admin.ok(&["ACL", "SETUSER", "u", "reset", "on", ">pw", "+@all", "~*"]);
+        let mut client = connect_as(&server, "u", "pw");
+        client.send(format!("{line}\r\nPING\r\n").as_bytes()).expect("connected");
+        while admin.info("blocked_clients") != "1" {}
+        // What it may do still leaves it waiting.
+        admin.ok(&["ACL", "SETUSER", "u", "resetkeys", "%R~s", "~a", "~l", "-set"]);
+        assert_eq!(admin.info("blocked_clients"), "1", "{line}");
+        admin.ok(&["ACL", "SETUSER", "u", "resetkeys", "~a"]);
+        let told = client.receive().expect("the wait is over");
+        assert_eq!(super::told(told), no_command(name), "{line}");
+        assert_eq!(client.receive().expect("a reply"), Value::simple("PONG"));
+        assert_eq!(admin.info("blocked_clients"), "0");
+    }
+}
+
 #[test]
 fn a_deletion_of_oneself_inside_a_transaction_ends_the_rights_there() {
     let server = start();

@@ -65,7 +65,7 @@ proptest! {
         for (user, rules) in &streams {
             let words: Vec<&[u8]> = rules.iter().map(String::as_bytes).collect();
             let before = users.to_file();
-            if users.set_user(&[b"a".as_slice(), b"b", b"default"][*user], &words).is_err() {
+            if users.set_user([b"a".as_slice(), b"b", b"default"][*user], &words).is_err() {
                 prop_assert_eq!(&users.to_file(), &before);
             }
         }

@@ -15,7 +15,7 @@ pub enum Blocked {
 
 impl Blocked {
     /// The keys that it waits on, in the order named.
-    pub fn keys(&self) -> impl Iterator<Item = &[u8]> {
+    pub fn keys(&self) -> impl Iterator<Item = &[u8]> + Clone {
         let (streams, keys): (&[_], &[_]) = match self {
             Blocked::Read(read) => (&read.streams, &[]),
             Blocked::Pop(pop) => (&[], &pop.keys),

@@ -82,7 +82,8 @@ impl Executor<'_> {
 
     /// After a change of users. One's own connection ends after the reply if its user is gone.
     pub(crate) fn users_changed(&mut self) {
-        if self.core.users_changed(self.shared, Some(self.client.id)) {
+        let own = Some(self.client.id);
+        if self.core.users_changed(self.shared, own, &mut self.deliveries) {
             self.session.closing = true;
         }
     }

@@ -84,6 +84,11 @@ impl Blocking {
         self.waiters.insert(arrival, waiter);
     }
 
+    /// Everybody who waits, in the order of arrival.
+    pub(crate) fn waiters(&self) -> impl Iterator<Item = &Waiter> {
+        self.waiters.values()
+    }
+
     /// Takes a client out of all queues; `None` if it is not waiting (any more).
     pub(crate) fn remove_client(&mut self, client: u64) -> Option<Waiter> {
         self.by_client.get(&client).copied().and_then(|arrival| self.remove(arrival))

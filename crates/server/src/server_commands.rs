@@ -19,6 +19,7 @@ use crate::descriptors;
 use crate::execute::{Answer, Executor, Outcome};
 use crate::introspect::process::{ProcessMemory, ProcessorTime};
 use crate::introspect::{self, info};
+use crate::users;
 
 impl Executor<'_> {
     pub(crate) fn server(&mut self, command: &ServerCommand<'_>) -> Outcome {
@@ -123,8 +124,8 @@ impl Executor<'_> {
 
     /// CONFIG REWRITE. The disk may be slow: nobody else waits for it.
     fn config_rewrite(&self) -> Outcome {
-        fn rewrite(config: &Config) -> Result<Reply, CommandError> {
-            let done = config.rewrite().map(|()| Reply::Ok);
+        fn rewrite(config: &Config, users: Option<&[Vec<String>]>) -> Result<Reply, CommandError> {
+            let done = config.rewrite(users).map(|()| Reply::Ok);
             match &done {
                 Ok(_) => tracing::info!("CONFIG REWRITE: the configuration file is written"),
                 Err(error) => tracing::warn!(%error, "CONFIG REWRITE"),
@@ -132,11 +133,13 @@ impl Executor<'_> {
             done.map_err(|error| CommandError::Text(error.to_string().into_bytes().into()))
         }
         let config = Arc::clone(&self.shared.config);
+        let users = users::lines_to_write(&config, &self.core.users);
         if self.in_exec || config.file().is_none() {
-            return rewrite(&config).into();
+            return rewrite(&config, users.as_deref()).into();
         }
         Outcome::Later(Box::pin(async move {
-            let written = tokio::task::spawn_blocking(move || rewrite(&config)).await;
+            let task = move || rewrite(&config, users.as_deref());
+            let written = tokio::task::spawn_blocking(task).await;
             Answer::new(written.unwrap_or(Err(CommandError::Fixed("ERR"))), 0)
         }))
     }

@@ -9,12 +9,16 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use access::{FileError, Users};
+use access::{Denied, DeniedFor, FileError, Users};
+use engine::{Blocked, BlockedPop, CommandError, PopKind};
+use protocol::KeyUse;
 use thiserror::Error;
 
 use crate::client::Client;
 use crate::config::{Config, Origin};
 use crate::core::{Core, Shared};
+use crate::execute::Answer;
+use crate::serve::{Delivery, deliver};
 
 /// Why the users cannot be had.
 #[derive(Debug, Error)]
@@ -74,6 +78,25 @@ pub(crate) fn at_start(config: &Config) -> Result<Users, UsersError> {
         })?;
     }
     Ok(users)
+}
+
+/// Name and rules of each user, for the configuration; `None` if it says so already, or if there is an
+/// ACL file for it. Bytes that are no text cannot stand in a configuration.
+pub(crate) fn lines_to_write(config: &Config, users: &Users) -> Option<Vec<Vec<String>>> {
+    let settings = config.settings();
+    let before = at_start(config).ok().filter(|_| settings.acl_file.is_none())?;
+    if before.describe().eq(users.describe()) {
+        return None;
+    }
+    // What `requirepass` says of the default user need not be said again.
+    let mut plain = Users::new(settings.acl_all_channels);
+    plain.set_default_password(settings.password.as_deref().map(str::as_bytes));
+    let said = users.iter().filter(|user| *user != plain.default_user());
+    let words = |line: Vec<u8>| -> Vec<String> {
+        let text = String::from_utf8_lossy(&line).into_owned();
+        text.split(' ').skip(1).map(str::to_owned).collect()
+    };
+    Some(said.map(|user| words(user.describe())).collect())
 }
 
 /// Reads an ACL file. What it does not say about the default user is as in `before`.
@@ -157,7 +180,13 @@ impl Core {
     /// connections end whose user is gone, or that listen to what they may not any more. `own` is the
     /// client that asks for the change, if one does; whether it has to end is the answer, as it ends
     /// after its reply.
-    pub(crate) fn users_changed(&mut self, shared: &Shared, own: Option<u64>) -> bool {
+    /// What those are told who wait for what they may not have any more goes to `deliveries`.
+    pub(crate) fn users_changed(
+        &mut self,
+        shared: &Shared,
+        own: Option<u64>,
+        deliveries: &mut Vec<Delivery>,
+    ) -> bool {
         shared.door.note(&self.users);
         let mut is_own_gone = false;
         let doomed = self.without_user(shared).into_iter().chain(self.trespassers());
@@ -170,7 +199,28 @@ impl Core {
                 client.kill();
             }
         }
+        self.end_forbidden_waits(deliveries);
         is_own_gone
+    }
+
+    /// Ends the waits that the rules would not let begin any more.
+    fn end_forbidden_waits(&mut self, deliveries: &mut Vec<Delivery>) {
+        let mut forbidden = Vec::new();
+        for waiter in self.blocking.waiters() {
+            let user = self.users.find(&waiter.client.facts.user.lock()).cloned();
+            let spec = protocol::find(waiter.client.facts.command.lock().as_bytes());
+            let (Some(user), Some(spec)) = (user, spec) else { continue };
+            if !user.is_unrestricted() && !user.permits_waiting(spec, waited_for(&waiter.blocked)) {
+                forbidden.push((waiter.client.id, spec));
+            }
+        }
+        for (id, spec) in forbidden {
+            let Some(waiter) = self.blocking.remove_client(id) else { continue };
+            let denied = Denied { spec, what: DeniedFor::Command };
+            let refusal = CommandError::Text(denied.refusal().into_bytes().into());
+            let answer = Answer::new(Err(refusal), 0);
+            deliveries.push(Delivery { client: waiter.client, answer });
+        }
     }
 
     /// Clients whose user is gone.
@@ -207,7 +257,23 @@ pub(crate) fn reload(shared: &Shared, changed: &[&str]) {
             Err(error) => tracing::error!(%error, "the users stay as they were"),
         }
     }
-    core.users_changed(shared, None);
+    let mut deliveries = Vec::new();
+    core.users_changed(shared, None, &mut deliveries);
+    drop(core);
+    deliver(deliveries, shared);
+}
+
+/// The keys of a command that waits, and what becomes of them.
+fn waited_for(blocked: &Blocked) -> impl Iterator<Item = (&[u8], KeyUse)> + Clone {
+    let (reads, writes) = (true, matches!(blocked, Blocked::Pop(_)));
+    let own = blocked.keys().map(move |key| (key, KeyUse { position: 0, reads, writes }));
+    let new = match blocked {
+        Blocked::Pop(BlockedPop { kind: PopKind::ListMove { new_key, .. }, .. }) => {
+            Some((&**new_key, KeyUse { position: 0, reads: false, writes: true }))
+        }
+        _ => None,
+    };
+    own.chain(new)
 }
 
 #[cfg(test)]

@@ -3,7 +3,10 @@
 use std::fmt::Write;
 use std::path::Path;
 
-use super::{ConfigError, Effect, Origin, Value, Values, directives, redis_conf, sources, written};
+use super::{
+    ConfigError, Effect, Origin, Value, Values, directives, redis_conf, sources, user_lines,
+    written,
+};
 
 /// The TOML that does what a redis.conf asks for, as far as it can be had; the rest stands below it
 /// as comments.
@@ -47,6 +50,10 @@ pub fn import(path: &Path) -> Result<String, ConfigError> {
                 let _ = writeln!(out, "{} = {toml}", value.directive.name);
             }
         }
+    }
+    let users: Vec<_> = values.users().iter().map(|line| line.words.clone()).collect();
+    if !users.is_empty() {
+        out = user_lines::toml(&out, &users).map_err(ConfigError::Conflict)?;
     }
     left_out.write(&mut out);
     Ok(out)

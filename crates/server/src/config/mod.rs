@@ -14,6 +14,7 @@ mod redis_conf;
 mod rewrite;
 mod settings;
 mod sources;
+mod user_lines;
 pub mod value;
 mod written;
 
@@ -341,6 +342,10 @@ impl Config {
                 Change::Live => *present = fresh,
                 _ => needs_restart.push(present.directive.name),
             }
+        }
+        let words = |line: &UserLine| line.words.clone();
+        if !next.users.iter().map(words).eq(fresh.users.iter().map(words)) {
+            needs_restart.push(USER);
         }
         Ok(Reload { changed: self.install(&mut values, next), needs_restart })
     }

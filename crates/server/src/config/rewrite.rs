@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use thiserror::Error;
 
-use super::{Config, Origin, Value, sources, written};
+use super::{Config, Origin, USER, Value, sources, user_lines, written};
 
 /// Why the file is as it was.
 #[derive(Debug, Error)]
@@ -30,13 +30,13 @@ impl From<io::Error> for RewriteError {
 }
 
 impl Config {
-    /// Puts what CONFIG SET has changed into the file. Comments, order and everything else stay. The
+    /// Puts what CONFIG SET has changed into the file, and `users` if they have changed. Comments, order and everything else stay. The
     /// file is there whole at any time, the old one or the new one.
     ///
     /// # Errors
     ///
     /// Why the file is as it was.
-    pub fn rewrite(&self) -> Result<(), RewriteError> {
+    pub fn rewrite(&self, users: Option<&[Vec<String>]>) -> Result<(), RewriteError> {
         let path = self.file().ok_or(RewriteError::NoFile)?;
         let mut values = self.values.lock();
         let is_changed = |value: &&Value| value.origin == Origin::ConfigSet;
@@ -44,10 +44,17 @@ impl Config {
         let changes: Vec<_> =
             changes.iter().map(|value| (value.directive, value.text.as_str())).collect();
         let text = fs::read_to_string(path)?;
-        let new = match sources::is_redis_conf(path) {
+        let is_conf = sources::is_redis_conf(path);
+        let mut new = match is_conf {
             true => written::redis_conf(&text, &changes),
             false => written::toml(&text, &changes).map_err(RewriteError::Failed)?,
         };
+        if let Some(users) = users {
+            new = match is_conf {
+                true => user_lines::redis_conf(&new, users),
+                false => user_lines::toml(&new, users).map_err(RewriteError::Failed)?,
+            };
+        }
         if new != text {
             replace(path, &new)?;
         }
@@ -56,6 +63,13 @@ impl Config {
         for value in values.values.iter_mut().filter(|value| value.origin == Origin::ConfigSet) {
             let line = lines.iter().rfind(|a| a.name.eq_ignore_ascii_case(value.directive.name));
             value.origin = line.map_or(Origin::File(path.to_owned(), 0), |a| a.origin.clone());
+        }
+        if users.is_some() {
+            let mut read = super::Values::default();
+            let lines = lines.into_iter().filter(|line| line.name.eq_ignore_ascii_case(USER));
+            if read.assign(lines.collect()).is_ok() {
+                values.users = read.users;
+            }
         }
         Ok(())
     }
@@ -117,7 +131,7 @@ mod tests {
             let sources = Sources { file: Some(link.clone()), flags, ..Sources::default() };
             let config = Config::load(sources).expect("a valid file");
             set(&config, "timeout", "5");
-            config.rewrite().expect("it can be written");
+            config.rewrite(None).expect("it can be written");
             assert_eq!(fs::read_to_string(&path).expect("the file"), expected);
             assert!(link.is_symlink());
             let mode = fs::metadata(&path).expect("the file").permissions().mode();
@@ -131,13 +145,13 @@ mod tests {
             assert_eq!(fs::read_dir(dir.path()).expect("the directory").count(), 2);
             fs::remove_file(&path).expect("gone");
             assert!(
-                matches!(config.rewrite(), Err(RewriteError::Failed(reason)) if reason == "No such file or directory")
+                matches!(config.rewrite(None), Err(RewriteError::Failed(reason)) if reason == "No such file or directory")
             );
             fs::remove_file(&link).expect("gone");
         };
         check("h.toml", "port = 1 # x\ntimeout = 3\n", "port = 1 # x\ntimeout = 5\n");
         check("r.conf", "port 1\ntimeout 3\n# x\n", "port 1\ntimeout 5\n# x\n");
         let none = Config::load(Sources::default()).expect("defaults");
-        assert!(matches!(none.rewrite(), Err(RewriteError::NoFile)));
+        assert!(matches!(none.rewrite(None), Err(RewriteError::NoFile)));
     }
 }

@@ -78,7 +78,7 @@ pub(super) fn redis_conf(text: &str, changes: &[(&Directive, &str)]) -> String {
     joined(&lines)
 }
 
-fn append(lines: &mut Vec<String>, line: String) {
+pub(super) fn append(lines: &mut Vec<String>, line: String) {
     if !lines.iter().any(|line| line == HEADING) {
         if lines.last().is_some_and(|line| !line.is_empty()) {
             lines.push(String::new());
@@ -88,7 +88,7 @@ fn append(lines: &mut Vec<String>, line: String) {
     lines.push(line);
 }
 
-fn joined(lines: &[String]) -> String {
+pub(super) fn joined(lines: &[String]) -> String {
     let mut text = lines.join("\n");
     text.push('\n');
     text
