@@ -42,3 +42,8 @@ fn socket_io() {
 fn moleculer() {
     Script::node("moleculer.mjs").run(&[]);
 }
+
+#[test]
+fn bullmq() {
+    Script::node("bullmq.mjs").run(&[]);
+}

@@ -47,6 +47,37 @@ fn redis_py_with_the_streams_of_redis_8() {
 }
 
 #[test]
+fn redis_py_beyond_streams() {
+    Script::python("redis_py.py").run(&["2"]);
+    Script::python("redis_py.py").run(&["3"]);
+}
+
+/// Those tests of redis-py's own that ask for what Redis 7.0 and Headwater have.
+#[test]
+fn redis_py_by_its_own_tests() {
+    Script::python("own_tests.py").as_redis("7.0.15").run(&["redis-py"]);
+}
+
+/// Those of them that are about streams, with what came after 7.0.
+#[test]
+fn redis_py_by_its_own_tests_of_streams() {
+    if !Script::is_against_redis() {
+        Script::python("own_tests.py").as_redis("8.10.0").run(&["redis-py-streams"]);
+    }
+}
+
+#[test]
+fn valkey_glide() {
+    Script::python("with_glide.py").run(&["2"]);
+    Script::python("with_glide.py").run(&["3"]);
+}
+
+#[test]
+fn walrus_by_its_own_tests() {
+    Script::python("own_tests.py").run(&["walrus"]);
+}
+
+#[test]
 fn coredis() {
     Script::python("with_coredis.py").run(&[]);
 }
@@ -54,4 +85,24 @@ fn coredis() {
 #[test]
 fn faststream() {
     Script::python("with_faststream.py").run(&[]);
+}
+
+#[test]
+fn taskiq() {
+    Script::python("with_taskiq.py").run(&[]);
+}
+
+#[test]
+fn rq() {
+    Script::python("with_rq.py").run(&[]);
+}
+
+#[test]
+fn docket() {
+    Script::python("with_docket.py").run(&[]);
+}
+
+#[test]
+fn streaq() {
+    Script::python("with_streaq.py").run(&[]);
 }

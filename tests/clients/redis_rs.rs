@@ -8,7 +8,7 @@ use redis::streams::{
     StreamAutoClaimOptions, StreamAutoClaimReply, StreamMaxlen, StreamPendingCountReply,
     StreamPendingReply, StreamRangeReply, StreamReadOptions, StreamReadReply,
 };
-use redis::{AsyncTypedCommands, Commands, ErrorKind, PushKind, RedisResult};
+use redis::{AsyncTypedCommands, Commands, ErrorKind, PushKind, RedisResult, Script};
 use support::Launch;
 
 use crate::start;
@@ -192,7 +192,7 @@ async fn workers(client: &redis::Client, shared: &mut MultiplexedConnection) -> 
 }
 
 #[test]
-fn redis_rs_subscribes() {
+fn redis_rs_subscribes_and_scripts() {
     let server = start();
     on_tokio(async {
         let (sender, mut pushed) = tokio::sync::mpsc::unbounded_channel();
@@ -214,6 +214,11 @@ fn redis_rs_subscribes() {
         let expected: Vec<_> =
             (0..10).map(|n| redis::Value::BulkString(n.to_string().into_bytes())).collect();
         assert_eq!(got, expected);
+
+        let script = Script::new("return redis.call('XADD', KEYS[1], '*', 'v', ARGV[1])");
+        let id: String = script.key("rs:script").arg("x").invoke_async(&mut con).await?;
+        let found = con.xrange("rs:script", &id, &id).await?;
+        assert_eq!(found.ids[0].get::<String>("v").as_deref(), Some("x"));
         Ok(())
     });
 }

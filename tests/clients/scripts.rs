@@ -72,6 +72,14 @@ impl Script {
         self
     }
 
+    /// The version of Redis that Headwater says it is: tests that clients ship choose by it.
+    pub(crate) fn as_redis(mut self, version: &str) -> Self {
+        if !Self::is_against_redis() {
+            self.server = self.server.args(["--compat-version", version]);
+        }
+        self
+    }
+
     /// Starts a server on an empty directory and runs the script to its end.
     pub(crate) fn run(self, more: &[&str]) {
         let server = self.server.start();
