@@ -29,13 +29,11 @@ pub(crate) fn xdelex<'a>(
     let asked = disposal.ids.as_ref().map_err(Clone::clone)?;
     let sorted: BTreeSet<StreamId> = asked.iter().copied().collect();
     let mut removal = Removal::of(key, stream, &sorted)?;
-    // Without groups nobody has acknowledged anything: Redis's published answer.
-    let is_needed = |id| stream.groups.is_empty() || !stream.is_finished(id);
     let mut results = Vec::with_capacity(asked.len());
     for &id in asked {
         results.push(if !removal.is_live(id) {
             MISSING
-        } else if disposal.references == References::Acknowledged && is_needed(id) {
+        } else if disposal.references == References::Acknowledged && !stream.is_finished(id) {
             NEEDED
         } else {
             removal.remove(id);
