@@ -19,6 +19,7 @@
 //! (made from `python/requirements.in`), Node's in `node/package-lock.json`, Rust's in `Cargo.lock`.
 //! `scripts/test` installs them. `docs/compatibility.md` lists the versions.
 
+mod exporter;
 mod hiredis;
 mod node;
 mod python;

@@ -1,6 +1,6 @@
 //! `redis-cli`: one command per call, commands through a pipe, RESP3, mass insertion.
 
-use std::io::Write;
+use std::io::{BufRead, BufReader, Write};
 use std::process::{Command, Stdio};
 
 use support::{Server, encode, require_tool};
@@ -102,4 +102,114 @@ fn key_scans() {
     assert_eq!(cli(&server, &[], script.as_bytes()), vec!["1-1"; 200].join("\n"));
     let keys = cli(&server, &["--scan", "--pattern", "scan:*"], b"");
     assert_eq!(keys.lines().count(), 200, "{keys}");
+}
+
+/// Runs until it has printed so many lines, then ends it: some of the tool's reports go on for ever.
+fn first_lines(server: &Server, arguments: &[&str], count: usize) -> Vec<String> {
+    let mut child = Command::new(require_tool("timeout"))
+        .arg(super::CLIENT_TIMEOUT)
+        // Otherwise what goes to a pipe comes in large pieces.
+        .args([require_tool("stdbuf").as_os_str(), "-oL".as_ref()])
+        .arg(require_tool("redis-cli"))
+        .args(["-p", &server.port().to_string()])
+        .args(arguments)
+        .stdout(Stdio::piped())
+        .spawn()
+        .expect("redis-cli runs");
+    let output = BufReader::new(child.stdout.take().expect("a pipe"));
+    let lines = output.lines().take(count).map(|line| line.expect("text")).collect();
+    child.kill().expect("it can be ended");
+    child.wait().expect("it ends");
+    lines
+}
+
+#[test]
+fn reports_about_the_server_and_its_keys() {
+    let server = super::start();
+    let mut client = server.connect();
+    for line in ["XADD big 1-1 a b", "XADD big 2-1 a b", "XADD small 1-1 a b", "SET s abc"] {
+        client.words(line);
+    }
+    client.words("HSET h a 1 b 2 c 3");
+    let lines = first_lines(&server, &["--stat", "-i", "0.01"], 4);
+    let figures: Vec<_> = lines[3].split_whitespace().collect();
+    assert_eq!((figures[0], figures[2], figures[3]), ("4", "2", "0"), "{lines:?}");
+    assert!(figures[1].ends_with('M'), "{lines:?}");
+    let report = cli(&server, &["--bigkeys"], b"");
+    for expected in [
+        "Sampled 4 keys in the keyspace!",
+        "Biggest stream found '\"big\"' has 2 entries",
+        "Biggest   hash found '\"h\"' has 3 fields",
+        "Biggest string found '\"s\"' has 3 bytes",
+        "2 streams with 3 entries",
+    ] {
+        let has = |line: &str| line.split_whitespace().collect::<Vec<_>>().join(" ");
+        let wanted = has(expected);
+        assert!(report.lines().any(|line| has(line).contains(&wanted)), "{expected}:\n{report}");
+    }
+    let report = cli(&server, &["--memkeys"], b"");
+    assert!(report.contains("Biggest stream found '\"big\"' has "), "{report}");
+}
+
+#[test]
+fn latencies_are_measured() {
+    let server = super::start();
+    let figures = cli(&server, &["--latency", "--raw"], b"");
+    assert_eq!(figures.split_whitespace().count(), 4, "min, max, mean, samples: {figures}");
+    // It begins again for ever, and writes over its line.
+    let lines = first_lines(&server, &["--latency-history", "-i", "0.1", "--no-raw"], 1);
+    assert!(lines[0].contains("min: 0, max: "), "{lines:?}");
+}
+
+#[test]
+fn forms_of_replies() {
+    let server = super::start();
+    check(&server, "XADD s 1-1 a b", "1-1");
+    check(&server, "--csv XRANGE s - +", r#""1-1","a","b""#);
+    check(&server, "-3 --json XREAD STREAMS s 0", r#"{"s":[["1-1",["a","b"]]]}"#);
+    check(&server, "--no-raw XLEN s", "(integer) 1");
+    check(&server, "-3 --no-raw HGETALL nosuch", "(empty hash)");
+    check(&server, "-x SET piped", "OK");
+    let info = cli(&server, &["INFO", "server"], b"");
+    assert!(info.starts_with("# Server\n") || info.starts_with("# Server\r\n"), "{info}");
+    check(&server, "-3 --json COMMAND COUNT", &cli(&server, &["COMMAND", "COUNT"], b""));
+    let docs = cli(&server, &["-3", "--json", "COMMAND", "DOCS", "xadd"], b"");
+    for expected in [r#""token":"NOMKSTREAM""#, r#""name":"field_value""#, r#""group":"stream""#] {
+        assert!(docs.contains(expected), "{expected} is missing in {docs}");
+    }
+}
+
+#[test]
+fn what_replicas_do_is_refused_clearly() {
+    let server = super::start();
+    let dir = support::temp_dir();
+    let file = dir.path().join("dump.rdb").display().to_string();
+    for arguments in [&["--rdb", file.as_str()][..], &["--replica"]] {
+        let output = Command::new(require_tool("redis-cli"))
+            .args(["-p", &server.port().to_string()])
+            .args(arguments)
+            .output()
+            .expect("redis-cli runs");
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert!(!output.status.success() && said.contains("use 'headwater backup'"), "{said}");
+    }
+}
+
+#[test]
+fn redis_benchmark_runs_its_tests() {
+    let server = super::start();
+    let tests =
+        "ping_inline,ping_mbulk,set,get,incr,lpush,rpush,lpop,rpop,sadd,hset,spop,lrange,mset";
+    let output = Command::new(require_tool("timeout"))
+        .arg(super::CLIENT_TIMEOUT)
+        .arg(require_tool("redis-benchmark"))
+        .args(["-p", &server.port().to_string()])
+        .args(["-n", "200", "-c", "20", "-P", "4", "--csv", "-t", tests])
+        .output()
+        .expect("redis-benchmark runs");
+    let printed = String::from_utf8_lossy(&output.stdout);
+    assert!(output.status.success(), "{printed}{}", String::from_utf8_lossy(&output.stderr));
+    // One line for each, four for LRANGE, which first fills its list, and a heading.
+    assert!(18 <= printed.lines().count(), "{printed}");
+    assert!(!printed.contains("error"), "{printed}");
 }
