@@ -154,3 +154,20 @@ fn looked_up_keys_are_counted_as_hits_and_misses() {
         ("4".into(), "4".into())
     );
 }
+
+#[test]
+fn debug_object_tells_how_a_value_is_kept() {
+    let server = start();
+    let mut client = connect(&server);
+    client.words("XADD s 1-1 f v");
+    let told = client.words("DEBUG OBJECT s").text();
+    assert!(told.starts_with("Value at:0x"), "{told}");
+    for expected in
+        [" refcount:1 ", " encoding:stream ", " serializedlength:", " lru_seconds_idle:"]
+    {
+        assert!(told.contains(expected), "{expected} is missing in {told}");
+    }
+    assert!(client.words("DEBUG OBJECT nosuch").is_error("ERR no such key"));
+    assert!(client.words("DEBUG HELP").array().len() > 3);
+    assert!(client.words("DEBUG NOSUCH").is_error("ERR unknown subcommand or wrong number of"));
+}

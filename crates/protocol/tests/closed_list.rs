@@ -74,7 +74,7 @@ const DANGEROUS: [(&str, &str); 69] = [
     ("config|set", "refuses what names a file or needs a restart"),
     (
         "debug",
-        "refused unless enable-debug-command says otherwise, which needs a restart; only SLEEP is there",
+        "refused unless enable-debug-command says otherwise, which needs a restart; only OBJECT and SLEEP are there",
     ),
     ("flushall", "deletes data, as DEL does, and leaves a record in the log"),
     ("flushdb", "as flushall, for one database"),

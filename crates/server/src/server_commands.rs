@@ -6,7 +6,7 @@ use std::time::{Duration, SystemTime};
 
 use bytes::Bytes;
 use engine::pattern::Case;
-use engine::{CommandError, Reply};
+use engine::{Command, CommandError, Context, ObjectField, Reply};
 use protocol::{
     AofWait, ChannelKind, ConfigCommand, DebugCommand, MemoryCommand, ReplicaOf, Save,
     ServerCommand, Shutdown,
@@ -176,6 +176,8 @@ impl Executor<'_> {
                 std::thread::sleep(Duration::try_from_secs_f64(*seconds).unwrap_or_default());
                 Ok(Reply::Ok)
             }
+            DebugCommand::Object { key } => self.debug_object(key),
+            DebugCommand::Help => Ok(introspect::debug_help()),
             DebugCommand::Jmap => Err(CommandError::Fixed("ERR DEBUG JMAP is not supported")),
             DebugCommand::Unknown { subcommand } => {
                 let name = String::from_utf8_lossy(subcommand);
@@ -185,6 +187,27 @@ impl Executor<'_> {
                 Err(CommandError::Text(text.into_bytes().into()))
             }
         }
+    }
+
+    /// DEBUG OBJECT: there is no address to tell, and the length is that in memory.
+    fn debug_object(&self, key: &[u8]) -> Result<Reply, CommandError> {
+        let ask = |command: &Command<'_>| {
+            let context = Context { db: self.session.db, now: self.now };
+            self.core.database.engine().decide(command, context).map(|decision| decision.reply)
+        };
+        let Reply::Bulk(encoding) = ask(&Command::Object { key, what: ObjectField::Encoding })?
+        else {
+            return Err(CommandError::Fixed("ERR no such key"));
+        };
+        let number = |reply| if let Reply::Integer(number) = reply { number } else { 0 };
+        let length = number(ask(&Command::MemoryUsage { key })?);
+        let idle = number(ask(&Command::Object { key, what: ObjectField::IdleTime })?);
+        let encoding = String::from_utf8_lossy(&encoding);
+        let clock = (self.now / 1000) & 0xff_ffff;
+        Ok(Reply::Bulk(Bytes::from(format!(
+            "Value at:0x0 refcount:1 encoding:{encoding} serializedlength:{length} lru:{clock} \
+             lru_seconds_idle:{idle}"
+        ))))
     }
 
     fn memory(&self, command: MemoryCommand) -> Result<Reply, CommandError> {

@@ -78,6 +78,10 @@ pub enum ConfigCommand<'a> {
 pub enum DebugCommand<'a> {
     /// DEBUG SLEEP, in seconds, at least 0 and finite.
     Sleep { seconds: f64 },
+    /// DEBUG OBJECT.
+    Object { key: &'a [u8] },
+    /// DEBUG HELP.
+    Help,
     /// DEBUG JMAP: an error is all there is to answer, but only where DEBUG is allowed at all.
     Jmap,
     /// A subcommand there is not.
@@ -197,6 +201,8 @@ pub(crate) fn debug(args: Arguments<'_>) -> Parsed<'_> {
             let seconds = parse_f64(seconds).filter(|seconds| seconds.is_finite()).unwrap_or(0.0);
             DebugCommand::Sleep { seconds: seconds.max(0.0) }
         }
+        [word, key] if is(word, "object") => DebugCommand::Object { key },
+        [word] if is(word, "help") => DebugCommand::Help,
         [word] if is(word, "jmap") => DebugCommand::Jmap,
         _ => DebugCommand::Unknown { subcommand: args.at(1) },
     }))

@@ -140,6 +140,21 @@ pub fn memory_stats(facts: &MemoryFacts) -> Reply {
     Reply::Map(pairs)
 }
 
+/// DEBUG HELP.
+#[must_use]
+pub fn debug_help() -> Reply {
+    let lines = [
+        "DEBUG <subcommand> [<arg> [value] [opt] ...]. Subcommands are:",
+        "OBJECT <key>",
+        "    How a value is kept.",
+        "SLEEP <seconds>",
+        "    Let everybody wait.",
+        "HELP",
+        "    Print this text.",
+    ];
+    Reply::Array(lines.into_iter().map(Reply::Simple).collect())
+}
+
 /// Whether a client may call DEBUG. `peer` is `None` on the Unix socket.
 ///
 /// # Errors

@@ -7,7 +7,8 @@ pub mod info;
 pub mod process;
 
 pub use answers::{
-    MemoryFacts, config_get, config_set, debug_allowed, memory_doctor, memory_stats, time,
+    MemoryFacts, config_get, config_set, debug_allowed, debug_help, memory_doctor, memory_stats,
+    time,
 };
 pub use client_list::{ClientFlags, ClientRow, client_list};
 
