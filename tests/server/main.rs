@@ -1,5 +1,8 @@
 //! The server from outside: connections, pipelines, transactions and blocked readers, in raw RESP.
 
+#[cfg(feature = "failpoints")]
+mod loading;
+
 mod blocking;
 mod claims;
 mod configuration;

@@ -19,7 +19,8 @@ use crate::descriptors;
 use crate::error::{StartError, storage_exit_code};
 use crate::housekeeping::Housekeeping;
 use crate::introspect::process::{ProcessFacts, random_bytes};
-use crate::listener::Listening;
+use crate::listener::{self, Listening};
+use crate::loading::{self, Reception};
 use crate::logging;
 use crate::running::{Parts, Recovered, Running};
 use crate::shutdown::{self, Request, Signals};
@@ -72,33 +73,52 @@ pub(crate) fn run(config: Config) -> Result<ExitCode, StartError> {
         // Before the first file grows.
         shutdown::survive_file_limit().map_err(StartError::Thread)?;
     }
-    let (database, recovery) = recover(&settings, &clock, hash_seed, manager)?;
+    let config = Arc::new(config);
+    let names = protocol::commands().map(|spec| spec.name.to_owned()).collect();
+    let stats = Arc::new(Stats::new(settings.worker_threads, names));
+    let process = ProcessFacts::gather();
+    let mut reception = Reception::new(
+        loading::Parts {
+            config: Arc::clone(&config),
+            stats: Arc::clone(&stats),
+            clock: Arc::clone(&clock),
+            process: process.clone(),
+            users: users.clone(),
+        },
+        inherited,
+    );
+    let (database, recovery) = recover(&settings, &clock, hash_seed, manager, &mut reception)
+        .inspect_err(|_| remove_socket(&settings))?;
     make_private(&settings.dir);
     let tls = settings.tls.as_ref().map(TlsAcceptor::new).transpose()?;
-    let sockets = Sockets::open(&settings, inherited)?;
+    let (sockets, early) = reception.close()?;
     let (port, addresses) = (sockets.port(), sockets.describe());
 
     let signals = {
         let _entered = runtime.enter();
         Signals::take_over().map_err(StartError::Thread)?
     };
-    let config = Arc::new(config);
-    let names = protocol::commands().map(|spec| spec.name.to_owned()).collect();
     let parts = Parts {
         database,
         users,
         recovery,
         port,
-        process: ProcessFacts::gather(),
-        config: Arc::clone(&config),
-        stats: Arc::new(Stats::new(settings.worker_threads, names)),
+        process,
+        config,
+        stats,
         clock,
         tls,
         listening: listening(sockets),
         random_seed: u64::from_le_bytes(random_bytes()),
+        last_client_id: early.last_id,
     };
     let running = Running::start(parts).map_err(StartError::Thread)?;
     let shared = Arc::clone(&running.shared);
+    // What CONFIG SET has changed meanwhile.
+    apply_settings(&shared);
+    for arrival in early.arrivals {
+        listener::dispatch(arrival, &shared);
+    }
     let housekeeping =
         Housekeeping::start(&shared, hash_seed, manager).map_err(StartError::Thread)?;
     tracing::info!(
@@ -110,10 +130,14 @@ pub(crate) fn run(config: Config) -> Result<ExitCode, StartError> {
     );
     manager.ready(&format!("Ready to accept connections on {addresses}"));
     let code = runtime.block_on(serve(signals, running, housekeeping, manager));
+    remove_socket(&settings);
+    Ok(code)
+}
+
+fn remove_socket(settings: &Settings) {
     if let Some(path) = &settings.unix_socket {
         let _ = fs::remove_file(path);
     }
-    Ok(code)
 }
 
 /// Lets a panic in any thread end the process, also in builds that unwind: a thread that is gone leaves
@@ -165,10 +189,12 @@ fn recover(
     clock: &Clock,
     hash_seed: u64,
     manager: Manager,
+    reception: &mut Reception,
 ) -> Result<(Database, Recovered), StartError> {
     let started = Instant::now();
     let mut told = Instant::now();
     let mut progress = |progress: Progress| {
+        reception.note(progress);
         failpoint::pass("recovery");
         if told.elapsed() < PROGRESS_INTERVAL {
             return;
@@ -316,8 +342,18 @@ fn reload(shared: &Shared, manager: Manager) {
     {
         tracing::error!(%error, "the certificates stay as they were");
     }
-    shared.configured(&settings);
+    apply_settings(shared);
     users::reload(shared, &changed);
+    if let Err(error) = logging::reopen() {
+        tracing::error!(%error, "cannot open the log file again, the old one is written on");
+    }
+    manager.ready("Ready to accept connections");
+}
+
+/// Lets everybody take over settings of which they keep a copy.
+fn apply_settings(shared: &Shared) {
+    let settings = shared.config.settings();
+    shared.configured(&settings);
     let (engine, idmp) = (settings.engine, settings.idmp);
     let mut core = shared.core.lock();
     core.database.limit_replies(settings.output_limits.normal.hard_limit());
@@ -325,11 +361,6 @@ fn reload(shared: &Shared, manager: Manager) {
     if let Err(error) = core.database.configure(engine, idmp, shared.clock.now()) {
         tracing::error!(%error, "the limits of blocks stay as they were");
     }
-    drop(core);
-    if let Err(error) = logging::reopen() {
-        tracing::error!(%error, "cannot open the log file again, the old one is written on");
-    }
-    manager.ready("Ready to accept connections");
 }
 
 /// SIGUSR1: the state in one line.

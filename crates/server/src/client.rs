@@ -417,6 +417,11 @@ pub(crate) struct Clients {
 }
 
 impl Clients {
+    /// Nobody yet. The IDs up to this one have been given away.
+    pub(crate) fn after(last_id: u64) -> Self {
+        Self { next_id: AtomicU64::new(last_id), ..Self::default() }
+    }
+
     /// IDs rise from 1 and are never used again.
     pub(crate) fn next_id(&self) -> u64 {
         self.next_id.fetch_add(1, Ordering::Relaxed) + 1

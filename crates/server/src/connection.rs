@@ -19,6 +19,8 @@ use crate::client_limits::{cut_off, make_room};
 use crate::config::{Reader, Settings};
 use crate::core::{Shared, Stopping};
 use crate::execute::{Answer, Executor, Outcome, Parsed, encode};
+use crate::loading;
+use crate::permission::Identity;
 use crate::push::Message;
 use crate::serve::deliver;
 use crate::session::{Session, leave};
@@ -78,7 +80,13 @@ enum Sent {
 }
 
 /// Serves one client until either side ends the connection.
-pub(crate) async fn serve(shared: Arc<Shared>, client: Arc<Client>, authenticated: bool) {
+/// One that came while the data was being loaded goes on where it was.
+pub(crate) async fn serve(
+    shared: Arc<Shared>,
+    client: Arc<Client>,
+    authenticated: bool,
+    early: Option<Box<loading::State>>,
+) {
     let mut config = shared.config.reader();
     let mut connection = Connection {
         stopping: shared.stopping(),
@@ -92,7 +100,11 @@ pub(crate) async fn serve(shared: Arc<Shared>, client: Arc<Client>, authenticate
         config,
         stranger_until: (!authenticated).then(|| Instant::now() + STRANGER_PATIENCE),
     };
-    if connection.open().await.is_ok() {
+    let resumed = match early {
+        Some(early) => connection.go_on_from(*early),
+        None => connection.open().await,
+    };
+    if resumed.is_ok() {
         while connection.step().await.is_ok() {}
     }
     connection.close().await;
@@ -123,6 +135,20 @@ impl Connection {
             // Nothing but a kill wakes a client that has not asked for anything.
             () = client.wake.notified() => Err(Over),
         }
+    }
+
+    /// Goes on with what was agreed on while the data was being loaded, and with what was sent since.
+    fn go_on_from(&mut self, early: loading::State) -> Result<(), Over> {
+        self.session.set_version(early.version, &self.client);
+        self.session.db = early.db;
+        self.client.facts.db.store(early.db, Ordering::Relaxed);
+        *self.client.facts.names.lock() = early.names;
+        if early.authenticated {
+            self.session.identity = Identity::new(&early.user);
+            *self.client.facts.user.lock() = Arc::clone(self.session.identity.name());
+        }
+        self.buffer = early.unread;
+        self.go_on()
     }
 
     /// Waits for one event and does what it asks for.

@@ -158,7 +158,7 @@ impl Shared {
             stats: parts.stats,
             observer,
             clock: parts.clock,
-            clients: Clients::default(),
+            clients: Clients::after(parts.last_client_id),
             door,
             acl_file_turn: Mutex::default(),
             workers,

@@ -30,6 +30,7 @@ mod housekeeping;
 pub mod introspect;
 mod latency;
 mod listener;
+mod loading;
 mod log_show;
 pub mod logging;
 mod monitor;

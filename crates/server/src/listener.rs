@@ -3,6 +3,7 @@
 use std::future::Future;
 use std::io;
 use std::net::SocketAddr;
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
@@ -11,8 +12,10 @@ use parking_lot::Mutex;
 use tokio::net::{TcpListener, TcpStream, UnixListener, UnixStream};
 
 use crate::client::{Client, Socket};
+use crate::config::Settings;
 use crate::connection;
 use crate::core::Shared;
+use crate::loading;
 use crate::worker::Worker;
 
 /// A listening socket, not yet known to a runtime.
@@ -29,6 +32,8 @@ pub(crate) struct Arrival {
     socket: Accepted,
     addr: String,
     local_addr: String,
+    /// What it has agreed on already, if it came while the data was being loaded.
+    early: Option<Box<loading::State>>,
 }
 
 #[derive(Debug)]
@@ -44,6 +49,23 @@ mode connections are only accepted from the loopback interface. To connect from 
 'requirepass', or, if you are sure that the network is trusted, set 'protected-mode no'.\r\n";
 
 const TOO_MANY: &[u8] = b"-ERR max number of clients reached\r\n";
+
+/// Why a client may not come in.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Refused {
+    TooMany,
+    Protected,
+}
+
+impl Refused {
+    /// What it is told.
+    pub(crate) fn line(self) -> &'static [u8] {
+        match self {
+            Self::TooMany => TOO_MANY,
+            Self::Protected => PROTECTED,
+        }
+    }
+}
 
 /// One place in so many is for clients that have still to authenticate, and never fewer than
 /// [`STRANGERS_MIN`].
@@ -120,19 +142,23 @@ fn arrive_tcp(stream: TcpStream, peer: SocketAddr, speaks_tls: bool, shared: &Ar
         }
         return;
     }
-    let settings = shared.config.settings();
+    prepare(&stream, &shared.config.settings());
+    let local_addr = stream.local_addr().map(|addr| addr.to_string()).unwrap_or_default();
+    if let Ok(stream) = stream.into_std() {
+        let socket = if speaks_tls { Accepted::Tls(stream) } else { Accepted::Tcp(stream) };
+        dispatch(Arrival { socket, addr: peer.to_string(), local_addr, early: None }, shared);
+    }
+}
+
+/// Sets what every TCP connection has.
+pub(crate) fn prepare(stream: &TcpStream, settings: &Settings) {
     let _ = stream.set_nodelay(true);
     if let Some(time) = settings.tcp_keepalive {
         let keepalive = socket2::TcpKeepalive::new()
             .with_time(time)
             .with_interval((time / 3).max(Duration::from_secs(1)))
             .with_retries(3);
-        let _ = socket2::SockRef::from(&stream).set_tcp_keepalive(&keepalive);
-    }
-    let local_addr = stream.local_addr().map(|addr| addr.to_string()).unwrap_or_default();
-    if let Ok(stream) = stream.into_std() {
-        let socket = if speaks_tls { Accepted::Tls(stream) } else { Accepted::Tcp(stream) };
-        dispatch(Arrival { socket, addr: peer.to_string(), local_addr }, shared);
+        let _ = socket2::SockRef::from(stream).set_tcp_keepalive(&keepalive);
     }
 }
 
@@ -146,7 +172,8 @@ fn arrive_unix(stream: UnixStream, shared: &Arc<Shared>) {
     let addr = format!("{}:0", path.display());
     if let Ok(stream) = stream.into_std() {
         let local_addr = addr.clone();
-        dispatch(Arrival { socket: Accepted::Unix(stream), addr, local_addr }, shared);
+        let socket = Accepted::Unix(stream);
+        dispatch(Arrival { socket, addr, local_addr, early: None }, shared);
     }
 }
 
@@ -175,7 +202,7 @@ fn is_protected(shared: &Shared) -> bool {
 }
 
 /// Workers take turns.
-fn dispatch(arrival: Arrival, shared: &Shared) {
+pub(crate) fn dispatch(arrival: Arrival, shared: &Shared) {
     static TURN: AtomicUsize = AtomicUsize::new(0);
     let turn = TURN.fetch_add(1, Ordering::Relaxed) % shared.workers.len();
     shared.clients.note_arrival(true);
@@ -183,6 +210,28 @@ fn dispatch(arrival: Arrival, shared: &Shared) {
 }
 
 impl Arrival {
+    /// A connection that came while the data was being loaded, for the runtime of its worker.
+    pub(crate) fn early_tcp(
+        stream: TcpStream,
+        peer: SocketAddr,
+        state: loading::State,
+    ) -> Option<Self> {
+        let local_addr = stream.local_addr().map(|addr| addr.to_string()).unwrap_or_default();
+        let socket = Accepted::Tcp(stream.into_std().ok()?);
+        Some(Self { socket, addr: peer.to_string(), local_addr, early: Some(Box::new(state)) })
+    }
+
+    /// The same over the Unix socket at this path.
+    pub(crate) fn early_unix(
+        stream: UnixStream,
+        path: &Path,
+        state: loading::State,
+    ) -> Option<Self> {
+        let addr = format!("{}:0", path.display());
+        let socket = Accepted::Unix(stream.into_std().ok()?);
+        Some(Self { socket, local_addr: addr.clone(), addr, early: Some(Box::new(state)) })
+    }
+
     /// Makes the connection known to the worker's runtime; the future serves it.
     pub(crate) fn connect(
         self,
@@ -207,17 +256,20 @@ impl Arrival {
             }
             Accepted::Unix(stream) => Socket::Unix(UnixStream::from_std(stream).ok()?),
         };
-        let id = shared.clients.next_id();
+        let id = self.early.as_ref().map_or_else(|| shared.clients.next_id(), |early| early.id);
         let now = shared.clock.uptime_ms();
         let client = Client::new(id, socket, self.addr, self.local_addr, worker.clone(), now);
         let client = Arc::new(client);
         shared.clients.add(client.clone());
-        let is_stranger = !shared.door.is_open();
+        let is_stranger = match &self.early {
+            Some(early) => !early.authenticated,
+            None => !shared.door.is_open(),
+        };
         if is_stranger {
             shared.clients.note_stranger(&client, true);
         }
         shared.stats.clients.fetch_add(1, Ordering::Relaxed);
         worker.counters.connections_received.add(1);
-        Some(connection::serve(shared.clone(), client, !is_stranger))
+        Some(connection::serve(shared.clone(), client, !is_stranger, self.early))
     }
 }

@@ -53,6 +53,8 @@ pub(crate) struct Parts {
     pub(crate) listening: Vec<Listening>,
     /// Seeds the choice of RANDOMKEY and its like.
     pub(crate) random_seed: u64,
+    /// The last ID that a client was given while the data was being loaded.
+    pub(crate) last_client_id: u64,
 }
 
 impl Running {

@@ -66,6 +66,7 @@ impl Executor<'_> {
             port: self.shared.port,
             now_ms: self.now,
             uptime: self.shared.clock.uptime(),
+            loading: None,
             stats: &self.shared.stats,
             memory: ProcessMemory::now(),
             memory_peak: self.shared.memory_peak(),

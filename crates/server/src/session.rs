@@ -9,6 +9,7 @@ use protocol::{Hello, ReplyMode, SessionCommand, Version};
 
 use crate::blocking::Key;
 use crate::client::Client;
+use crate::config::Settings;
 use crate::execute::{Executor, Outcome};
 use crate::permission::Identity;
 use crate::pubsub::Subscriptions;
@@ -64,8 +65,49 @@ impl Session {
     }
 }
 
-const WRONG_PASS: CommandError =
+impl Session {
+    pub(crate) fn set_version(&mut self, version: Version, client: &Client) {
+        self.version = version;
+        let number = match version {
+            Version::Resp2 => 2,
+            Version::Resp3 => 3,
+        };
+        client.facts.version.store(number, Ordering::Relaxed);
+    }
+}
+
+pub(crate) const WRONG_PASS: CommandError =
     CommandError::Fixed("WRONGPASS invalid username-password pair or user is disabled.");
+
+/// What AUTH with a password alone says where there is none.
+pub(crate) const NO_PASSWORD: CommandError = CommandError::Fixed(
+    "ERR AUTH <password> called without any password configured for the default \
+     user. Are you sure your configuration is correct?",
+);
+
+/// What HELLO says to a client that has still to authenticate.
+pub(crate) const HELLO_NEEDS_AUTH: CommandError = CommandError::Fixed(
+    "NOAUTH HELLO must be called with the client already authenticated, otherwise the \
+     HELLO <proto> AUTH <user> <pass> option can be used to authenticate the client \
+     and select the RESP protocol version at the same time",
+);
+
+/// What HELLO answers.
+pub(crate) fn greeting(version: Version, client_id: u64, settings: &Settings) -> Reply {
+    let version = match version {
+        Version::Resp2 => 2,
+        Version::Resp3 => 3,
+    };
+    Reply::Map(vec![
+        (Reply::text("server"), Reply::text("redis")),
+        (Reply::text("version"), Reply::bulk(settings.compat_version.as_bytes())),
+        (Reply::text("proto"), Reply::Integer(version)),
+        (Reply::text("id"), Reply::count(client_id)),
+        (Reply::text("mode"), Reply::text("standalone")),
+        (Reply::text("role"), Reply::text("master")),
+        (Reply::text("modules"), Reply::Array(Vec::new())),
+    ])
+}
 
 impl Executor<'_> {
     /// Runs a command about the connection.
@@ -116,10 +158,7 @@ impl Executor<'_> {
 
     fn auth(&mut self, user: Option<&[u8]>, password: &[u8]) -> Result<Reply, CommandError> {
         if user.is_none() && self.core.users.default_user().takes_any_password() {
-            return Err(CommandError::Fixed(
-                "ERR AUTH <password> called without any password configured for the default \
-                 user. Are you sure your configuration is correct?",
-            ));
+            return Err(NO_PASSWORD);
         }
         self.authenticate(user.unwrap_or(DEFAULT_USER), password, "AUTH")?;
         Ok(Reply::Ok)
@@ -148,11 +187,7 @@ impl Executor<'_> {
             self.authenticate(user, password, "HELLO")?;
         }
         if !self.session.authenticated {
-            return Err(CommandError::Fixed(
-                "NOAUTH HELLO must be called with the client already authenticated, otherwise the \
-                 HELLO <proto> AUTH <user> <pass> option can be used to authenticate the client \
-                 and select the RESP protocol version at the same time",
-            ));
+            return Err(HELLO_NEEDS_AUTH);
         }
         if let Some(name) = hello.name {
             self.client.facts.names.lock().name = name.to_vec();
@@ -160,29 +195,11 @@ impl Executor<'_> {
         if let Some(version) = hello.version {
             self.set_version(version);
         }
-        let version = match self.session.version {
-            Version::Resp2 => 2,
-            Version::Resp3 => 3,
-        };
-        let redis_version = self.shared.config.settings().compat_version.clone();
-        Ok(Reply::Map(vec![
-            (Reply::text("server"), Reply::text("redis")),
-            (Reply::text("version"), Reply::bulk(redis_version.as_bytes())),
-            (Reply::text("proto"), Reply::Integer(version)),
-            (Reply::text("id"), Reply::count(self.client.id)),
-            (Reply::text("mode"), Reply::text("standalone")),
-            (Reply::text("role"), Reply::text("master")),
-            (Reply::text("modules"), Reply::Array(Vec::new())),
-        ]))
+        Ok(greeting(self.session.version, self.client.id, &self.shared.config.settings()))
     }
 
     fn set_version(&mut self, version: Version) {
-        self.session.version = version;
-        let number = match version {
-            Version::Resp2 => 2,
-            Version::Resp3 => 3,
-        };
-        self.client.facts.version.store(number, Ordering::Relaxed);
+        self.session.set_version(version, self.client);
     }
 
     /// RESET: the connection as it was when it arrived.

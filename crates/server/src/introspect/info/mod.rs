@@ -1,5 +1,6 @@
 //! INFO: which sections are asked for, and the page that holds them.
 
+pub mod loading;
 mod sections;
 mod snapshot;
 

@@ -141,7 +141,7 @@ fn persistence(snapshot: &InfoSnapshot<'_>, page: &mut Page) {
     let checkpoint_status = status(storage.checkpoint_failed);
     let last_seconds = storage.last_checkpoint_time.map_or(-1, |time| time.as_secs().cast_signed());
     page.heading("Persistence");
-    page.field("loading", 0);
+    page.field("loading", u8::from(snapshot.loading.is_some()));
     page.field("async_loading", 0);
     for never in ["current_cow_peak", "current_cow_size", "current_cow_size_age"] {
         page.field(never, 0);
@@ -183,6 +183,9 @@ fn persistence(snapshot: &InfoSnapshot<'_>, page: &mut Page) {
     page.field("aof_buffer_length", storage.pending_bytes);
     page.field("aof_pending_bio_fsync", u8::from(storage.sync_is_running));
     page.field("aof_delayed_fsync", storage.syncs_slow);
+    if let Some(facts) = &snapshot.loading {
+        facts.write(page);
+    }
 }
 
 fn stats(snapshot: &InfoSnapshot<'_>, page: &mut Page) {

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use storage::retention::Kept;
 
+use super::loading::LoadingFacts;
 use crate::config::Settings;
 use crate::introspect::process::{ProcessFacts, ProcessMemory, ProcessorTime};
 use crate::scrubbing::ScrubFacts;
@@ -25,6 +26,8 @@ pub struct InfoSnapshot<'a> {
     pub now_ms: u64,
     /// Time since the start.
     pub uptime: Duration,
+    /// Set while the data is being loaded.
+    pub loading: Option<LoadingFacts>,
     /// Counters.
     pub stats: &'a Stats,
     /// Memory of the process.

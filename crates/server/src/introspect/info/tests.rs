@@ -28,6 +28,7 @@ fn info(names: &[&str]) -> String {
         port: 6379,
         now_ms: 1_700_000_000_000,
         uptime: std::time::Duration::from_secs(90_000),
+        loading: None,
         stats: &stats,
         memory: ProcessMemory { resident: 6 << 20, anonymous: 916_520 },
         memory_peak: 0,
