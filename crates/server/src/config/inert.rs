@@ -167,7 +167,7 @@ pub(super) const INERT: &[Directive] = &[
     inert("max-new-connections-per-cycle", "10"),
     inert("max-new-tls-connections-per-cycle", "1"),
     inert("hide-user-data-from-log", "no"),
-    inert("lua-enable-deprecated-api", "no"),
+    fixed("lua-enable-deprecated-api", "no"),
     inert("repl-rdb-channel", "yes"),
     inert("replica-full-sync-buffer-limit", "0"),
     inert("cluster-compatibility-sample-ratio", "0"),
