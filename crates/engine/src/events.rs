@@ -8,6 +8,7 @@ use std::collections::BTreeSet;
 use crate::command::{Command, Context, ListEnd, SetExpiry, SetOperation};
 use crate::engine::Engine;
 use crate::op::{Op, Touched};
+use crate::sorted_set::command::{MemberRange, ScoreEnd};
 
 /// Classes of events, as the letters of `notify-keyspace-events` name them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -173,7 +174,9 @@ impl<'o> Told<'_, 'o> {
                 self.tell_of_made(C::Hash, name, db, key);
             }
             Op::HashDelete { db, key, .. } => self.tell_of_taken(C::Hash, "hdel", db, key),
-            _ if self.of_list(command, op) || self.of_set(command, op) => {}
+            _ if self.of_list(command, op)
+                || self.of_set(command, op)
+                || self.of_sorted_set(command, op) => {}
             _ => self.of_stream(command, op),
         }
     }
@@ -190,6 +193,8 @@ impl<'o> Told<'_, 'o> {
                 | Command::GetDel { .. }
                 | Command::GetEx { .. }
                 | Command::SCombineStore { .. }
+                | Command::ZCombineStore { .. }
+                | Command::ZRangeStore { .. }
                 | Command::Sort(_),
             ) => {
                 if !is_replaced {
@@ -255,6 +260,31 @@ impl<'o> Told<'_, 'o> {
         true
     }
 
+    fn of_sorted_set(&mut self, command: Option<&Command<'_>>, op: &'o Op<'o>) -> bool {
+        use EventClass as C;
+        match *op {
+            Op::SortedSetAdd { db, key, .. } => {
+                let name = match command {
+                    Some(Command::ZAdd(add)) if add.increment => "zincr",
+                    Some(Command::ZRangeStore { .. }) => "zrangestore",
+                    Some(Command::ZCombineStore { combine, .. }) => match combine.operation {
+                        SetOperation::Intersection => "zinterstore",
+                        SetOperation::Union => "zunionstore",
+                        SetOperation::Difference => "zdiffstore",
+                    },
+                    _ => "zadd",
+                };
+                self.tell_of_made(C::SortedSet, name, db, key);
+            }
+            Op::SortedSetRemove { db, key, .. } | Op::SortedSetRemoveRange { db, key, .. } => {
+                let name = sorted_set_removal(command);
+                self.tell_of_taken(C::SortedSet, name, db, key);
+            }
+            _ => return false,
+        }
+        true
+    }
+
     fn of_stream(&mut self, command: Option<&Command<'_>>, op: &'o Op<'o>) {
         use EventClass as C;
         let is_trim = matches!(
@@ -281,6 +311,24 @@ impl<'o> Told<'_, 'o> {
     }
 }
 
+/// What the loss of members of a sorted set is called.
+fn sorted_set_removal(command: Option<&Command<'_>>) -> &'static str {
+    match command {
+        Some(Command::ZRemRange { range, .. }) => match range {
+            MemberRange::Rank { .. } => "zremrangebyrank",
+            MemberRange::Score(_) => "zremrangebyscore",
+            MemberRange::Lex(_) => "zremrangebylex",
+        },
+        Some(
+            Command::ZPop { end, .. } | Command::ZMPop { end, .. } | Command::BZPop { end, .. },
+        ) => match end {
+            ScoreEnd::Lowest => "zpopmin",
+            ScoreEnd::Highest => "zpopmax",
+        },
+        _ => "zrem",
+    }
+}
+
 /// What a change of a string is called.
 fn string_event(command: Option<&Command<'_>>, otherwise: &'static str) -> &'static str {
     match command {
@@ -289,5 +337,53 @@ fn string_event(command: Option<&Command<'_>>, otherwise: &'static str) -> &'sta
         Some(Command::Append { .. }) => "append",
         Some(Command::SetRange { .. }) => "setrange",
         _ => otherwise,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::engine::Settings;
+    use crate::sorted_set::command::{ZAdd, ZAddCondition};
+
+    const CONTEXT: Context = Context { db: 0, now: 1000 };
+
+    /// The names of the events of a command, which is carried out.
+    fn names(engine: &mut Engine, command: &Command<'_>) -> Vec<&'static str> {
+        let missing = engine.missing_before(command, CONTEXT);
+        let decision = engine.decide(command, CONTEXT).expect("a command that is not refused");
+        decision.ops.iter().for_each(|op| engine.apply(op, 1));
+        let events = engine.events(Some(command), &decision.ops, CONTEXT.db, missing);
+        events.iter().map(|event| event.name).collect()
+    }
+
+    fn zadd<'a>(increment: bool, pairs: &[(f64, &'a [u8])]) -> Command<'a> {
+        let condition = ZAddCondition::default();
+        let pairs = pairs.to_vec();
+        Command::ZAdd(ZAdd { key: b"z", condition, count_changed: false, increment, pairs })
+    }
+
+    #[test]
+    fn sorted_sets_tell_what_was_asked_of_them() {
+        let mut engine = Engine::new(Settings::default(), 1);
+        let mut check = |command: Command<'_>, expected: &[&str]| {
+            assert_eq!(names(&mut engine, &command), expected, "{command:?}");
+        };
+        let three: &[(f64, &[u8])] = &[(1.0, b"a"), (2.0, b"b"), (3.0, b"c")];
+        check(zadd(false, three), &["new", "zadd"]);
+        check(zadd(true, &three[..1]), &["zincr"]);
+        check(Command::ZPop { key: b"z", end: ScoreEnd::Highest, count: None }, &["zpopmax"]);
+        check(Command::ZRem { key: b"z", members: &[b"none"] }, &[]);
+        check(Command::ZRem { key: b"z", members: &[b"a"] }, &["zrem"]);
+        let range = MemberRange::Rank { start: 0, stop: -1 };
+        check(Command::ZRemRange { key: b"z", range }, &["zremrangebyrank", "del"]);
+    }
+
+    #[test]
+    fn a_key_that_is_made_twice_is_new_once() {
+        let mut engine = Engine::new(Settings::default(), 1);
+        let command = Command::MSet { pairs: &[b"k", b"1", b"k", b"2"], only_if_free: false };
+        assert_eq!(names(&mut engine, &command), ["new", "set", "set"]);
+        assert_eq!(names(&mut engine, &command), ["set", "set"]);
     }
 }
