@@ -7,6 +7,7 @@ mod blocking;
 mod claims;
 mod configuration;
 mod connections;
+mod dump;
 mod popping;
 mod pressure;
 mod slow;

@@ -1,6 +1,7 @@
 //! Apply: what each operation does to the state. The only code that changes it.
 
 use crate::engine::{Engine, Settings};
+use crate::image::dump;
 use crate::keyspace::{Hash, Value};
 use crate::op::Op;
 use crate::stream::Stream;
@@ -37,7 +38,8 @@ impl Engine {
             | Op::Rename { .. }
             | Op::Copy { .. }
             | Op::Flush { .. }
-            | Op::SwapDb { .. } => self.apply_to_keys(op, version),
+            | Op::SwapDb { .. }
+            | Op::Restore { .. } => self.apply_to_keys(op, version),
             Op::StringSet { .. }
             | Op::StringWrite { .. }
             | Op::HashSet { .. }
@@ -92,6 +94,14 @@ impl Engine {
                 let entry = self.dbs[usize::from(db)].entry(key).expect(PRESENT);
                 let copy = entry.duplicate(clock_s);
                 self.dbs[usize::from(new_db)].insert_entry(new_key, copy, version);
+            }
+            Op::Restore { db, key, expire_at, accessed_s, payload } => {
+                let mut block_next = self.block_next;
+                let value = dump::load(payload, self.hash_seed, self.settings, &mut block_next)
+                    .expect("decide has loaded it, and the record holds the same bytes");
+                self.block_next = block_next;
+                let accessed_s = accessed_s.unwrap_or(clock_s);
+                self.dbs[usize::from(db)].insert(key, value, expire_at, version, accessed_s);
             }
             Op::Flush { db: Some(db) } => self.dbs[usize::from(db)].clear(version),
             Op::Flush { db: None } => self.dbs.iter_mut().for_each(|db| db.clear(version)),

@@ -112,6 +112,12 @@ pub enum Command<'a> {
     Rename { key: &'a [u8], new_key: &'a [u8], only_if_free: bool },
     /// COPY within or between databases.
     Copy { key: &'a [u8], new_key: &'a [u8], new_db: Option<u8>, replace: bool },
+    /// DUMP.
+    Dump { key: &'a [u8] },
+    /// RESTORE.
+    Restore(Restore<'a>),
+    /// LCS; `options` are looked at after the keys.
+    Lcs { keys: [&'a [u8]; 2], options: Deferred<LcsOptions> },
     /// MOVE to another database.
     Move { key: &'a [u8], new_db: u8 },
     /// KEYS.
@@ -774,6 +780,46 @@ pub enum SetExpiry {
     Keep,
     /// EX, PX, EXAT, PXAT. Parser made sure that it is positive and does not overflow.
     Until(ExpireTime),
+}
+
+/// RESTORE after parsing.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Restore<'a> {
+    /// The key.
+    pub key: &'a [u8],
+    /// Milliseconds, 0 for no expiry; looked at after the key.
+    pub ttl: Deferred<u64>,
+    /// What DUMP gave.
+    pub payload: &'a [u8],
+    /// REPLACE: whatever is there goes.
+    pub replace: bool,
+    /// ABSTTL: `ttl` is Unix time.
+    pub absolute: bool,
+    /// IDLETIME in seconds.
+    pub idle_s: Option<u64>,
+}
+
+/// What LCS is asked for.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct LcsOptions {
+    /// Which answer.
+    pub answer: LcsAnswer,
+    /// MINMATCHLEN: shorter matches are left out of IDX.
+    pub match_len_min: u64,
+    /// WITHMATCHLEN.
+    pub with_match_len: bool,
+}
+
+/// The answers of LCS.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum LcsAnswer {
+    /// The subsequence itself.
+    #[default]
+    Text,
+    /// LEN.
+    Length,
+    /// IDX: where it stands in both strings.
+    Places,
 }
 
 /// What SET answers.

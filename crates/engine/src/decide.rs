@@ -11,7 +11,7 @@ use crate::reply::{Nesting, Reply, Scored, Shape, Strings};
 use crate::set::Set;
 use crate::sorted_set::SortedSet;
 use crate::stream::Stream;
-use crate::{group, hashes, keys, list, scan, set, sort, sorted_set, stream, strings};
+use crate::{group, hashes, keys, lcs, list, scan, set, sort, sorted_set, stream, strings};
 
 /// Finds the rule of each command. One arm each; the rules live beside the state they read.
 pub(crate) fn decide<'a>(
@@ -89,6 +89,9 @@ fn decide_about_keys<'a>(
         C::Copy { key, new_key, new_db, replace } => {
             keys::copy(view, key, new_key, new_db, replace)
         }
+        C::Dump { key } => keys::dump(view, key),
+        C::Restore(ref restore) => keys::restore(view, restore),
+        C::Lcs { keys: names, ref options } => lcs::lcs(view, names, options),
         C::Move { key, new_db } => keys::move_to(view, key, new_db),
         C::Keys { pattern } => scan::keys(view, pattern),
         C::Scan { cursor, pattern, count, type_name } => {

@@ -44,6 +44,7 @@ pub struct Engine {
     /// Number of the next block to be sealed. Blocks are numbered by the operations alone, so that a
     /// checkpoint's copy of a block and the live one are known to be the same.
     pub(crate) block_next: u64,
+    pub(crate) hash_seed: u64,
     /// Unix seconds of the first and of the latest command, for OBJECT IDLETIME. No part of the
     /// state: keys that operations make count as accessed at the latest command.
     first_command_s: AtomicU32,
@@ -113,6 +114,7 @@ impl Engine {
             settings,
             idmp_settings: IdmpSettings::default(),
             block_next: 1,
+            hash_seed,
             first_command_s: AtomicU32::new(0),
             clock_s: AtomicU32::new(0),
             leaves_untouched: AtomicBool::new(false),

@@ -2,11 +2,14 @@
 
 use std::collections::BTreeSet;
 
-use crate::command::{Context, ExpireCondition, ExpireTime, ObjectField, TimeUnit, TtlForm};
+use crate::command::{
+    Context, ExpireCondition, ExpireTime, ObjectField, Restore, TimeUnit, TtlForm,
+};
 use crate::decide::View;
 use crate::engine::{DATABASES, Decision};
 use crate::error::CommandError;
 use crate::id::UnixMillis;
+use crate::image::dump;
 use crate::keyspace::{Entry, Value};
 use crate::op::Op;
 use crate::reply::Reply;
@@ -171,6 +174,41 @@ pub(crate) fn copy<'a>(
     Ok(Decision::change(Reply::Integer(1), Op::Copy { db, key, new_db, new_key }))
 }
 
+/// DUMP.
+pub(crate) fn dump<'a>(view: &View<'_>, key: &[u8]) -> Decided<'a> {
+    let Some(entry) = view.entry(key) else { return Ok(Decision::reply(Reply::Nil)) };
+    let payload = dump::dump(key, entry, view.engine.reply_bytes_max)?;
+    let reply = payload.map(|bytes| Reply::Bulk(bytes.into()));
+    if reply.is_none() && dump::PAYLOAD_BYTES_MAX <= view.engine.reply_bytes_max {
+        return Err(CommandError::Fixed("ERR the value is too large for DUMP"));
+    }
+    Ok(Decision::reply(reply.unwrap_or(Reply::TooLong)))
+}
+
+/// RESTORE.
+pub(crate) fn restore<'a>(view: &View<'_>, restore: &Restore<'a>) -> Decided<'a> {
+    let &Restore { key, payload, replace, absolute, idle_s, ref ttl } = restore;
+    let (db, now) = (view.context.db, view.context.now);
+    let exists = view.entry(key).is_some();
+    if exists && !replace {
+        return Err(CommandError::Fixed("BUSYKEY Target key name already exists."));
+    }
+    let ttl = ttl.as_ref().map_err(Clone::clone)?;
+    let engine = view.engine;
+    // The record holds the payload: applying it has to come to a value.
+    dump::load(payload, engine.hash_seed, engine.settings, &mut 1)?;
+    let at = if absolute { *ttl } else { now.saturating_add(*ttl) };
+    let expire_at = Some(at).filter(|_| *ttl != 0);
+    if expire_at.is_some_and(|at| at <= now) {
+        let gone = exists.then_some(Op::Delete { db, key });
+        return Ok(Decision { ops: gone.into_iter().collect(), ..Decision::reply(Reply::Ok) });
+    }
+    let seconds = |idle: u64| u32::try_from((now / 1000).saturating_sub(idle)).unwrap_or(u32::MAX);
+    // 0 would say that nobody has used it since the start.
+    let accessed_s = idle_s.map(|idle| seconds(idle).max(1));
+    Ok(Decision::change(Reply::Ok, Op::Restore { db, key, expire_at, accessed_s, payload }))
+}
+
 /// MOVE.
 pub(crate) fn move_to<'a>(view: &View<'_>, key: &'a [u8], new_db: u8) -> Decided<'a> {
     let db = view.context.db;
@@ -233,7 +271,10 @@ pub(crate) fn object<'a>(view: &View<'_>, key: &[u8], what: ObjectField) -> Deci
         ObjectField::Encoding => Reply::text(encoding(entry)),
         ObjectField::IdleTime => {
             // A key that came from disk was accessed when it was loaded, about the first command.
-            let accessed_s = entry.accessed_s().max(view.engine.first_command_s());
+            let accessed_s = match entry.accessed_s() {
+                0 => view.engine.first_command_s(),
+                accessed_s => accessed_s,
+            };
             Reply::count(view.engine.clock_s().saturating_sub(accessed_s))
         }
         ObjectField::RefCount => Reply::Integer(reference_count(entry)),

@@ -35,6 +35,7 @@ mod id;
 mod image;
 mod keys;
 mod keyspace;
+mod lcs;
 mod list;
 mod op;
 pub mod pattern;

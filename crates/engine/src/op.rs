@@ -451,6 +451,19 @@ pub enum Op<'a> {
         first: u64,
         count: u64,
     },
+
+    // ---- keys again ----
+    /// RESTORE: the value of a payload of DUMP, in the place of whatever was there, and its expiry.
+    /// `accessed_s` is when it was used last, in Unix seconds, if not now.
+    Restore {
+        db: u8,
+        #[serde(borrow, with = "serde_bytes")]
+        key: &'a [u8],
+        expire_at: Option<UnixMillis>,
+        accessed_s: Option<u32>,
+        #[serde(borrow, with = "serde_bytes")]
+        payload: &'a [u8],
+    },
 }
 
 /// What an operation touched, for those who wait on keys or watch them.
@@ -527,7 +540,8 @@ impl<'a> Op<'a> {
             | Op::Release { db, key, .. }
             | Op::SortedSetAdd { db, key, .. }
             | Op::SortedSetRemove { db, key, .. }
-            | Op::SortedSetRemoveRange { db, key, .. } => Touched::Key(db, key),
+            | Op::SortedSetRemoveRange { db, key, .. }
+            | Op::Restore { db, key, .. } => Touched::Key(db, key),
         }
     }
 }

@@ -11,10 +11,10 @@ const HARMLESS: &str = "acl acl|cat acl|genpass acl|help acl|whoami append askin
     cluster|getkeysinslot cluster|help cluster|info cluster|keyslot cluster|links cluster|myid \
     cluster|nodes cluster|shards cluster|slots command command|count command|docs \
     command|getkeys command|getkeysandflags command|help command|info command|list config \
-    config|help copy dbsize decr decrby del discard echo exec exists expire expireat expiretime \
+    config|help copy dbsize decr decrby del discard dump echo exec exists expire expireat expiretime \
     get getdel getex getrange getset hdel headwater headwater|help hello hexists hget hgetall \
     hincrby hincrbyfloat hkeys hlen hmget hmset hrandfield hscan hset hsetnx hstrlen hvals incr \
-    incrby incrbyfloat info lastsave latency latency|help lolwut memory memory|doctor \
+    incrby incrbyfloat info lastsave lcs latency latency|help lolwut memory memory|doctor \
     memory|help memory|malloc-stats memory|purge memory|stats memory|usage mget module \
     module|help move mset msetnx multi object object|encoding object|freq object|help \
     object|idletime object|refcount persist pexpire pexpireat pexpiretime ping psetex pttl quit \
@@ -38,7 +38,7 @@ const CHANNELS: &str = "client|caching client|getredir client|tracking client|tr
     subscribe sunsubscribe unsubscribe";
 
 /// What would be a way in, or out, if it did what its name says elsewhere; and why it is none here.
-const DANGEROUS: [(&str, &str); 69] = [
+const DANGEROUS: [(&str, &str); 70] = [
     ("client|pause", "lets others wait, as a busy server does, and no longer than SHUTDOWN would"),
     ("client|unpause", "ends that"),
     ("monitor", "shows what others send, without passwords, to whoever may use everything anyway"),
@@ -88,6 +88,10 @@ const DANGEROUS: [(&str, &str); 69] = [
         "works on one list, set or sorted set, and reads keys that its patterns name; stores 512 MiB at most",
     ),
     ("sort_ro", "as sort, and stores nothing"),
+    (
+        "restore",
+        "reads no file: its payload is checked to the last byte, and bounded as any argument",
+    ),
     ("swapdb", "swaps data that its sender can read and delete anyway"),
     ("latency|doctor", "shows times, as latency|latest"),
     ("latency|graph", "shows times, as latency|latest"),
@@ -129,7 +133,7 @@ const DANGEROUS: [(&str, &str); 69] = [
 ];
 
 /// Commands that are ways to run code, to reach other hosts or to place files, and are not there.
-const ABSENT: &str = "eval eval_ro evalsha evalsha_ro fcall fcall_ro function migrate pfdebug restore \
+const ABSENT: &str = "eval eval_ro evalsha evalsha_ro fcall fcall_ro function migrate pfdebug \
     restore-asking script";
 
 #[test]

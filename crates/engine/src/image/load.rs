@@ -9,7 +9,7 @@ use super::collections::{push_members, push_scored, push_values};
 use crate::engine::{DATABASES, Engine, Settings};
 use crate::fields::Fields;
 use crate::group::{Group, GroupItem};
-use crate::id::UnixMillis;
+use crate::id::{StreamId, UnixMillis};
 use crate::keyspace::{Db, Value};
 use crate::set::Set;
 use crate::sorted_set::SortedSet;
@@ -264,6 +264,43 @@ impl ImageLoader {
             Value::Stream(stream) => Ok(stream),
             _ => Err("a part of a stream outside one"),
         }
+    }
+
+    /// Appends an entry to the stream that is being loaded, whose last ID is that of the entry before.
+    pub(super) fn append_entry(
+        &mut self,
+        id: StreamId,
+        fields: &Fields<'_>,
+        settings: Settings,
+        block_next: &mut u64,
+    ) -> Result<(), &'static str> {
+        if self.at != At::Stream {
+            return Err("an entry outside a stream");
+        }
+        match self.last_value()? {
+            Value::Stream(stream) => stream.load_entry(id, fields, settings, block_next),
+            _ => Err("an entry outside a stream"),
+        }
+    }
+
+    /// Sets the numbers of the stream that was loaded, once its entries are there.
+    pub(super) fn set_numbers(
+        &mut self,
+        last_id: StreamId,
+        entries_added: u64,
+        max_deleted_id: StreamId,
+    ) -> Result<(), &'static str> {
+        match self.last_value()? {
+            Value::Stream(stream) => stream.load_numbers(last_id, entries_added, max_deleted_id),
+            _ => Err("numbers outside a stream"),
+        }
+    }
+
+    /// The only value, once its last part was taken in.
+    pub(super) fn take_value(mut self) -> Result<Value, &'static str> {
+        self.close_key()?;
+        let entry = self.db()?.remove(b"", 0).ok_or("no value")?;
+        Ok(entry.value)
     }
 
     fn insert(

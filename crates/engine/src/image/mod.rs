@@ -15,6 +15,7 @@
 //! show it.
 
 mod collections;
+pub(crate) mod dump;
 mod load;
 
 use serde::{Deserialize, Serialize};
@@ -151,6 +152,30 @@ pub enum Item<'a> {
         #[serde(borrow)]
         members: Texts<'a>,
     },
+}
+
+impl Item<'_> {
+    /// The expiry of the key that the item begins.
+    fn expire_at_mut(&mut self) -> Option<&mut Option<UnixMillis>> {
+        match self {
+            Item::String { expire_at, .. }
+            | Item::Hash { expire_at, .. }
+            | Item::Stream { expire_at, .. }
+            | Item::List { expire_at, .. }
+            | Item::Set { expire_at, .. }
+            | Item::SortedSet { expire_at, .. } => Some(expire_at),
+            Item::Engine { .. }
+            | Item::EngineIdmp { .. }
+            | Item::Db { .. }
+            | Item::End
+            | Item::HashFields { .. }
+            | Item::StreamPart { .. }
+            | Item::GroupPart { .. }
+            | Item::ListValues { .. }
+            | Item::SetMembers { .. }
+            | Item::SortedSetMembers { .. } => None,
+        }
+    }
 }
 
 impl Engine {

@@ -105,7 +105,7 @@ impl Idmp {
         time: UnixMillis,
         is_new: bool,
     ) {
-        self.added += u64::from(is_new);
+        self.added = self.added.saturating_add(u64::from(is_new));
         if self.swept_at.saturating_add(SWEEP_MS) <= time {
             self.sweep(time);
         }
@@ -125,7 +125,7 @@ impl Idmp {
     }
 
     pub(crate) fn count_duplicate(&mut self) {
-        self.duplicates += 1;
+        self.duplicates = self.duplicates.saturating_add(1);
     }
 
     /// XCFGSET with another value: all is forgotten but the counters.

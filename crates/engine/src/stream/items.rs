@@ -9,13 +9,18 @@ use serde::{Deserialize, Serialize};
 use super::bitmap::Bitmap;
 use super::block::{Block, Span};
 use super::slots::{Names, Pairs};
-use super::tail::Tail;
+use super::tail::{Tail, payload_bytes};
+use super::write::ENTRY_BYTES_MAX;
 use super::{BlockHeader, BlockLocation, BlockSource, Body, IdmpItem, Stored, Stream};
+use crate::engine::Settings;
+use crate::fields::Fields;
 use crate::id::StreamId;
 use crate::op::Text;
 
 /// Most blocks of one item; fewer where their bytes come with them.
 const BLOCKS_PER_ITEM_MAX: usize = 1024;
+/// Counters of a payload end where Redis's signed numbers do, far from where they could overflow.
+const NUMBER_MAX: u64 = i64::MAX.cast_unsigned();
 /// Bytes of blocks after which an item ends.
 const ITEM_BYTES: usize = 256 << 10;
 
@@ -161,6 +166,41 @@ impl Stream {
             }
         }
         Ok(Ok(()))
+    }
+
+    /// Takes in an entry that a payload of RESTORE holds. The stream's last ID is that of the one before.
+    pub(crate) fn load_entry(
+        &mut self,
+        id: StreamId,
+        fields: &Fields<'_>,
+        settings: Settings,
+        block_next: &mut u64,
+    ) -> Result<(), &'static str> {
+        if id <= self.last_id {
+            return Err("entries out of order");
+        }
+        if fields.pair_count() == 0 || ENTRY_BYTES_MAX < payload_bytes(fields) {
+            return Err("an entry without fields, or too large");
+        }
+        self.apply_append(id, fields, settings, block_next);
+        Ok(())
+    }
+
+    /// Takes in the numbers of a stream whose entries are there.
+    pub(crate) fn load_numbers(
+        &mut self,
+        last_id: StreamId,
+        entries_added: u64,
+        max_deleted_id: StreamId,
+    ) -> Result<(), &'static str> {
+        let is_sane = self.last_id <= last_id
+            && max_deleted_id <= last_id
+            && (self.length..=NUMBER_MAX).contains(&entries_added);
+        if !is_sane {
+            return Err("numbers that do not fit the entries");
+        }
+        self.apply_set_id(last_id, entries_added, max_deleted_id);
+        Ok(())
     }
 
     fn load_block(&mut self, item: &BlockItem<'_>, body: Body) -> Result<(), &'static str> {

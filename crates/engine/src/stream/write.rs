@@ -14,7 +14,7 @@ use crate::op::{Ids, Op};
 use crate::reply::Reply;
 
 /// Largest entry, all names and values together.
-const ENTRY_BYTES_MAX: usize = 64 << 20;
+pub(super) const ENTRY_BYTES_MAX: usize = 64 << 20;
 
 /// <https://redis.io/commands/xadd>
 pub(crate) fn xadd<'a>(view: &View<'_>, xadd: &XAdd<'a>) -> Result<Decision<'a>, CommandError> {

@@ -4,10 +4,12 @@
 
 mod blocks;
 mod collections;
+mod dump;
 mod format;
 mod harness;
 mod hashes;
 mod keys;
+mod lcs;
 mod model;
 mod scan;
 mod sorted_command;

@@ -1,6 +1,8 @@
 //! Keys of any type: removing, naming, expiring, walking.
 
-use engine::{Command, CommandError, ExpireCondition, ObjectField, TimeUnit, TtlForm};
+use engine::{
+    Command, CommandError, Deferred, ExpireCondition, ObjectField, Restore, TimeUnit, TtlForm,
+};
 
 use super::args::{database, database_in_range, integer, is};
 use super::set::{Anchor, expire_time};
@@ -106,6 +108,48 @@ pub(crate) fn rename(args: Arguments<'_>) -> Parsed<'_> {
 pub(crate) fn renamenx(args: Arguments<'_>) -> Parsed<'_> {
     let (key, new_key) = (args.at(1), args.at(2));
     Ok(Request::Engine(Command::Rename { key, new_key, only_if_free: true }))
+}
+
+pub(crate) fn dump(args: Arguments<'_>) -> Parsed<'_> {
+    Ok(Request::Engine(Command::Dump { key: args.at(1) }))
+}
+
+pub(crate) fn restore(args: Arguments<'_>) -> Parsed<'_> {
+    let mut restore = Restore {
+        key: args.at(1),
+        ttl: restore_ttl(args.at(2)),
+        payload: args.at(3),
+        replace: false,
+        absolute: false,
+        idle_s: None,
+    };
+    let mut has_frequency = false;
+    let mut options = args.options(4);
+    while let Some(word) = options.next() {
+        let has_value = !options.rest.is_empty();
+        if is(word, "replace") {
+            restore.replace = true;
+        } else if is(word, "absttl") {
+            restore.absolute = true;
+        } else if is(word, "idletime") && has_value && !has_frequency {
+            const NEGATIVE: CommandError =
+                CommandError::Fixed("ERR Invalid IDLETIME value, must be >= 0");
+            restore.idle_s = Some(u64::try_from(options.integer()?).map_err(|_| NEGATIVE)?);
+        } else if is(word, "freq") && has_value && restore.idle_s.is_none() {
+            if !(0..=255).contains(&options.integer()?) {
+                return Err(CommandError::Fixed("ERR Invalid FREQ value, must be >= 0 and <= 255"));
+            }
+            has_frequency = true;
+        } else {
+            return Err(CommandError::Syntax);
+        }
+    }
+    Ok(Request::Engine(Command::Restore(restore)))
+}
+
+fn restore_ttl(text: &[u8]) -> Deferred<u64> {
+    const NEGATIVE: CommandError = CommandError::Fixed("ERR Invalid TTL value, must be >= 0");
+    u64::try_from(integer(text)?).map_err(|_| NEGATIVE)
 }
 
 pub(crate) fn copy(args: Arguments<'_>) -> Parsed<'_> {

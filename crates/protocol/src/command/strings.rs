@@ -1,8 +1,8 @@
 //! Strings, except SET and its forms.
 
-use engine::{Command, CommandError};
+use engine::{Command, CommandError, Deferred, LcsAnswer, LcsOptions};
 
-use super::args::{float, integer};
+use super::args::{clamped, float, integer, is};
 use super::{Arguments, Parsed, Request};
 
 pub(crate) fn get(args: Arguments<'_>) -> Parsed<'_> {
@@ -75,4 +75,39 @@ pub(crate) fn setrange(args: Arguments<'_>) -> Parsed<'_> {
     let offset = u64::try_from(integer(args.at(2))?)
         .map_err(|_| CommandError::Fixed("ERR offset is out of range"))?;
     Ok(Request::Engine(Command::SetRange { key: args.at(1), offset, value: args.at(3) }))
+}
+
+pub(crate) fn lcs(args: Arguments<'_>) -> Parsed<'_> {
+    let keys = [args.at(1), args.at(2)];
+    Ok(Request::Engine(Command::Lcs { keys, options: lcs_options(args) }))
+}
+
+fn lcs_options(args: Arguments<'_>) -> Deferred<LcsOptions> {
+    let mut lcs = LcsOptions::default();
+    let (mut wants_length, mut wants_places) = (false, false);
+    let mut options = args.options(3);
+    while let Some(word) = options.next() {
+        if is(word, "len") {
+            wants_length = true;
+        } else if is(word, "idx") {
+            wants_places = true;
+        } else if is(word, "withmatchlen") {
+            lcs.with_match_len = true;
+        } else if is(word, "minmatchlen") {
+            lcs.match_len_min = clamped(options.integer()?);
+        } else {
+            return Err(CommandError::Syntax);
+        }
+    }
+    lcs.answer = match (wants_length, wants_places) {
+        (true, true) => {
+            return Err(CommandError::Fixed(
+                "ERR If you want both the length and indexes, please just use IDX.",
+            ));
+        }
+        (true, false) => LcsAnswer::Length,
+        (false, true) => LcsAnswer::Places,
+        (false, false) => LcsAnswer::Text,
+    };
+    Ok(lcs)
 }

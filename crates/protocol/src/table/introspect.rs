@@ -181,6 +181,7 @@ fn describe_keys(spec: &'static KeySpec) -> Reply {
     let (find, extent) = match spec.extent {
         _ if kind == "unknown" => (kind, Vec::new()),
         Extent::One => range(0, 1, 0),
+        Extent::Two => range(1, 1, 0),
         Extent::ToEnd(step) => range(-1, step, 0),
         Extent::ToLastButOne => range(-2, 1, 0),
         Extent::FirstHalf => range(-1, 1, 2),

@@ -27,6 +27,12 @@ pub(super) static COMMANDS: &[CommandSpec] = &[
         "O(N) in the number of keys",
         "Removes keys.",
     ),
+    spec("dump", 2, READONLY, &[KeySpec::at(&["RO", "access"], 1)], keys::dump).about(
+        Generic,
+        "2.6.0",
+        "O(N) in the size of the value",
+        "The value of a key as bytes for RESTORE.",
+    ),
     spec("exists", -2, READONLY | FAST, &[KeySpec::from_first(&["RO"], 1)], keys::exists).about(
         Generic,
         "1.0.0",
@@ -134,6 +140,14 @@ pub(super) static COMMANDS: &[CommandSpec] = &[
         keys::renamenx,
     )
     .about(Generic, "1.0.0", "O(1)", "Renames a key unless the new name is taken."),
+    spec("restore", -4, WRITE | DENYOOM, &[KeySpec::at(&["OW", "update"], 1)], keys::restore)
+        .about(
+            Generic,
+            "2.6.0",
+            "O(N) in the size of the value",
+            "Makes a key from the bytes that DUMP gave.",
+        )
+        .also(DANGEROUS),
     spec("scan", -2, READONLY, NO_KEYS, keys::scan).about(
         Generic,
         "2.8.0",

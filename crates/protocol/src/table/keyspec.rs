@@ -31,6 +31,8 @@ pub enum Begin {
 pub enum Extent {
     /// One key.
     One,
+    /// Two keys, one behind the other.
+    Two,
     /// Every so many arguments up to the last argument.
     ToEnd(usize),
     /// Every argument but the last one, which is a timeout.
@@ -44,6 +46,10 @@ pub enum Extent {
 impl KeySpec {
     pub(super) const fn at(access: &'static [&'static str], index: usize) -> Self {
         Self { access, begin: Begin::Index(index), extent: Extent::One }
+    }
+
+    pub(super) const fn two_at(access: &'static [&'static str], index: usize) -> Self {
+        Self { access, begin: Begin::Index(index), extent: Extent::Two }
     }
 
     pub(super) const fn from_first(access: &'static [&'static str], step: usize) -> Self {
@@ -104,6 +110,7 @@ impl KeySpec {
                 begin += 1;
                 (begin.checked_add(count)?, 1)
             }
+            Extent::Two => (begin + 2, 1),
             Extent::ToEnd(step) => (args.len(), step),
             Extent::FirstHalf => (begin + args.len().checked_sub(begin)? / 2, 1),
         };
@@ -116,6 +123,7 @@ impl KeySpec {
         let first = i64::try_from(first).ok()?;
         match self.extent {
             Extent::One => Some((first, first, 1)),
+            Extent::Two => Some((first, first + 1, 1)),
             Extent::ToEnd(step) => Some((first, -1, i64::try_from(step).ok()?)),
             Extent::ToLastButOne => Some((first, -2, 1)),
             Extent::FirstHalf | Extent::Counted => None,

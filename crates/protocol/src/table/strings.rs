@@ -83,6 +83,12 @@ pub(super) static COMMANDS: &[CommandSpec] = &[
         strings::incrbyfloat,
     )
     .about(String, "2.6.0", "O(1)", "Adds a float to a number."),
+    spec("lcs", -3, READONLY, &[KeySpec::two_at(&["RO", "access"], 1)], strings::lcs).about(
+        String,
+        "7.0.0",
+        "O(N*M) in the lengths of the strings",
+        "The longest common subsequence of two strings.",
+    ),
     spec("mget", -2, READONLY | FAST, &[KeySpec::from_first(&["RO", "access"], 1)], strings::mget)
         .about(String, "1.0.0", "O(N) in the number of keys", "The values of several strings."),
     spec("mset", -3, WRITE | DENYOOM, &[KeySpec::from_first(&["OW", "update"], 2)], strings::mset)

@@ -119,6 +119,9 @@ impl<'a> Words<'a> {
     fn of_key(op: &'a Op<'a>) -> Self {
         match op {
             Op::Delete { db, key } => Self::new(*db, "DEL", key),
+            Op::Restore { db, key, payload, .. } => {
+                Self::new(*db, "RESTORE", key).word(format!("({} bytes)", payload.len()))
+            }
             Op::Expire { db, key, at: Some(at) } => Self::new(*db, "PEXPIREAT", key).word(at),
             Op::Expire { db, key, at: None } => Self::new(*db, "PERSIST", key),
             Op::Rename { db, key, new_db, new_key } => {
@@ -401,6 +404,10 @@ mod tests {
             "XTRIM orders MINID 5-1 (nothing is left)",
         );
         check(Op::Ack { db, key, group: b"g", ids: ids.clone() }, "XACK orders g 5-1 6-0");
+        check(
+            Op::Restore { db, key, expire_at: None, accessed_s: None, payload: b"HWDUMP" },
+            "RESTORE orders (6 bytes)",
+        );
         check(
             Op::Release { db, key, group: b"g", ids: ids.clone(), counts: vec![0, 3] },
             "XNACK orders g 5-1 6-0",
