@@ -12,6 +12,7 @@ mod popping;
 mod pressure;
 mod slow;
 mod transactions;
+mod vectors;
 
 use support::{Client, Launch, Server, Value};
 
