@@ -8,6 +8,16 @@ use crate::script::{Argument, Words};
 /// field, `V` a value.
 const LINES: &[&str] = &[
     "DEL X",
+    "LCS S S",
+    "LCS S S LEN",
+    "LCS S K IDX",
+    "LCS S S IDX MINMATCHLEN N WITHMATCHLEN",
+    "LCS K K LEN IDX",
+    "RESTORE K 0 V",
+    "RESTORE K T V REPLACE",
+    "RESTORE K N V REPLACE IDLETIME N",
+    "RESTORE missing N V FREQ N",
+    "DUMP missing",
     "DEL K K",
     "UNLINK K",
     "EXISTS K K",

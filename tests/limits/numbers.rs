@@ -4,7 +4,7 @@
 use std::io::{Read, Write};
 use std::net::TcpStream;
 
-use support::{Launch, Server, anonymous_bytes, encode_into, skip};
+use support::{Launch, Server, Value, anonymous_bytes, encode_into, skip};
 
 use super::launch;
 
@@ -42,6 +42,8 @@ SET s hello
 HSET h a 1 b 2 c 3
 RPUSH l a b a c a
 SADD z a 1 2
+RPUSH ls a b c b a
+SADD st 1 2 3
 XADD x 5-1 f v
 XADD x 5-2 f v
 XADD x 7-0 f v
@@ -56,9 +58,11 @@ STRLEN s
 HGETALL h
 LRANGE l 0 -1
 SCARD z
+LRANGE ls 0 -1
+SCARD st
 XRANGE x - +
 XPENDING x g
-EXISTS n s h l z x k new t
+EXISTS n s h l z x k new t ls st
 PING";
 
 /// The place of the number is `$`. A line with `~` before it is not compared: newer than Redis 7.0,
@@ -90,6 +94,9 @@ XDEL x $-1
 ~XDELEX x IDS 1 $
 ~XACKDEL x g IDS $ 5-1
 ~XACKDEL x g IDS 1 5-$
+~XNACK x g FAIL IDS $ 5-1
+~XNACK x g FAIL IDS 1 5-$
+~XNACK x g FAIL IDS 1 5-1 RETRYCOUNT $
 XACK x g $
 XACK x g 5-$
 XRANGE x $ +
@@ -112,6 +119,8 @@ XREADGROUP GROUP g c COUNT $ STREAMS x >
 XREADGROUP GROUP g c BLOCK $ STREAMS x >
 XREADGROUP GROUP g c STREAMS x $
 ~XREADGROUP GROUP g c MAXCOUNT $ STREAMS x >
+~XREADGROUP GROUP g c MAXSIZE $ STREAMS x >
+~XREADGROUP GROUP g c CLAIM $ STREAMS x >
 XGROUP CREATE x new $
 XGROUP CREATE x new 5-$
 XGROUP CREATE x new 0 ENTRIESREAD $
@@ -137,6 +146,7 @@ XAUTOCLAIM x g d 0 $
 XAUTOCLAIM x g d 0 5-$
 XAUTOCLAIM x g d 0 0 COUNT $
 ~XINFO STREAM x FULL COUNT $
+LCS s n IDX MINMATCHLEN $
 INCRBY n $
 DECRBY n $
 INCRBY new $
@@ -202,6 +212,42 @@ EXPIREAT s $
 PEXPIREAT s $
 ~SCAN $
 ~SCAN 0 COUNT $
+RESTORE k $ x
+RESTORE k 0 x IDLETIME $
+RESTORE k 0 x FREQ $
+SORT ls ALPHA LIMIT $ 2
+SORT ls ALPHA LIMIT 1 $
+SORT_RO ls ALPHA LIMIT $ 2
+SORT_RO ls ALPHA LIMIT 1 $
+LPOP ls $
+RPOP ls $
+LPOP new $
+LINDEX ls $
+LSET ls $ x
+LRANGE ls $ -1
+LRANGE ls 0 $
+LTRIM ls $ -1
+LTRIM ls 0 $
+LREM ls $ a
+LPOS ls a RANK $
+LPOS ls a COUNT $
+LPOS ls a MAXLEN $
+LMPOP $ ls LEFT
+LMPOP 1 ls LEFT COUNT $
+BLPOP ls $
+BRPOP ls $
+BLMOVE ls new LEFT RIGHT $
+BRPOPLPUSH ls new $
+BLMPOP $ 1 ls LEFT
+BLMPOP 0 $ ls LEFT
+BLMPOP 0 1 ls LEFT COUNT $
+SINTERCARD $ st
+SINTERCARD 1 st LIMIT $
+~SPOP st $
+~SRANDMEMBER st $
+SRANDMEMBER new $
+SSCAN st $
+SSCAN st 0 COUNT $
 COPY s t DB $
 MOVE s $
 SELECT $
@@ -218,6 +264,26 @@ CLIENT UNBLOCK $
 ~CLIENT LIST ID $
 ~MEMORY USAGE x SAMPLES $
 ~LOLWUT VERSION $
+~SLOWLOG GET $
+~REPLICAOF localhost $
+~SLAVEOF localhost $
+~FAILOVER TO localhost $
+~FAILOVER TIMEOUT $
+~PSYNC ? $
+CLUSTER ADDSLOTS $
+CLUSTER ADDSLOTSRANGE $ 5
+CLUSTER ADDSLOTSRANGE 5 $
+CLUSTER COUNTKEYSINSLOT $
+CLUSTER DELSLOTS $
+CLUSTER DELSLOTSRANGE $ 5
+CLUSTER DELSLOTSRANGE 5 $
+CLUSTER GETKEYSINSLOT $ 5
+CLUSTER GETKEYSINSLOT 5 $
+CLUSTER MEET localhost $
+CLUSTER MEET localhost 5 $
+CLUSTER SET-CONFIG-EPOCH $
+CLUSTER SETSLOT $ NODE x
+~CLIENT TRACKING ON REDIRECT $
 HELLO $
 ";
 
@@ -285,6 +351,61 @@ fn request(line: &str, number: &str) -> Vec<u8> {
 fn script(line: &str, number: &str) -> Vec<Vec<u8>> {
     let fixed = |lines: &'static str| lines.lines().map(|line| request(line, ""));
     fixed(SETUP).chain([request(line, number)]).chain(fixed(PROBES)).collect()
+}
+
+/// Names of the arguments that are numbers, as COMMAND DOCS tells them.
+fn numeric_arguments(arguments: &Value, names: &mut Vec<String>) {
+    for argument in arguments.clone().array() {
+        let parts = argument.array();
+        let field = |name: &str| {
+            let (pairs, _) = parts.as_chunks::<2>();
+            pairs.iter().find(|[key, _]| key.text() == name).map(|[_, value]| value.clone())
+        };
+        let kind = field("type").map_or(String::new(), |kind| kind.text());
+        if matches!(kind.as_str(), "integer" | "double" | "unix-time") {
+            names.push(field("name").map_or(String::new(), |name| name.text()));
+        }
+        if let Some(arguments) = field("arguments") {
+            numeric_arguments(&arguments, names);
+        }
+    }
+}
+
+/// Commands of COMMAND DOCS with more numeric arguments than lines in the table.
+fn missing_places(docs: &Value, missing: &mut Vec<String>) {
+    let docs = docs.clone().array();
+    let (commands, _) = docs.as_chunks::<2>();
+    for [name, doc] in commands {
+        let name = name.text();
+        let fields = doc.clone().array();
+        let (fields, _) = fields.as_chunks::<2>();
+        for [field, value] in fields {
+            match field.text().as_str() {
+                "subcommands" => missing_places(value, missing),
+                "arguments" => {
+                    let mut numbers = Vec::new();
+                    numeric_arguments(value, &mut numbers);
+                    let begin = format!("{} ", name.replace('|', " ").to_uppercase());
+                    let lines = PLACES.lines().map(|line| line.trim_start_matches('~'));
+                    let lines = lines.filter(|line| line.starts_with(&begin) && line.contains('$'));
+                    let count = lines.count();
+                    if count < numbers.len() {
+                        missing.push(format!("{name}: {count} lines for {numbers:?}"));
+                    }
+                }
+                _ => {}
+            }
+        }
+    }
+}
+
+/// A new command with a number among its arguments is red here until it has its lines in the table.
+#[test]
+fn every_numeric_argument_of_the_command_table_has_a_place() {
+    let server = launch().start();
+    let mut missing = Vec::new();
+    missing_places(&server.connect().words("COMMAND DOCS"), &mut missing);
+    assert!(missing.is_empty(), "PLACES lacks lines:\n{}", missing.join("\n"));
 }
 
 #[test]

@@ -417,7 +417,7 @@ pub const HONOURED: &[Directive] = &[
     ),
     at_start(
         "compat-version",
-        "7.4.0",
+        "8.10.0",
         Kind::Text,
         "Redis version reported by INFO and HELLO; clients choose features by it.",
     ),

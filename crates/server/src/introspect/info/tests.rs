@@ -72,7 +72,7 @@ fn lines_are_what_tools_read() {
     let info = info(&["everything"]);
     let lines: Vec<_> = info.split("\r\n").collect();
     for expected in [
-        "redis_version:7.4.0",
+        "redis_version:8.10.0",
         "redis_mode:standalone",
         "uptime_in_days:1",
         "config_file:",
