@@ -156,6 +156,7 @@ SETRANGE new $ x
 GETRANGE s $ -1
 GETRANGE s 0 $
 SUBSTR s $ 3
+SUBSTR s 1 $
 SET k v EX $
 SET k v PX $
 SET k v EXAT $
