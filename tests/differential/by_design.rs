@@ -130,6 +130,23 @@ const DIFFERENCES: &[ByDesign] = &[
         },
     },
     ByDesign {
+        why: "a stream that is empty has a lag of 0, also for a group that stands behind its end",
+        rule: |case, redis, headwater| {
+            if case.is("XINFO") && case.happened(&["MAXLEN", "MINID"]) {
+                for_groups(case, redis, headwater, |redis, headwater| {
+                    let is_null = matches!(redis.field_mut("lag"), Some(Node::Null(_)));
+                    let is_zero =
+                        headwater.field_mut("lag").is_some_and(|lag| lag.number() == Some(0));
+                    if is_null && is_zero {
+                        redis.remove_field("lag");
+                        headwater.remove_field("lag");
+                    }
+                });
+            }
+            Verdict::Normalised
+        },
+    },
+    ByDesign {
         why: "lag and entries-read with deleted entries or odd counters follow later versions: \
               null with tombstones ahead, ENTRIESREAD capped",
         rule: |case, redis, headwater| {

@@ -17,7 +17,6 @@ const LINES: &[&str] = &[
     "RESTORE K T V REPLACE",
     "RESTORE K N V REPLACE IDLETIME N",
     "RESTORE missing N V FREQ N",
-    "DUMP missing",
     "DEL K K",
     "UNLINK K",
     "EXISTS K K",
