@@ -32,7 +32,7 @@ use std::path::PathBuf;
 use support::{Certificates, Launch, Server, free_port};
 
 /// Seconds after which a client that hangs is a failure.
-const CLIENT_TIMEOUT: &str = "120";
+const CLIENT_TIMEOUT: &str = "300";
 
 fn start() -> Server {
     Launch::new(env!("CARGO_BIN_EXE_headwater")).start()
