@@ -55,14 +55,14 @@ fn redis_py_beyond_streams() {
 /// Those tests of redis-py's own that ask for what Redis 7.0 and Headwater have.
 #[test]
 fn redis_py_by_its_own_tests() {
-    Script::python("own_tests.py").as_redis("7.0.15").run(&["redis-py"]);
+    Script::python("own_tests.py").answering_as("7.0.15").run(&["redis-py"]);
 }
 
 /// Those of them that are about streams, with what came after 7.0.
 #[test]
 fn redis_py_by_its_own_tests_of_streams() {
     if !Script::is_against_redis() {
-        Script::python("own_tests.py").as_redis("8.10.0").run(&["redis-py-streams"]);
+        Script::python("own_tests.py").answering_as("8.10.0").run(&["redis-py-streams"]);
     }
 }
 

@@ -73,7 +73,7 @@ impl Script {
     }
 
     /// The version of Redis that Headwater says it is: tests that clients ship choose by it.
-    pub(crate) fn as_redis(mut self, version: &str) -> Self {
+    pub(crate) fn answering_as(mut self, version: &str) -> Self {
         if !Self::is_against_redis() {
             self.server = self.server.args(["--compat-version", version]);
         }

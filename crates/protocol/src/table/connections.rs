@@ -91,7 +91,7 @@ pub(super) static COMMANDS: &[CommandSpec] = &[
                     "Whether commands of the connection mark keys as used.",
                 ),
             spec("client|pause", -3, ADMIN | NOSCRIPT | LOADING | STALE, NO_KEYS, client::pause)
-                .about(Connection, "3.0.0", "O(1)", "Lets commands wait."),
+                .about(Connection, "2.9.50", "O(1)", "Lets commands wait."),
             spec("client|reply", 3, NOSCRIPT | LOADING | STALE, NO_KEYS, client::reply).about(
                 Connection,
                 "3.2.0",
