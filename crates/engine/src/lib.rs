@@ -63,7 +63,7 @@ pub use id::{ID_TEXT_MAX, StreamId, UnixMillis};
 pub use image::{ImageError, ImageLoader, Item, LoadError};
 pub use op::{Ids, Op, Ops, Text, Touched};
 pub use reply::{Nesting, Reply, Scored, Shape, Strings};
-pub use score::score_text;
+pub use score::{parse_score, parse_score_bound, score_text};
 pub use sorted_set::command::*;
 pub use stream::{
     BadBlock, BlockHeader, BlockItem, BlockLocation, BlockSource, DamagedBlock, EntryRange,

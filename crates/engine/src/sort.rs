@@ -70,6 +70,9 @@ fn elements<'e>(view: &View<'e>, sort: &Sort<'_>) -> Result<Elements<'e>, Comman
             are_of_set = true;
             set.in_order().collect()
         }
+        Some(Value::SortedSet(set)) => {
+            set.by_rank(0..set.len()).map(|(member, _)| member).collect()
+        }
         Some(_) => return Err(CommandError::WrongType),
     };
     if sort.is_left_alone() && sort.is_descending && !are_of_set {
