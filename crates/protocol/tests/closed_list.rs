@@ -25,11 +25,15 @@ const HARMLESS: &str = "acl acl|cat acl|genpass acl|help acl|whoami append askin
     xinfo xinfo|consumers xinfo|groups xinfo|help xinfo|stream xlen xnack xpending xrange xread \
     xreadgroup xrevrange xsetid xtrim";
 
-/// As the harmless: lists and sets.
+/// As the harmless: lists, sets and sorted sets.
 const COLLECTIONS: &str = "blmove blmpop blpop brpop brpoplpush lindex linsert llen lmove lmpop lpop lpos \
     lpush lpushx lrange lrem lset ltrim rpop rpoplpush rpush rpushx sadd scard sdiff \
     sdiffstore sinter sintercard sinterstore sismember smembers smismember smove \
-    spop srandmember srem sscan sunion sunionstore";
+    spop srandmember srem sscan sunion sunionstore bzmpop bzpopmax bzpopmin zadd zcard \
+    zcount zdiff zdiffstore zincrby zinter zintercard zinterstore zlexcount zmpop zmscore \
+    zpopmax zpopmin zrandmember zrange zrangebylex zrangebyscore zrangestore zrank zrem \
+    zremrangebylex zremrangebyrank zremrangebyscore zrevrange zrevrangebylex \
+    zrevrangebyscore zrevrank zscan zscore zunion zunionstore";
 
 /// Speak to others in channels that they have asked for, or ask to be told what changes.
 const CHANNELS: &str = "client|caching client|getredir client|tracking client|trackinginfo \

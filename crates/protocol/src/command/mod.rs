@@ -18,6 +18,7 @@ pub(crate) mod session;
 pub(crate) mod set;
 pub(crate) mod sets;
 pub(crate) mod sort;
+pub(crate) mod sorted_sets;
 pub(crate) mod standalone;
 pub(crate) mod stream_id;
 pub(crate) mod strings;
@@ -26,6 +27,8 @@ pub(crate) mod xgroup;
 pub(crate) mod xinfo;
 pub(crate) mod xrange;
 pub(crate) mod xread;
+pub(crate) mod zcombine;
+pub(crate) mod zrange;
 
 use engine::{Command, CommandError, Reply};
 

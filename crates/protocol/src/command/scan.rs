@@ -1,4 +1,4 @@
-//! SCAN, HSCAN and SSCAN.
+//! SCAN, HSCAN, SSCAN and ZSCAN.
 
 use engine::{Command, CommandError, ScanFilter};
 
@@ -24,6 +24,13 @@ pub(crate) fn sscan(args: Arguments<'_>) -> Parsed<'_> {
     let filter = Scan::parse(args, 3, false)
         .map(|Scan { pattern, count, .. }| ScanFilter { pattern, count });
     Ok(Request::Engine(Command::SScan { key: args.at(1), cursor, filter }))
+}
+
+pub(crate) fn zscan(args: Arguments<'_>) -> Parsed<'_> {
+    let cursor = cursor(args.at(2))?;
+    let filter = Scan::parse(args, 3, false)
+        .map(|Scan { pattern, count, .. }| ScanFilter { pattern, count });
+    Ok(Request::Engine(Command::ZScan { key: args.at(1), cursor, filter }))
 }
 
 fn cursor(text: &[u8]) -> Result<u64, CommandError> {

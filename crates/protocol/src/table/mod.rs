@@ -17,6 +17,7 @@ mod observe;
 mod pubsub;
 mod server;
 mod sets;
+mod sorted_sets;
 mod standalone;
 mod streams;
 mod strings;
@@ -143,6 +144,7 @@ pub(crate) enum Group {
     Hash,
     List,
     Set,
+    SortedSet,
     Stream,
     Connection,
     Transactions,
@@ -160,6 +162,7 @@ impl Group {
             Group::Hash => "hash",
             Group::List => "list",
             Group::Set => "set",
+            Group::SortedSet => "sorted-set",
             Group::Stream => "stream",
             Group::Connection => "connection",
             Group::Transactions => "transactions",
@@ -177,6 +180,7 @@ impl Group {
             Group::Hash => Some("@hash"),
             Group::List => Some("@list"),
             Group::Set => Some("@set"),
+            Group::SortedSet => Some("@sortedset"),
             Group::Stream => Some("@stream"),
             Group::Connection => Some("@connection"),
             Group::Transactions => Some("@transaction"),
@@ -323,12 +327,13 @@ impl CommandSpec {
 }
 
 /// Every command, by family.
-static FAMILIES: [&[CommandSpec]; 12] = [
+static FAMILIES: [&[CommandSpec]; 13] = [
     streams::COMMANDS,
     strings::COMMANDS,
     hashes::COMMANDS,
     lists::COMMANDS,
     sets::COMMANDS,
+    sorted_sets::COMMANDS,
     keys::COMMANDS,
     connections::COMMANDS,
     pubsub::COMMANDS,
@@ -457,7 +462,7 @@ mod tests {
             count += 1;
         }
         assert!(100 < count, "{count}");
-        for unknown in ["", "foo", "xad", "xaddd", "zadd", "xgroup|create"] {
+        for unknown in ["", "foo", "xad", "xaddd", "zad", "xgroup|create"] {
             assert!(lookup(unknown.as_bytes()).is_none(), "{unknown}");
         }
     }
