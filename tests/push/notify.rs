@@ -186,6 +186,48 @@ fn lists() {
 }
 
 #[test]
+fn sorted_sets() {
+    check_events(
+        "a ZADD z 1 a 2 b 3 c
+         a ZADD z 1 a
+         a ZADD z XX 5 nope
+         a ZADD z XX CH 5 c
+         a ZADD z INCR 1 a
+         a ZADD z INCR 0 a
+         a ZINCRBY z 1 q
+         a ZREM z q
+         a ZREM z nope
+         a ZREMRANGEBYRANK z 0 0
+         a ZREMRANGEBYRANK z 9 9
+         a ZREMRANGEBYSCORE z 5 5
+         a ZREMRANGEBYLEX z - +
+         a ZADD z 1 a 2 b 3 c 4 d 5 e
+         a ZPOPMIN z
+         a ZPOPMAX z 2
+         a ZMPOP 1 z MIN
+         a BZPOPMAX z 0
+         a ZPOPMIN z
+         a ZADD z1 1 a 2 b
+         a ZADD z2 2 b 3 c
+         a ZUNIONSTORE dst 2 z1 z2
+         a ZINTERSTORE dst 2 z1 z2
+         a ZDIFFSTORE dst 2 z1 z1
+         a ZDIFFSTORE dst 2 z1 z1
+         a ZINTERSTORE z1 2 z1 z2
+         a ZRANGESTORE dst z2 0 0
+         a ZRANGESTORE z2 z2 5 6
+         a ZCARD nope
+         a ZSCORE nope a
+         a ZRANGE nope 0 1
+         a ZCOUNT nope 0 1
+         a ZUNION 2 nope z1
+         a ZRANK nope a
+         a ZSCAN nope 0
+         a BZMPOP 0 1 dst MAX COUNT 5",
+    );
+}
+
+#[test]
 fn sets() {
     check_events(
         "a SADD st a b c
