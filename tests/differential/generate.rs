@@ -1,4 +1,4 @@
-//! Draws scripts: mostly commands on streams, groups, lists and sets with sensible arguments, every now and
+//! Draws scripts: mostly commands on streams, groups, lists, sets and sorted sets with sensible arguments, every now and
 //! then an edge value, a wrong type, a missing key or plain nonsense.
 
 use std::collections::BTreeMap;
@@ -6,12 +6,13 @@ use std::collections::BTreeMap;
 use support::Rng;
 
 use crate::script::{Argument, Script, Step, Words};
-use crate::{keys, lists, sets, streams};
+use crate::{keys, lists, sets, sorted_sets, streams};
 
 /// Keys that mostly hold streams.
 pub(crate) const STREAMS: &[&str] = &["s1", "s2", "s3", "s4"];
 const OTHERS: &[&str] = &[
-    "str1", "str2", "hash1", "hash2", "list1", "list2", "list3", "set1", "set2", "set3", "missing",
+    "str1", "str2", "hash1", "hash2", "list1", "list2", "list3", "set1", "set2", "set3", "z1",
+    "z2", "z3", "missing",
 ];
 
 /// Most commands of one MULTI.
@@ -104,15 +105,20 @@ impl Generator {
             }
             return unblock;
         }
-        if self.one_in(2) { streams::blocking_read(self) } else { lists::waiting(self) }
+        match self.rng.below(0..3) {
+            0 => streams::blocking_read(self),
+            1 => lists::waiting(self),
+            _ => sorted_sets::waiting(self),
+        }
     }
 
     /// One command, sometimes spoiled.
     fn command(&mut self) -> Words {
         let mut command = match self.rng.below(0..100) {
-            0..45 => streams::command(self),
-            45..62 => lists::command(self),
-            62..76 => sets::command(self),
+            0..38 => streams::command(self),
+            38..50 => lists::command(self),
+            50..60 => sets::command(self),
+            60..80 => sorted_sets::command(self),
             _ => keys::command(self),
         };
         match self.rng.below(0..100) {
@@ -280,6 +286,7 @@ fn last_look(connections: usize) -> Vec<Step> {
                 words(&["HGETALL", key]),
                 words(&["LRANGE", key, "0", "-1"]),
                 words(&["SMEMBERS", key]),
+                words(&["ZRANGE", key, "0", "-1", "WITHSCORES"]),
                 words(&["XRANGE", key, "-", "+"]),
                 words(&["XINFO", "STREAM", key]),
                 words(&["XINFO", "STREAM", key, "FULL", "COUNT", "0"]),

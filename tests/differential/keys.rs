@@ -238,9 +238,10 @@ const VALUES: &[&str] = &[
 
 /// SCAN, HSCAN or SSCAN, to be run to its end.
 pub(crate) fn scan(g: &mut Generator) -> Words {
-    let mut command = match g.rng.below(0..3) {
+    let mut command = match g.rng.below(0..4) {
         0 => words(&["HSCAN", *g.pick(&["hash1", "hash2", "missing", "str1", "s1"]), "0"]),
         1 => words(&["SSCAN", *g.pick(&["set1", "set2", "set3", "missing", "list1"]), "0"]),
+        2 => words(&["ZSCAN", *g.pick(&["z1", "z2", "z3", "missing", "set1"]), "0"]),
         _ => words(&["SCAN", "0"]),
     };
     if g.one_in(2) {
@@ -250,7 +251,10 @@ pub(crate) fn scan(g: &mut Generator) -> Words {
         command.extend(words(&["COUNT", *g.pick(&["1", "3", "1000"])]));
     }
     if g.one_in(3) && command.len() != 3 {
-        command.extend(words(&["TYPE", *g.pick(&["stream", "STRING", "hash", "list", "foo"])]));
+        command.extend(words(&[
+            "TYPE",
+            *g.pick(&["stream", "STRING", "hash", "list", "zset", "foo"]),
+        ]));
     }
     command
 }

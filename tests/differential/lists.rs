@@ -131,8 +131,8 @@ pub(crate) fn waits(name: &str) -> bool {
 /// The timeout of a command that waits on elements, in seconds.
 pub(crate) fn timeout(name: &str, words: &[Argument]) -> Option<f64> {
     let word = match name {
-        "BLPOP" | "BRPOP" | "BLMOVE" | "BRPOPLPUSH" => words.last(),
-        "BLMPOP" => words.get(1),
+        "BLPOP" | "BRPOP" | "BLMOVE" | "BRPOPLPUSH" | "BZPOPMIN" | "BZPOPMAX" => words.last(),
+        "BLMPOP" | "BZMPOP" => words.get(1),
         _ => return None,
     };
     let Some(Argument::Bytes(text)) = word else { return None };

@@ -23,6 +23,7 @@ mod script;
 mod sets;
 mod shrink;
 mod side;
+mod sorted_sets;
 mod streams;
 mod wire;
 

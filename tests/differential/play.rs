@@ -7,7 +7,7 @@ use crate::by_design::{Case, Past, Verdict, explain};
 use crate::reply::Node;
 use crate::script::{Argument, Line, Script, Step, Words};
 use crate::side::Side;
-use crate::{lists, streams};
+use crate::{lists, sorted_sets, streams};
 
 /// How long a key may outlive its time.
 const EXPIRY_TIMEOUT: Duration = Duration::from_secs(5);
@@ -423,7 +423,7 @@ impl Player {
     }
 }
 
-/// All elements of a SCAN, HSCAN or SSCAN, sorted, or the error.
+/// All elements of a SCAN, HSCAN, SSCAN or ZSCAN, sorted, or the error.
 fn scan_all(side: &mut Side, connection: usize, words: &Words, cursor: Option<usize>) -> Node {
     let mut words = words.clone();
     let mut found = Vec::new();
@@ -440,8 +440,8 @@ fn scan_all(side: &mut Side, connection: usize, words: &Words, cursor: Option<us
         }
         words[at] = Argument::Bytes(next.clone());
     }
-    // HSCAN's names and values belong together.
-    let is_pairs = name(&words) == "HSCAN";
+    // HSCAN's names and values belong together, and so do ZSCAN's members and scores.
+    let is_pairs = matches!(name(&words).as_str(), "HSCAN" | "ZSCAN");
     let mut elements: Vec<_> =
         found.chunks(if is_pairs { 2 } else { 1 }).map(|chunk| chunk.join(&b'=')).collect();
     elements.sort();
@@ -464,7 +464,7 @@ fn name(words: &[Argument]) -> String {
 /// Whether the command can wait until another client acts. Short waits end by themselves.
 fn may_block(words: &[Argument]) -> bool {
     let name_of = name(words);
-    if lists::waits(&name_of) {
+    if lists::waits(&name_of) || sorted_sets::waits(&name_of) {
         // A wait that is no number is refused at once.
         let seconds = lists::timeout(&name_of, words);
         return seconds.is_some_and(|seconds| seconds <= 0.0 || SHORT_S < seconds);

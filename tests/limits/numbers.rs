@@ -44,6 +44,7 @@ RPUSH l a b a c a
 SADD z a 1 2
 RPUSH ls a b c b a
 SADD st 1 2 3
+ZADD o 1 a 2 b 3 c
 XADD x 5-1 f v
 XADD x 5-2 f v
 XADD x 7-0 f v
@@ -60,9 +61,10 @@ LRANGE l 0 -1
 SCARD z
 LRANGE ls 0 -1
 SCARD st
+ZRANGE o 0 -1 WITHSCORES
 XRANGE x - +
 XPENDING x g
-EXISTS n s h l z x k new t ls st
+EXISTS n s h l z o x k new t ls st
 PING";
 
 /// The place of the number is `$`. A line with `~` before it is not compared: newer than Redis 7.0,
@@ -204,6 +206,38 @@ SINTERCARD $ z
 SINTERCARD 1 z LIMIT $
 ~SSCAN z $
 ~SSCAN z 0 COUNT $
+ZADD o $ d
+ZADD o GT CH $ b
+ZINCRBY o $ a
+ZCOUNT o $ inf
+ZCOUNT o ($ 2
+ZRANGE o $ -1
+ZRANGE o 0 $ REV
+ZRANGE o $ 2 BYSCORE
+ZRANGE o 3 ($ BYSCORE REV
+ZRANGE o - + BYLEX LIMIT $ 2
+ZRANGE o 0 9 BYSCORE LIMIT 1 $
+ZRANGESTORE k o $ 1
+ZRANGEBYSCORE o -inf $ LIMIT 0 $
+ZREMRANGEBYRANK o $ 1
+ZREMRANGEBYSCORE o $ 2
+ZPOPMIN o $
+ZPOPMAX o $
+ZMPOP $ o MIN
+ZMPOP 1 o MAX COUNT $
+BZPOPMIN o $
+BZMPOP $ 1 o MIN
+BZMPOP 0 $ o MIN
+BZMPOP 0 1 o MIN COUNT $
+ZUNION $ o z
+ZUNIONSTORE k $ o
+ZUNIONSTORE k 2 o z WEIGHTS $ 2
+ZINTERCARD $ o
+ZINTERCARD 1 o LIMIT $
+~ZRANDMEMBER o $
+ZRANDMEMBER new $ WITHSCORES
+ZSCAN o $
+ZSCAN o 0 COUNT $
 SORT l ALPHA LIMIT $ 2
 SORT l ALPHA LIMIT 1 $
 SORT l ALPHA LIMIT $ $ STORE k

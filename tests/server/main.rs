@@ -9,6 +9,7 @@ mod configuration;
 mod connections;
 mod dump;
 mod popping;
+mod popping_scores;
 mod pressure;
 mod slow;
 mod transactions;

@@ -166,7 +166,7 @@ fn step_lines(step: u64) -> Vec<String> {
     let (id, old) = (step + 1, step / 2);
     let mut lines =
         vec![format!("XADD s{} {id}-1 name value{step} more {}", step % 2, "x".repeat(20))];
-    lines.push(match step % 19 {
+    lines.push(match step % 24 {
         0 => "XGROUP CREATE s0 g 0".to_owned(),
         1 => "XREADGROUP GROUP g c COUNT 3 STREAMS s0 >".to_owned(),
         2 => format!("XACK s0 g {old}-1"),
@@ -185,6 +185,11 @@ fn step_lines(step: u64) -> Vec<String> {
         15 => "LMOVE list other LEFT RIGHT".to_owned(),
         16 => format!("SADD set {step} m"),
         17 => "LTRIM list 1 -1".to_owned(),
+        18 => format!("ZADD z {step} a 1 b -inf m{step}"),
+        19 => "ZUNIONSTORE z 2 z set WEIGHTS 2 0.5".to_owned(),
+        20 => "ZPOPMIN z 2".to_owned(),
+        21 => "ZREM z a m18".to_owned(),
+        22 => "ZRANGESTORE zz z 0 -1".to_owned(),
         _ => "XSETID s1 1000-0".replace("1000", &(id + 1).to_string()),
     });
     lines

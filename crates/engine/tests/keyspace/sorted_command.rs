@@ -15,7 +15,6 @@ pub(crate) fn command<'a>(argv: &'a [&'a [u8]]) -> Command<'a> {
     let has = |option: &str| rest.contains(&option.as_bytes());
     let draw = 11;
     match name {
-        "SADD" => Command::SAdd { key, members: &rest[1..] },
         "ZADD" => Command::ZAdd(z_add(key, &rest[1..])),
         "ZREM" => Command::ZRem { key, members: &rest[1..] },
         "ZREMRANGEBYRANK" => Command::ZRemRange { key, range: ranks(rest[1], rest[2]) },

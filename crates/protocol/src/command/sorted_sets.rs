@@ -57,7 +57,7 @@ fn add(args: Arguments<'_>, increment: bool) -> Parsed<'_> {
         ));
     }
     let pairs = pairs.chunks_exact(2).map(|pair| Ok((score(pair[0])?, pair[1])));
-    let pairs = pairs.collect::<Result<_, _>>()?;
+    let pairs = pairs.collect::<Result<_, CommandError>>()?;
     let zadd = ZAdd { key: args.at(1), condition, count_changed, increment, pairs };
     Ok(Request::Engine(Command::ZAdd(zadd)))
 }

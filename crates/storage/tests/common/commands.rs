@@ -1,10 +1,11 @@
 //! Random commands of every kind that changes something, over few keys, so that they meet.
 
 use engine::{
-    Claim, ClaimTime, Command, Context, Disposal, ExpireCondition, ExpireTime, Fields,
-    GroupReadFrom, GroupStart, ListEnd, ListPlace, NewId, ReadLimits, References, Release,
-    ReleaseMode, Set, SetCondition, SetExpiry, SetOperation, SetReply, StreamId, Trim, TrimKeep,
-    TrimPrecision, XAdd, XAutoClaim, XReadGroup,
+    Claim, ClaimTime, CombineOptions, Command, Context, Direction, Disposal, ExpireCondition,
+    ExpireTime, Fields, GroupReadFrom, GroupStart, ListEnd, ListPlace, MemberRange, NewId,
+    ReadLimits, References, Release, ReleaseMode, ScoreEnd, Set, SetCondition, SetExpiry,
+    SetOperation, SetReply, StreamId, Trim, TrimKeep, TrimPrecision, XAdd, XAutoClaim, XReadGroup,
+    ZAdd, ZAddCondition, ZCombine, ZRange,
 };
 use storage::fs::sim::Random;
 
@@ -14,6 +15,8 @@ const STREAMS: [&[u8]; 3] = [b"orders", b"mail", b"audit"];
 const OTHERS: [&[u8]; 4] = [b"name", b"count", b"cart", b"orders"];
 /// Lists and sets, which take each other's names now and then.
 const COLLECTIONS: [&[u8]; 4] = [b"queue", b"done", b"tags", b"cart"];
+/// Sorted sets.
+const SCORED: [&[u8]; 3] = [b"board", b"due", b"tags"];
 const GROUPS: [&[u8]; 2] = [b"g", b"h"];
 const CONSUMERS: [&[u8]; 3] = [b"ann", b"bob", b"eve"];
 static VALUE: [u8; 20_000] = [b'v'; 20_000];
@@ -51,7 +54,8 @@ pub fn random<R>(random: &mut Random, now: u64, run: impl FnOnce(&Command<'_>, C
             max_deleted_id: random.one_in(2).then(|| id(random, now)),
         },
         70..76 => of_string(random, name[0], value),
-        76..82 => of_collection(random, &fields[..count]),
+        76..80 => of_collection(random, &fields[..count]),
+        80..82 => of_sorted_set(random, &fields[..count]),
         82..90 => match random.below(4) {
             0 => Command::HDel { key: name[0], fields: &fields[..1] },
             1 => Command::HIncrBy { key: name[0], field: b"total", by: 7 },
@@ -213,6 +217,45 @@ fn of_collection<'a>(random: &mut Random, values: &'a [&'a [u8]]) -> Command<'a>
             operation: pick(random, &[SetOperation::Union, SetOperation::Difference]),
             new_key,
             keys: values,
+        },
+    }
+}
+
+fn of_sorted_set<'a>(random: &mut Random, members: &'a [&'a [u8]]) -> Command<'a> {
+    let (key, new_key) = (pick(random, &SCORED), pick(random, &SCORED));
+    let end = pick(random, &[ScoreEnd::Lowest, ScoreEnd::Highest]);
+    let start = i64::from(one_of(random, 8)) - 4;
+    match random.below(9) {
+        0..4 => Command::ZAdd(ZAdd {
+            key,
+            condition: ZAddCondition::default(),
+            count_changed: false,
+            increment: false,
+            pairs: members
+                .iter()
+                .map(|member| (f64::from(one_of(random, 9)) - 4.5, *member))
+                .collect(),
+        }),
+        4 => Command::ZRem { key, members: &members[..1] },
+        5 => Command::ZRemRange { key, range: MemberRange::Rank { start, stop: start + 1 } },
+        6 => Command::ZPop { key, end, count: random.one_in(2).then_some(2) },
+        7 => Command::ZRangeStore {
+            new_key,
+            range: ZRange {
+                key,
+                range: MemberRange::Rank { start, stop: -1 },
+                direction: Direction::Forward,
+                limit: None,
+                with_scores: false,
+            },
+        },
+        _ => Command::ZCombineStore {
+            new_key,
+            combine: ZCombine {
+                operation: pick(random, &[SetOperation::Union, SetOperation::Difference]),
+                keys: &SCORED,
+                options: Ok(CombineOptions::default()),
+            },
         },
     }
 }
