@@ -163,7 +163,7 @@ fn clients_place_no_files_and_turn_nothing_dangerous_on() {
     assert_eq!(client.words("CONFIG GET maxmemory").field("maxmemory").text(), "0");
     let refused = "DEBUG SLEEP 0,DEBUG JMAP,CONFIG SET enable-debug-command yes,CONFIG REWRITE,\
         REPLICAOF 127.0.0.1 1,MODULE LOAD /tmp/evil.so,MIGRATE h 1 k 0 1,EVAL return 0,\
-        SCRIPT LOAD x,FUNCTION LOAD x,ACL SAVE,ACL LOAD,CONFIG SET aclfile /etc/passwd,CLUSTER MEET h 1,PSYNC ? -1,MONITOR,\
+        SCRIPT LOAD x,FUNCTION LOAD x,ACL SAVE,ACL LOAD,CONFIG SET aclfile /etc/passwd,CLUSTER MEET h 1,PSYNC ? -1,\
         RESTORE k 0 x,SHUTDOWN nowhere,BGSAVE /tmp/evil,SAVE /tmp/evil";
     for line in refused.split(',') {
         let reply = client.words(line.trim());
