@@ -36,6 +36,7 @@ const NUMBERS: [&str; 22] = [
 /// Before each request. Nothing is idle for a time that depends on the machine: what is pending was
 /// delivered in 1970, and so are the ages beside which 1 is small.
 const SETUP: &str = "SELECT 0
+CLIENT UNPAUSE
 FLUSHALL
 SET n 10
 SET s hello
@@ -45,6 +46,7 @@ SADD z a 1 2
 RPUSH ls a b c b a
 SADD st 1 2 3
 ZADD o 1 a 2 b 3 c
+ZADD zs 1 a 2 b 3 c
 XADD x 5-1 f v
 XADD x 5-2 f v
 XADD x 7-0 f v
@@ -62,9 +64,10 @@ SCARD z
 LRANGE ls 0 -1
 SCARD st
 ZRANGE o 0 -1 WITHSCORES
+ZRANGE zs 0 -1 WITHSCORES
 XRANGE x - +
 XPENDING x g
-EXISTS n s h l z o x k new t ls st
+EXISTS n s h l z o x k new t ls st zs
 PING";
 
 /// The place of the number is `$`. A line with `~` before it is not compared: newer than Redis 7.0,
@@ -283,6 +286,68 @@ SINTERCARD 1 st LIMIT $
 SRANDMEMBER new $
 SSCAN st $
 SSCAN st 0 COUNT $
+ZADD zs $ m
+ZADD zs INCR $ a
+ZINCRBY zs $ a
+ZCOUNT zs $ +inf
+ZCOUNT zs -inf $
+ZCOUNT zs ($ +inf
+ZLEXCOUNT zs $ +
+ZLEXCOUNT zs - $
+ZPOPMIN zs $
+ZPOPMAX zs $
+ZMPOP $ zs MIN
+ZMPOP 1 zs MIN COUNT $
+BZPOPMIN zs $
+BZPOPMAX zs $
+BZMPOP $ 1 zs MIN
+BZMPOP 0 $ zs MIN
+BZMPOP 0 1 zs MIN COUNT $
+~ZRANDMEMBER zs $
+ZRANDMEMBER new $
+ZRANGE zs $ -1
+ZRANGE zs 0 $
+ZRANGE zs 0 9 BYSCORE LIMIT $ 1
+ZRANGE zs 0 9 BYSCORE LIMIT 0 $
+ZRANGESTORE new zs $ -1
+ZRANGESTORE new zs 0 $
+ZRANGESTORE new zs 0 9 BYSCORE LIMIT $ 1
+ZRANGESTORE new zs 0 9 BYSCORE LIMIT 0 $
+ZRANGEBYSCORE zs $ +inf
+ZRANGEBYSCORE zs -inf $
+ZRANGEBYSCORE zs 0 9 LIMIT $ 1
+ZRANGEBYSCORE zs 0 9 LIMIT 0 $
+ZREVRANGEBYSCORE zs $ -inf
+ZREVRANGEBYSCORE zs +inf $
+ZREVRANGEBYSCORE zs 9 0 LIMIT $ 1
+ZREVRANGEBYSCORE zs 9 0 LIMIT 0 $
+ZRANGEBYLEX zs - + LIMIT $ 1
+ZRANGEBYLEX zs - + LIMIT 0 $
+ZREVRANGEBYLEX zs + - LIMIT $ 1
+ZREVRANGEBYLEX zs + - LIMIT 0 $
+ZREVRANGE zs $ -1
+ZREVRANGE zs 0 $
+ZREMRANGEBYRANK zs $ -1
+ZREMRANGEBYRANK zs 0 $
+ZREMRANGEBYSCORE zs $ +inf
+ZREMRANGEBYSCORE zs -inf $
+ZUNION $ zs
+ZUNION 1 zs WEIGHTS $ WITHSCORES
+ZINTER $ zs
+ZINTER 1 zs WEIGHTS $ WITHSCORES
+ZDIFF $ zs
+ZUNIONSTORE new $ zs
+ZUNIONSTORE new 1 zs WEIGHTS $
+ZINTERSTORE new $ zs
+ZINTERSTORE new 1 zs WEIGHTS $
+ZDIFFSTORE new $ zs
+ZINTERCARD $ zs
+ZINTERCARD 1 zs LIMIT $
+ZSCAN zs $
+ZSCAN zs 0 COUNT $
+~CLIENT PAUSE $ WRITE
+~ACL GENPASS $
+ACL LOG $
 COPY s t DB $
 MOVE s $
 SELECT $
