@@ -53,6 +53,14 @@ pub enum Reply {
     /// The first entry of the range alone (`array[id, array[...]]`), or null for an empty range:
     /// XINFO STREAM's `first-entry` and `last-entry`.
     EntryOrNil(EntryRange),
+    /// `+text`, of a script. One line.
+    Status(Bytes),
+    /// A RESP3 boolean; in RESP2 1 or 0.
+    Bool(bool),
+    /// A RESP3 big number; in RESP2 a bulk string. One line.
+    BigNumber(Bytes),
+    /// As [`Reply::Verbatim`], with a format of its own.
+    Marked([u8; 3], Bytes),
     /// More than a client may be sent, so it was not gathered to its end. There is no such reply on
     /// the wire: the client is cut off.
     TooLong,
@@ -230,7 +238,11 @@ impl Reply {
             pairs.iter().map(|(one, two)| one.bytes_about() + two.bytes_about()).sum()
         };
         match self {
-            Self::Bulk(bytes) | Self::Verbatim(bytes) => bytes.len(),
+            Self::Bulk(bytes)
+            | Self::Verbatim(bytes)
+            | Self::Status(bytes)
+            | Self::BigNumber(bytes)
+            | Self::Marked(_, bytes) => bytes.len(),
             Self::Array(items) | Self::Set(items) | Self::Push(items) | Self::Several(items) => {
                 items.iter().map(Self::bytes_about).sum()
             }
@@ -251,7 +263,11 @@ impl Reply {
             pairs.iter().map(|(one, two)| one.bytes_owned() + two.bytes_owned()).sum::<usize>()
         };
         let behind = match self {
-            Self::Bulk(bytes) | Self::Verbatim(bytes) => bytes.len(),
+            Self::Bulk(bytes)
+            | Self::Verbatim(bytes)
+            | Self::Status(bytes)
+            | Self::BigNumber(bytes)
+            | Self::Marked(_, bytes) => bytes.len(),
             Self::Array(items) | Self::Set(items) | Self::Push(items) | Self::Several(items) => {
                 items.iter().map(Self::bytes_owned).sum()
             }

@@ -156,7 +156,15 @@ impl<S: Sink> Encoder<S> {
             Reply::Integer(number) => self.number(b':', *number),
             Reply::Double(number) => self.double(*number),
             Reply::Bulk(bytes) => self.bulk(bytes),
-            Reply::Verbatim(text) => self.verbatim(text),
+            Reply::Verbatim(text) => self.verbatim(*b"txt", text),
+            Reply::Marked(format, text) => self.verbatim(*format, text),
+            Reply::Status(text) => self.line(b'+', text),
+            Reply::BigNumber(digits) if self.is_resp3() => self.line(b'(', digits),
+            Reply::BigNumber(digits) => self.bulk(digits),
+            Reply::Bool(value) if self.is_resp3() => {
+                self.raw(if *value { b"#t\r\n" } else { b"#f\r\n" });
+            }
+            Reply::Bool(value) => self.number(b':', i64::from(*value)),
             Reply::Id(id) => self.id(*id),
             Reply::Array(items) => {
                 self.header(b'*', items.len());
@@ -342,12 +350,19 @@ impl<S: Sink> Encoder<S> {
         self.raw(b"\r\n");
     }
 
-    fn verbatim(&mut self, text: &[u8]) {
+    fn line(&mut self, kind: u8, text: &[u8]) {
+        self.raw(&[kind]);
+        self.raw(text);
+        self.raw(b"\r\n");
+    }
+
+    fn verbatim(&mut self, format: [u8; 3], text: &[u8]) {
         if !self.is_resp3() {
             return self.bulk(text);
         }
         self.header(b'=', text.len() + 4);
-        self.raw(b"txt:");
+        self.raw(&format);
+        self.raw(b":");
         self.raw(text);
         self.raw(b"\r\n");
     }
