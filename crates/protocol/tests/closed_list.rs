@@ -12,13 +12,13 @@ const HARMLESS: &str = "acl acl|cat acl|genpass acl|help acl|whoami append askin
     cluster|nodes cluster|shards cluster|slots command command|count command|docs \
     command|getkeys command|getkeysandflags command|help command|info command|list config \
     config|help copy dbsize decr decrby del discard dump echo exec exists expire expireat expiretime \
-    get getdel getex getrange getset hdel headwater headwater|help hello hexists hget hgetall \
+    function function|help get getdel getex getrange getset hdel headwater headwater|help hello hexists hget hgetall \
     hincrby hincrbyfloat hkeys hlen hmget hmset hrandfield hscan hset hsetnx hstrlen hvals incr \
     incrby incrbyfloat info lastsave lcs latency latency|help lolwut memory memory|doctor \
     memory|help memory|malloc-stats memory|purge memory|stats memory|usage mget module \
     module|help move mset msetnx multi object object|encoding object|freq object|help \
     object|idletime object|refcount persist pexpire pexpireat pexpiretime ping psetex pttl quit \
-    randomkey readonly readwrite rename renamenx reset role scan select set setex setnx setrange \
+    randomkey readonly readwrite rename renamenx reset role scan script script|help select set setex setnx setrange \
     slowlog slowlog|help strlen substr time touch ttl type unlink unwatch wait waitaof watch \
     xack xackdel xadd xautoclaim xcfgset xclaim xdel xdelex xgroup xgroup|create \
     xgroup|createconsumer xgroup|delconsumer xgroup|destroy xgroup|help xgroup|setid xidmprecord \
@@ -42,7 +42,7 @@ const CHANNELS: &str = "client|caching client|getredir client|tracking client|tr
     subscribe sunsubscribe unsubscribe";
 
 /// What would be a way in, or out, if it did what its name says elsewhere; and why it is none here.
-const DANGEROUS: [(&str, &str); 70] = [
+const DANGEROUS: [(&str, &str); 89] = [
     ("client|pause", "lets others wait, as a busy server does, and no longer than SHUTDOWN would"),
     ("client|unpause", "ends that"),
     ("monitor", "shows what others send, without passwords, to whoever may use everything anyway"),
@@ -134,11 +134,32 @@ const DANGEROUS: [(&str, &str); 70] = [
     ("module|load", "refused: no code is loaded, whatever the configuration says"),
     ("module|loadex", "refused: no code is loaded, whatever the configuration says"),
     ("module|unload", "refused: no code is loaded, whatever the configuration says"),
+    ("eval", "runs code of the client in a sandbox: docs/operations.md says when, and when not"),
+    ("eval_ro", "as eval, and the script writes nothing"),
+    ("evalsha", "as eval"),
+    ("evalsha_ro", "as eval_ro"),
+    ("fcall", "as eval, with code that function|load brought"),
+    ("fcall_ro", "as eval_ro"),
+    ("function|delete", "deletes code that its sender could also load"),
+    ("function|dump", "shows the code of libraries"),
+    ("function|flush", "as function|delete, for all of them"),
+    (
+        "function|kill",
+        "ends a function that has written nothing, which whoever may send it could also do by CLIENT KILL",
+    ),
+    ("function|list", "shows the code of libraries"),
+    ("function|load", "keeps code of the client, which runs in the same sandbox"),
+    ("function|restore", "as function|load; the value is checked before anything changes"),
+    ("function|stats", "shows the name and the arguments of a running function"),
+    ("script|debug", "there is no debugger"),
+    ("script|exists", "tells whether a script is known"),
+    ("script|flush", "forgets scripts, which their senders send again"),
+    ("script|kill", "as function|kill"),
+    ("script|load", "as eval, without running it"),
 ];
 
 /// Commands that are ways to run code, to reach other hosts or to place files, and are not there.
-const ABSENT: &str = "eval eval_ro evalsha evalsha_ro fcall fcall_ro function migrate pfdebug \
-    restore-asking script";
+const ABSENT: &str = "migrate pfdebug restore-asking";
 
 #[test]
 fn the_command_table_is_a_closed_list() {

@@ -5,6 +5,7 @@ use std::sync::atomic::Ordering;
 
 use engine::{CommandError, Reply};
 use mlua::chunk::ChunkMode;
+use mlua::state::{GcIncParams, GcMode};
 use mlua::{Function, HookTriggers, Lua, LuaOptions, MultiValue, StdLib, Table, Value, VmState};
 use parking_lot::Mutex;
 
@@ -87,6 +88,7 @@ pub struct Runtime {
     pub(crate) loading: crate::library::Loading,
     state: RunState,
     killed: Killed,
+    memory_bytes_max: usize,
 }
 
 /// A compiled script of EVAL.
@@ -107,6 +109,11 @@ impl Runtime {
         let libraries = StdLib::TABLE | StdLib::STRING | StdLib::MATH | StdLib::OS;
         let lua = Lua::new_with(libraries, LuaOptions::new())?;
         lua.set_memory_limit(options.memory_bytes_max)?;
+        // The collector must not wait for memory to double: at the limit, an allocation fails before it
+        // comes around to collecting.
+        lua.gc_set_mode(GcMode::Incremental(
+            GcIncParams::default().pause(120).step_multiplier(400),
+        ));
         let killed = Killed::default();
         let state = RunState::default();
         let redis = redis_table::basics(&lua, &options.version, &options.pulse)?;
@@ -119,7 +126,8 @@ impl Runtime {
         loading.fill(&lua, &while_loading)?;
         let sandbox = sandbox::build(&lua, &redis, &while_loading, &killed)?;
         set_hook(&lua, &killed, options.pulse.clone())?;
-        Ok(Self { lua, sandbox, redis, loading, state, killed })
+        let memory_bytes_max = options.memory_bytes_max;
+        Ok(Self { lua, sandbox, redis, loading, state, killed, memory_bytes_max })
     }
 
     /// Memory that the state takes.
@@ -189,6 +197,10 @@ impl Runtime {
 
     /// As each script begins.
     pub(crate) fn begin(&self) {
+        // What the scripts before have left must not be what this one runs out of memory for.
+        if self.memory_bytes_max / 4 < self.lua.used_memory() {
+            self.collect();
+        }
         self.state.reset();
         self.killed.store(false, Ordering::Relaxed);
     }

@@ -30,6 +30,7 @@ use crate::pubsub::Channels;
 use crate::push::Push;
 use crate::retention::Retained;
 use crate::running::{Parts, Recovered};
+use crate::scripting::{RunningScript, Scripts};
 use crate::scrubbing::Scrubbing;
 use crate::stats::Stats;
 use crate::tls::TlsAcceptor;
@@ -56,6 +57,7 @@ pub(crate) struct Core {
     pub(crate) database: Database,
     pub(crate) blocking: Blocking,
     pub(crate) watches: Watches,
+    pub(crate) scripts: Scripts,
     pub(crate) channels: Channels,
     pub(crate) tracking: Tracking,
     /// Events of keys that are told.
@@ -104,6 +106,8 @@ pub(crate) struct Shared {
     pub(crate) process: ProcessFacts,
     pub(crate) checkpoints: Checkpoints,
     pub(crate) scrubbing: Scrubbing,
+    /// The script that runs.
+    pub(crate) script: Arc<RunningScript>,
     /// A client has sent SHUTDOWN.
     pub(crate) shutdown: Notify,
     pub(crate) recovery: Recovered,
@@ -134,6 +138,7 @@ impl Shared {
             database: parts.database,
             blocking: Blocking::default(),
             watches: Watches::default(),
+            scripts: Scripts::default(),
             channels: Channels::default(),
             tracking: Tracking::default(),
             notify: EventClasses::default(),
@@ -167,6 +172,7 @@ impl Shared {
             process: parts.process,
             checkpoints: Checkpoints::new(started_at),
             scrubbing,
+            script: Arc::default(),
             shutdown: Notify::new(),
             recovery: parts.recovery,
             place,

@@ -44,6 +44,7 @@ mod push;
 mod repair;
 mod retention;
 mod running;
+mod scripting;
 mod scrubbing;
 mod secrets;
 mod serve;

@@ -49,6 +49,7 @@ impl Executor<'_> {
             ServerCommand::Scrub => self.scrub().into(),
             ServerCommand::SlowLog(command) => Outcome::from(self.slow_log(*command)),
             ServerCommand::Latency(command) => self.latency(command).into(),
+            ServerCommand::Script(command) => self.script(command),
             ServerCommand::Lolwut => Outcome::from(Reply::Verbatim(Bytes::from(format!(
                 "All the rivers run into the sea.\nHeadwater ver. {}\n",
                 env!("CARGO_PKG_VERSION")
@@ -83,6 +84,7 @@ impl Executor<'_> {
                 prefixes: self.core.tracking.prefixes(),
             },
             storage: self.shared.storage_facts(),
+            scripts: self.core.scripts.facts(),
             keyspace: self.keyspace(),
         };
         let page = info::render(&info::sections(sections), &snapshot);

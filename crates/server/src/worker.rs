@@ -105,6 +105,7 @@ pub(crate) fn start(
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     thread::Builder::new()
         .name(format!("worker-{index}"))
+        .stack_size(script::STACK_BYTES)
         .spawn(move || runtime.block_on(run(seed, shared, listening)))
 }
 

@@ -13,6 +13,7 @@ pub(crate) mod observe;
 pub(crate) mod pending;
 pub(crate) mod pubsub;
 pub(crate) mod scan;
+pub(crate) mod scripting;
 pub(crate) mod server;
 pub(crate) mod session;
 pub(crate) mod set;
@@ -40,6 +41,7 @@ pub use client::{
 };
 pub use observe::{LatencyCommand, SlowLogCommand};
 pub use pubsub::{ChannelKind, PubSubCommand};
+pub use scripting::{Given, NO_SCRIPT, RestorePolicy, ScriptAccess, ScriptCommand};
 pub use server::{
     AofWait, ConfigCommand, DebugCommand, MemoryCommand, ReplicaOf, Save, ServerCommand, Shutdown,
 };

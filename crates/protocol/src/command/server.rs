@@ -5,6 +5,7 @@ use engine::{Command, CommandError};
 use super::acl::AclCommand;
 use super::args::{clamped, integer, is, timeout};
 use super::observe::{LatencyCommand, SlowLogCommand};
+use super::scripting::ScriptCommand;
 use super::{Arguments, Parsed, Request};
 use crate::number::{parse_f64, parse_i64};
 
@@ -43,6 +44,8 @@ pub enum ServerCommand<'a> {
     ReplicaOf(ReplicaOf<'a>),
     /// HEADWATER SCRUB.
     Scrub,
+    /// EVAL, SCRIPT, FCALL, FUNCTION.
+    Script(ScriptCommand<'a>),
     /// LOLWUT.
     Lolwut,
     /// SLOWLOG.

@@ -4,7 +4,7 @@ use engine::pattern::{Case, glob_matches};
 use engine::{CommandError, Reply};
 
 use super::keyspec::{Begin, Extent, KeySpec};
-use super::{CommandSpec, commands, deprecated, find, syntax, tips};
+use super::{CommandSpec, Flags, commands, deprecated, find, syntax, tips};
 use crate::command::{Arguments, Parsed, Request, is, resolve};
 
 /// Longest pattern that COMMAND LIST looks for.
@@ -123,10 +123,15 @@ fn keys_of<'a>(request: &'a [&'a [u8]]) -> Result<Keys<'a>, CommandError> {
     let invalid = CommandError::Fixed("ERR Invalid arguments specified for command");
     let mut keys = Vec::new();
     for key_spec in spec.keys.iter().filter(|key_spec| !key_spec.is_no_key()) {
-        let Some(positions) = key_spec.positions(request) else { return Err(invalid) };
+        let positions = match key_spec.positions(request) {
+            Some(positions) => positions,
+            None if spec.flags.contains(Flags::NO_MANDATORY_KEYS) => continue,
+            None => return Err(invalid),
+        };
         keys.extend(positions.map(|position| (request[position], key_spec)));
     }
-    if keys.is_empty() { Err(invalid) } else { Ok(keys) }
+    let may_be_empty = spec.flags.contains(Flags::NO_MANDATORY_KEYS);
+    if keys.is_empty() && !may_be_empty { Err(invalid) } else { Ok(keys) }
 }
 
 /// The ten elements of COMMAND INFO.

@@ -15,6 +15,7 @@ mod keyspec;
 mod lists;
 mod observe;
 mod pubsub;
+mod scripting;
 mod server;
 mod sets;
 mod sorted_sets;
@@ -74,6 +75,9 @@ impl Flags {
     /// Concerns others although it writes nothing, so a pause of writes holds it back.
     pub const MAY_REPLICATE: Self = Self(MAY_REPLICATE);
 
+    /// It may be sent without any key.
+    pub const NO_MANDATORY_KEYS: Self = Self(NO_MANDATORY_KEYS);
+
     /// Whether all of `flags` are set.
     #[must_use]
     pub const fn contains(self, flags: Self) -> bool {
@@ -105,9 +109,10 @@ const SKIP_SLOWLOG: u32 = 1 << 14;
 const NO_ASYNC_LOADING: u32 = 1 << 15;
 const PUBSUB: u32 = 1 << 16;
 const MAY_REPLICATE: u32 = 1 << 17;
+const NO_MANDATORY_KEYS: u32 = 1 << 18;
 
 /// In the order in which Redis lists them. `MAY_REPLICATE` has no name there.
-const FLAG_NAMES: [(u32, &str); 17] = [
+const FLAG_NAMES: [(u32, &str); 18] = [
     (WRITE, "write"),
     (READONLY, "readonly"),
     (DENYOOM, "denyoom"),
@@ -123,6 +128,7 @@ const FLAG_NAMES: [(u32, &str); 17] = [
     (NO_AUTH, "no_auth"),
     (NO_ASYNC_LOADING, "no_async_loading"),
     (NO_MULTI, "no_multi"),
+    (NO_MANDATORY_KEYS, "no_mandatory_keys"),
     (MOVABLEKEYS, "movablekeys"),
     (ALLOW_BUSY, "allow_busy"),
 ];
@@ -149,6 +155,7 @@ pub(crate) enum Group {
     Connection,
     Transactions,
     PubSub,
+    Scripting,
     Server,
     Cluster,
 }
@@ -167,6 +174,7 @@ impl Group {
             Group::Connection => "connection",
             Group::Transactions => "transactions",
             Group::PubSub => "pubsub",
+            Group::Scripting => "scripting",
             Group::Server => "server",
             Group::Cluster => "cluster",
         }
@@ -184,6 +192,7 @@ impl Group {
             Group::Stream => Some("@stream"),
             Group::Connection => Some("@connection"),
             Group::Transactions => Some("@transaction"),
+            Group::Scripting => Some("@scripting"),
             // The flag says it for channels, as HELP has none.
             Group::PubSub | Group::Server | Group::Cluster => None,
         }
@@ -304,7 +313,8 @@ impl CommandSpec {
         [
             // WAIT and SORT are documented among the key commands, but belong elsewhere.
             ("@keyspace", own("@keyspace") && !extra(CONNECTION | LIST) || extra(KEYSPACE)),
-            ("@read", flag(READONLY)),
+            // What a script reads is for the script to say.
+            ("@read", flag(READONLY) && self.group != Group::Scripting),
             ("@write", flag(WRITE)),
             ("@set", own("@set") || extra(SET)),
             ("@sortedset", own("@sortedset") || extra(SORTED_SET)),
@@ -320,6 +330,7 @@ impl CommandSpec {
             ("@dangerous", admin || extra(DANGEROUS)),
             ("@connection", own("@connection") || extra(CONNECTION)),
             ("@transaction", own("@transaction")),
+            ("@scripting", own("@scripting")),
         ]
         .into_iter()
         .filter_map(|(name, member)| member.then_some(name))
@@ -337,6 +348,7 @@ static FAMILIES: [&[CommandSpec]; 13] = [
     keys::COMMANDS,
     connections::COMMANDS,
     pubsub::COMMANDS,
+    scripting::COMMANDS,
     server::COMMANDS,
     observe::COMMANDS,
     standalone::COMMANDS,

@@ -231,6 +231,12 @@ pub const HONOURED: &[Directive] = &[
         Kind::Choice(&["no", "yes", "local"]),
         "Who may call DEBUG: nobody, everybody, or clients on this machine.",
     ),
+    at_start(
+        "scripting",
+        "auto",
+        Kind::Choice(&["yes", "no", "auto"]),
+        "Whether clients may send Lua scripts and functions: yes, no, or auto, which says yes if bind names nothing but loopback addresses.",
+    ),
     // ---- data ----
     path(
         "dir",
@@ -310,6 +316,24 @@ pub const HONOURED: &[Directive] = &[
         "0",
         Kind::Memory { min: 0, max: u64::MAX },
         "Memory for data in bytes. Above it writes are refused with an OOM error; nothing is ever evicted. 0 for no limit.",
+    ),
+    at_start(
+        "script-memory-limit",
+        "134217728",
+        memory(MIB),
+        "Memory that Lua may take for scripts, and again as much for functions. A script that needs more gets an error.",
+    ),
+    live(
+        "busy-reply-threshold",
+        "5000",
+        integer(0, i64::MAX as u64),
+        "Milliseconds after which a script that still runs lets other clients be answered BUSY instead of waiting; from then on SCRIPT KILL can end it. 0 for never.",
+    ),
+    live(
+        "lua-time-limit",
+        "5000",
+        integer(0, i64::MAX as u64),
+        "The older name of busy-reply-threshold: setting one sets both.",
     ),
     live(
         "proto-max-bulk-len",
@@ -503,6 +527,16 @@ pub fn all() -> impl Iterator<Item = &'static Directive> {
 #[must_use]
 pub fn find(name: &str) -> Option<&'static Directive> {
     all().find(|directive| directive.name.eq_ignore_ascii_case(name))
+}
+
+/// The other name of a directive that has two.
+#[must_use]
+pub fn other_name(name: &str) -> Option<&'static str> {
+    match name {
+        "busy-reply-threshold" => Some("lua-time-limit"),
+        "lua-time-limit" => Some("busy-reply-threshold"),
+        _ => None,
+    }
 }
 
 /// The name that was probably meant, if one is near enough.

@@ -165,7 +165,7 @@ impl Values {
             };
             let directive = self.values[at].directive;
             match self.checked(at, &value) {
-                Ok(text) => self.values[at] = Value { directive, text, origin },
+                Ok(text) => self.put(at, Value { directive, text, origin }),
                 Err(reason) => {
                     return Err(ConfigError::BadValue {
                         name: directive.name,
@@ -209,6 +209,17 @@ impl Values {
     /// What the configuration asks for and does not get, without harm: line and reason.
     pub fn notes(&self) -> impl Iterator<Item = (&str, &'static str)> {
         self.notes.iter().map(|(line, reason)| (line.as_str(), *reason))
+    }
+
+    /// Takes over a value, under both names where a directive has two.
+    fn put(&mut self, at: usize, value: Value) {
+        if let Some(other) = directives::other_name(value.directive.name)
+            && let Some(at) = self.position(other)
+        {
+            let directive = self.values[at].directive;
+            self.values[at] = Value { directive, ..value.clone() };
+        }
+        self.values[at] = value;
     }
 
     fn position(&self, name: &str) -> Option<usize> {
@@ -318,7 +329,7 @@ impl Config {
             {
                 return Err(failed(reason.to_owned()));
             }
-            next.values[at] = Value { directive, text, origin: Origin::ConfigSet };
+            next.put(at, Value { directive, text, origin: Origin::ConfigSet });
         }
         Ok(self.install(&mut values, next))
     }

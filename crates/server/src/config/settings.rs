@@ -98,6 +98,12 @@ pub struct Settings {
     pub supervised: Supervision,
     /// `shutdown-timeout`
     pub shutdown_timeout: Duration,
+    /// `scripting`, with auto resolved.
+    pub scripting: bool,
+    /// `script-memory-limit`
+    pub script_bytes_max: u64,
+    /// `busy-reply-threshold`; `None` for never.
+    pub busy_reply_threshold: Option<Duration>,
     /// `compat-version`
     pub compat_version: Box<str>,
 }
@@ -295,6 +301,17 @@ impl Settings {
                 _ => Supervision::Auto,
             },
             shutdown_timeout: seconds("shutdown-timeout"),
+            scripting: match values.text("scripting") {
+                "yes" => true,
+                "no" => false,
+                _ => {
+                    addresses(values.text("bind")).iter().all(|address| is_loopback(&address.host))
+                }
+            },
+            script_bytes_max: number(values, "script-memory-limit"),
+            busy_reply_threshold: Some(number(values, "busy-reply-threshold"))
+                .filter(|ms| *ms != 0)
+                .map(Duration::from_millis),
             compat_version: Box::from(values.text("compat-version")),
         };
         if settings.acl_file.is_some()
@@ -319,6 +336,14 @@ fn number<T: std::str::FromStr>(values: &Values, name: &str) -> T {
 fn percentiles(text: &str) -> Vec<(Box<str>, f64)> {
     let words = text.split_ascii_whitespace();
     words.filter_map(|word| Some((Box::from(word), word.parse().ok()?))).collect()
+}
+
+/// Whether only this machine can reach an address.
+fn is_loopback(host: &str) -> bool {
+    match host.parse::<std::net::IpAddr>() {
+        Ok(address) => address.to_canonical().is_loopback(),
+        Err(_) => host.eq_ignore_ascii_case("localhost"),
+    }
 }
 
 fn addresses(text: &str) -> Vec<BindAddress> {

@@ -6,7 +6,7 @@ mod snapshot;
 
 use std::fmt::{Display, Write};
 
-pub use snapshot::{InfoSnapshot, KeyspaceRow, StorageFacts, TrackingFacts};
+pub use snapshot::{InfoSnapshot, KeyspaceRow, ScriptFacts, StorageFacts, TrackingFacts};
 
 /// A section of INFO, in the order in which Redis shows them; our own comes last.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]

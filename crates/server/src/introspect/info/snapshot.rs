@@ -52,6 +52,8 @@ pub struct InfoSnapshot<'a> {
     pub storage: StorageFacts,
     /// Databases that hold a key.
     pub keyspace: Vec<KeyspaceRow>,
+    /// Scripts and functions.
+    pub scripts: ScriptFacts,
 }
 
 /// One database.
@@ -133,4 +135,23 @@ pub struct TrackingFacts {
     pub items: usize,
     /// Prefixes that are tracked.
     pub prefixes: usize,
+}
+
+/// What INFO tells about scripts and functions.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct ScriptFacts {
+    /// Scripts in the cache.
+    pub scripts: u64,
+    /// Of their texts.
+    pub script_bytes: u64,
+    /// Of their Lua state.
+    pub lua_bytes: u64,
+    /// Functions of all libraries.
+    pub functions: u64,
+    /// Libraries.
+    pub libraries: u64,
+    /// Of the code of libraries.
+    pub function_bytes: u64,
+    /// Of the Lua state of functions.
+    pub functions_lua_bytes: u64,
 }

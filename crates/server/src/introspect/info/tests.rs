@@ -40,6 +40,7 @@ fn info(names: &[&str]) -> String {
         pubsub_clients: 0,
         tracking: TrackingFacts::default(),
         storage: StorageFacts { last_lsn: 12, snapshot_lsn: 5, ..StorageFacts::default() },
+        scripts: ScriptFacts::default(),
         keyspace: vec![
             KeyspaceRow { db: 0, keys: 3, expires: 1, avg_ttl_ms: 500 },
             KeyspaceRow { db: 4, keys: 0, expires: 0, avg_ttl_ms: 0 },
