@@ -33,6 +33,12 @@ impl Engine {
             }
             Op::Origin { .. } => {}
             Op::ConfigureIdmp { settings } => self.idmp_settings = settings,
+            Op::LibrarySet { name, code } => {
+                self.libraries.insert(name.into(), code.into());
+            }
+            Op::LibraryDelete { name } => {
+                self.libraries.remove(name).expect(PRESENT);
+            }
             Op::Delete { .. }
             | Op::Expire { .. }
             | Op::Rename { .. }

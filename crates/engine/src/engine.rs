@@ -1,6 +1,7 @@
 //! The engine itself: decide by `&self`, apply by `&mut self`.
 
 use std::cell::Cell;
+use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 
 use smallvec::smallvec;
@@ -41,6 +42,8 @@ pub struct Engine {
     pub(crate) settings: Settings,
     /// Those of streams to come.
     pub(crate) idmp_settings: IdmpSettings,
+    /// Libraries of functions: their names and their code, which means nothing here.
+    pub(crate) libraries: BTreeMap<Box<[u8]>, Box<[u8]>>,
     /// Number of the next block to be sealed. Blocks are numbered by the operations alone, so that a
     /// checkpoint's copy of a block and the live one are known to be the same.
     pub(crate) block_next: u64,
@@ -113,6 +116,7 @@ impl Engine {
             dbs: (0..DATABASES).map(|_| Db::new(hash_seed)).collect(),
             settings,
             idmp_settings: IdmpSettings::default(),
+            libraries: BTreeMap::new(),
             block_next: 1,
             hash_seed,
             first_command_s: AtomicU32::new(0),
@@ -120,6 +124,11 @@ impl Engine {
             leaves_untouched: AtomicBool::new(false),
             reply_bytes_max: usize::MAX,
         }
+    }
+
+    /// Libraries of functions, by name: the code of each.
+    pub fn libraries(&self) -> impl Iterator<Item = (&[u8], &[u8])> {
+        self.libraries.iter().map(|(name, code)| (&**name, &**code))
     }
 
     /// The settings in force.

@@ -464,6 +464,20 @@ pub enum Op<'a> {
         #[serde(borrow, with = "serde_bytes")]
         payload: &'a [u8],
     },
+
+    // ---- functions ----
+    /// A library of functions, replacing the one of that name.
+    LibrarySet {
+        #[serde(borrow, with = "serde_bytes")]
+        name: &'a [u8],
+        #[serde(borrow, with = "serde_bytes")]
+        code: &'a [u8],
+    },
+    /// A library of functions is gone.
+    LibraryDelete {
+        #[serde(borrow, with = "serde_bytes")]
+        name: &'a [u8],
+    },
 }
 
 /// What an operation touched, for those who wait on keys or watch them.
@@ -497,6 +511,8 @@ impl<'a> Op<'a> {
             Op::Configure { .. }
             | Op::ConfigureIdmp { .. }
             | Op::ConsumerSeen { .. }
+            | Op::LibrarySet { .. }
+            | Op::LibraryDelete { .. }
             | Op::Origin { .. } => Touched::Nothing,
             Op::Flush { db: None } => Touched::Everything,
             Op::Flush { db: Some(db) } => Touched::Db(db),

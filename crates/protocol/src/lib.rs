@@ -27,10 +27,11 @@ mod number;
 mod table;
 
 pub use command::{
-    AclCommand, AofWait, ChannelKind, ClientCommand, ClientKind, ClientList, ConfigCommand, DebugCommand,
-    Given, Hello, KillFilter, LatencyCommand, MemoryCommand, NO_SCRIPT, PubSubCommand, ReplicaOf,
-    ReplyMode, Request, RestorePolicy, Save, ScriptAccess, ScriptCommand, ServerCommand,
-    SessionCommand, Shutdown, SlowLogCommand, TrackingOptions, WakeReason, parse, resolve,
+    AclCommand, AofWait, ChannelKind, ClientCommand, ClientKind, ClientList, ConfigCommand,
+    DebugCommand, Given, Hello, KillFilter, LatencyCommand, MemoryCommand, NO_SCRIPT,
+    PubSubCommand, ReplicaOf, ReplyMode, Request, RestorePolicy, Save, ScriptAccess, ScriptCommand,
+    ServerCommand, SessionCommand, Shutdown, SlowLogCommand, TrackingOptions, WakeReason, parse,
+    resolve,
 };
 pub use decode::{Args, Decoder, Limits};
 pub use encode::{TooLong, Version, encode, encode_array, encode_error};

@@ -38,8 +38,10 @@ pub enum LogLevel {
 pub enum Verdict {
     /// It does.
     GoOn,
-    /// It ends here.
+    /// It ends here: SCRIPT KILL.
     Kill,
+    /// It ends here: FUNCTION KILL.
+    KillFunction,
     /// It ends here: code that is loaded must not take long.
     LoadTimeout,
 }
@@ -298,6 +300,10 @@ fn set_hook(lua: &Lua, killed: &Killed, pulse: Arc<dyn Pulse>) -> mlua::Result<(
             Verdict::Kill => {
                 killed.store(true, Ordering::Relaxed);
                 Err(Raised::Killed.into())
+            }
+            Verdict::KillFunction => {
+                killed.store(true, Ordering::Relaxed);
+                Err(Raised::Table(b"ERR Script killed by user with FUNCTION KILL.".to_vec()).into())
             }
             Verdict::LoadTimeout => {
                 killed.store(true, Ordering::Relaxed);

@@ -298,10 +298,17 @@ async fn serve(
     }
 }
 
+/// How long a script may take, beyond the patience with clients, to come to its end.
+const SCRIPT_PATIENCE: Duration = Duration::from_millis(100);
+
 fn stop(running: Running, housekeeping: Housekeeping) -> ExitCode {
     let shared = Arc::clone(&running.shared);
     shared.checkpoints.stop();
+    shared.script.kill_if_harmless();
     running.stop(shared.config.settings().shutdown_timeout);
+    if shared.script.is_running() && shared.core.try_lock_for(SCRIPT_PATIENCE).is_none() {
+        shared.end_at_once();
+    }
     housekeeping.join();
     // Held to the end: a connection that outlived the patience must not append behind the mark.
     let core = shared.core.lock();
@@ -355,7 +362,10 @@ fn apply_settings(shared: &Shared) {
     let settings = shared.config.settings();
     shared.configured(&settings);
     let (engine, idmp) = (settings.engine, settings.idmp);
-    let mut core = shared.core.lock();
+    let Some(mut core) = shared.lock_core() else {
+        tracing::error!("a script hogs the server: send SIGHUP again once it has ended");
+        return manager.ready("Ready to accept connections");
+    };
     core.database.limit_replies(settings.output_limits.normal.hard_limit());
     core.notify_of(settings.events);
     if let Err(error) = core.database.configure(engine, idmp, shared.clock.now()) {
@@ -369,7 +379,7 @@ fn report(shared: &Shared) {
     let totals = shared.stats.totals();
     tracing::info!(
         clients = shared.clients.len(),
-        blocked = shared.core.lock().blocking.len(),
+        blocked = shared.lock_core().map_or(0, |core| core.blocking.len()),
         commands = totals.commands_processed,
         last_lsn = shared.log.last(),
         durable_lsn = shared.log.durable(),

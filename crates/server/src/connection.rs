@@ -3,6 +3,7 @@
 use std::cell::RefCell;
 use std::future::{Future, pending};
 use std::io;
+use std::mem;
 use std::ops::Range;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -12,12 +13,15 @@ use std::time::Duration;
 use engine::Reply;
 use protocol::{Decoder, Limits, ProtocolError, ReplyMode, TooLong, Version};
 use storage::failpoint;
+use tokio::sync::oneshot;
 use tokio::time::{Instant, sleep_until};
 
+use crate::busy::Busy;
 use crate::client::{Client, Flushed, UNSENT_BYTES_PAUSE};
 use crate::client_limits::{cut_off, make_room};
 use crate::config::{Reader, Settings};
 use crate::core::{Shared, Stopping};
+use crate::driver::Job;
 use crate::execute::{Answer, Executor, Outcome, Parsed, encode};
 use crate::loading;
 use crate::permission::Identity;
@@ -51,6 +55,23 @@ enum Wait {
     Paused { until: Instant, request: Vec<Box<[u8]>> },
     /// For an answer from elsewhere.
     Later(Pin<Box<dyn Future<Output = Answer> + Send>>),
+    /// For its batch, which runs outside of all tasks as there is a script in it.
+    Batch(oneshot::Receiver<Returned>),
+}
+
+/// What ended a wait.
+enum Waited {
+    Answer(Answer),
+    TimedOut,
+    Returned(Box<Returned>),
+}
+
+/// What is left of a batch that ran elsewhere.
+struct Returned {
+    session: Session,
+    wait: Wait,
+    /// Requests behind the one that stopped the batch.
+    rest: Vec<u8>,
 }
 
 struct Connection {
@@ -67,6 +88,8 @@ struct Connection {
     config: Reader,
     /// When a client that has to authenticate must have done so.
     stranger_until: Option<Instant>,
+    /// It runs a batch outside of all tasks, where scripts may run.
+    is_outside: bool,
 }
 
 /// Why a connection is over.
@@ -99,6 +122,7 @@ pub(crate) async fn serve(
         positions: Vec::new(),
         config,
         stranger_until: (!authenticated).then(|| Instant::now() + STRANGER_PATIENCE),
+        is_outside: false,
     };
     let resumed = match early {
         Some(early) => connection.go_on_from(*early),
@@ -168,7 +192,7 @@ impl Connection {
                 self.client.stalled.store(false, Ordering::Release);
                 self.client.worker.submit(&self.client);
             }
-            answer = wait(&mut self.wait) => self.waited(answer),
+            waited = wait(&mut self.wait) => self.waited(waited),
             () = until(self.stranger_until) => {
                 tracing::debug!(client = client.id, addr = client.addr, "no password in time: closing");
                 client.kill();
@@ -207,7 +231,17 @@ impl Connection {
     fn resume(&mut self) {
         if let Wait::Paused { request, .. } = std::mem::replace(&mut self.wait, Wait::Nothing) {
             let args: Vec<&[u8]> = request.iter().map(|arg| &**arg).collect();
-            self.run(&args, &[(args.len(), 0)]);
+            let ends = vec![(args.len(), 0)];
+            if matches!(self.run(&args, &ends), Ran::Outside) {
+                let bytes = args.concat();
+                let positions = args.iter().scan(0, |at, arg| {
+                    let start = *at;
+                    *at += arg.len();
+                    Some(start..*at)
+                });
+                let positions: Vec<Range<usize>> = positions.collect();
+                self.run_outside(&bytes, &positions, vec![(args.len(), bytes.len())]);
+            }
         }
     }
 
@@ -314,7 +348,10 @@ impl Connection {
         let positions = std::mem::take(&mut self.positions);
         let bytes = &*bytes;
         let args: Vec<&[u8]> = positions.iter().map(|range| &bytes[range.clone()]).collect();
-        let run = self.run(&args, &ends);
+        let run = match self.run(&args, &ends) {
+            Ran::Outside => Some(self.run_outside(bytes, &positions, ends)),
+            Ran::Here(stopped_at) => stopped_at,
+        };
         self.positions = positions;
         self.positions.clear();
         if let Some(stopped_at) = run {
@@ -368,11 +405,10 @@ impl Connection {
         decoded
     }
 
-    /// Runs decoded requests. `Some(end)` if one of them stops the batch: the requests behind it,
-    /// from byte `end` on, are for later.
-    fn run(&mut self, args: &[&[u8]], ends: &[(usize, usize)]) -> Option<usize> {
+    /// Runs decoded requests, unless there is a script among them.
+    fn run(&mut self, args: &[&[u8]], ends: &[(usize, usize)]) -> Ran {
         if ends.is_empty() {
-            return None;
+            return Ran::Here(None);
         }
         let draw = self.shared.draw();
         let mut first = 0;
@@ -384,12 +420,17 @@ impl Connection {
                 parsed
             })
             .collect();
+        if !self.is_outside && parsed.iter().any(|parsed| runs_script(parsed, &self.session)) {
+            return Ran::Outside;
+        }
         let mut answers = Vec::with_capacity(parsed.len());
         let mut stopped_at = None;
         let mut answer_bytes = 0;
         let shared = self.shared.clone();
         let was_authenticated = self.session.authenticated;
-        let mut core = shared.core.lock();
+        let Some(mut core) = shared.lock_core() else {
+            return Ran::Here(self.run_busy(parsed, ends));
+        };
         failpoint::pass("engine");
         if self.session.receives {
             // From here on others may send it messages, which must not overtake its replies.
@@ -403,6 +444,8 @@ impl Connection {
             session: &mut self.session,
             now: shared.clock.now(),
             in_exec: false,
+            in_script: false,
+            is_error_counted: false,
             deliveries: Vec::new(),
             pushes: Vec::new(),
             pushed_bytes: 0,
@@ -476,6 +519,76 @@ impl Connection {
         if was_authenticated != self.session.authenticated {
             self.authentication_changed();
         }
+        Ran::Here(stopped_at)
+    }
+
+    /// Has a batch run by the loop around the runtime, see [`crate::driver`]. Returns where it ends.
+    fn run_outside(
+        &mut self,
+        bytes: &[u8],
+        positions: &[Range<usize>],
+        ends: Vec<(usize, usize)>,
+    ) -> usize {
+        let end = ends.last().map_or(0, |(_, end)| *end);
+        let (bytes, positions) = (bytes[..end].to_vec(), positions.to_vec());
+        let authenticated = self.session.authenticated;
+        let mut outside = Connection {
+            shared: self.shared.clone(),
+            client: self.client.clone(),
+            session: mem::replace(&mut self.session, Session::new(authenticated)),
+            decoder: Decoder::new(Limits::unauthenticated()),
+            buffer: Vec::new(),
+            wait: Wait::Nothing,
+            stopping: self.stopping.clone(),
+            positions: Vec::new(),
+            config: self.shared.config.reader(),
+            stranger_until: None,
+            is_outside: true,
+        };
+        let (sender, receiver) = oneshot::channel();
+        self.wait = Wait::Batch(receiver);
+        self.client.worker.run_outside(Job::new(move || {
+            let args: Vec<&[u8]> = positions.iter().map(|range| &bytes[range.clone()]).collect();
+            let rest = match outside.run(&args, &ends) {
+                Ran::Here(Some(stopped_at)) => bytes[stopped_at..].to_vec(),
+                Ran::Here(None) | Ran::Outside => Vec::new(),
+            };
+            // If nobody is there to take it, the connection is gone, which waits for this before.
+            let _ = sender.send(Returned { session: outside.session, wait: outside.wait, rest });
+        }));
+        end
+    }
+
+    /// A batch is back from elsewhere.
+    fn returned(&mut self, returned: Returned) {
+        let was_authenticated = self.session.authenticated;
+        self.session = returned.session;
+        self.wait = returned.wait;
+        if !returned.rest.is_empty() {
+            self.buffer.splice(0..0, returned.rest);
+        }
+        if was_authenticated != self.session.authenticated {
+            self.authentication_changed();
+        }
+    }
+
+    /// Answers requests while a script hogs the core.
+    fn run_busy(&mut self, parsed: Vec<Parsed<'_>>, ends: &[(usize, usize)]) -> Option<usize> {
+        let mut answers = Vec::with_capacity(parsed.len());
+        let mut stopped_at = None;
+        for (parsed, (_, end)) in parsed.into_iter().zip(ends) {
+            let mut busy =
+                Busy { shared: &self.shared, client: &self.client, session: &mut self.session };
+            let answer = busy.answer(&parsed);
+            if self.session.takes_reply() {
+                answers.push(Sent::Answer(Answer::new(answer, 0), self.session.version));
+            }
+            if self.session.closing {
+                stopped_at = Some(*end);
+                break;
+            }
+        }
+        self.send(&answers);
         stopped_at
     }
 
@@ -552,17 +665,30 @@ impl Connection {
     }
 
     /// The wait is over by itself: the time ran out, or the answer came.
-    fn waited(&mut self, answer: Option<Answer>) {
-        if matches!(self.wait, Wait::Paused { .. }) {
-            self.shared.core.lock().pause.remove(&self.client);
+    fn waited(&mut self, waited: Waited) {
+        if let Wait::Paused { until, .. } = &mut self.wait {
+            let shared = self.shared.clone();
+            let Some(mut core) = shared.lock_core() else {
+                // A script hogs the core: the pause is over when it ends.
+                *until = Instant::now() + BUSY_PAUSE;
+                return;
+            };
+            core.pause.remove(&self.client);
+            drop(core);
             // Seen by `go_on`.
             self.client.set_blocked(false, &self.shared.stats);
             return;
         }
-        let (answer, is_muted) = match answer {
-            Some(answer) => (answer, !self.session.takes_reply()),
-            None => {
-                let mut core = self.shared.core.lock();
+        let (answer, is_muted) = match waited {
+            Waited::Returned(returned) => return self.returned(*returned),
+            Waited::Answer(answer) => (answer, !self.session.takes_reply()),
+            Waited::TimedOut => {
+                let shared = self.shared.clone();
+                let Some(mut core) = shared.lock_core() else {
+                    // A script hogs the core: nobody can be told that nothing came before it ends.
+                    self.wait = Wait::Blocked { deadline: Some(Instant::now() + BUSY_PAUSE) };
+                    return;
+                };
                 if core.blocking.remove_client(self.client.id).is_none() {
                     // Served in the same moment: the answer is on its way, and nothing that stands
                     // behind may overtake it.
@@ -583,7 +709,12 @@ impl Connection {
 
     /// Sends what is still owed, as far as the client takes it, and leaves all registries.
     async fn close(mut self) {
-        leave(&mut self.shared.core.lock(), &self.client, &mut self.session);
+        if let Wait::Batch(receiver) = &mut self.wait
+            && let Ok(returned) = receiver.await
+        {
+            self.session = returned.session;
+        }
+        leave(&mut *self.shared.lock_core_later().await, &self.client, &mut self.session);
         self.client.set_blocked(false, &self.shared.stats);
         if !self.client.is_killed() {
             // A peer that does not read gets no more than a moment.
@@ -641,18 +772,45 @@ struct Decoded {
     complete: bool,
 }
 
-/// Waits for the answer from elsewhere, or the deadline (`None`), or for ever.
-async fn wait(wait: &mut Wait) -> Option<Answer> {
+/// How a batch ran.
+enum Ran {
+    /// With `Some(end)`, one of its requests stopped it: those behind, from byte `end` on, are for later.
+    Here(Option<usize>),
+    /// Not yet: a script must run outside of all tasks.
+    Outside,
+}
+
+/// Whether a request may run a script: EVAL and its kin, or EXEC of a transaction that has one.
+fn runs_script(parsed: &Parsed<'_>, session: &Session) -> bool {
+    match &parsed.request {
+        Ok((spec, _)) if spec.runs_script() => true,
+        Ok((spec, _)) if spec.name == "exec" => {
+            session.transaction.as_ref().is_some_and(Transaction::has_script)
+        }
+        _ => false,
+    }
+}
+
+/// How often a blocked client whose time is up looks whether the core is free again.
+const BUSY_PAUSE: Duration = Duration::from_millis(20);
+
+/// Waits for the answer from elsewhere, or the deadline, or for ever.
+async fn wait(wait: &mut Wait) -> Waited {
     match wait {
-        Wait::Later(answer) => Some(answer.await),
+        Wait::Later(answer) => Waited::Answer(answer.await),
         Wait::Paused { until, .. } => {
             sleep_until(*until).await;
-            None
+            Waited::TimedOut
         }
         Wait::Blocked { deadline: Some(deadline) } => {
             sleep_until(*deadline).await;
-            None
+            Waited::TimedOut
         }
+        Wait::Batch(receiver) => match receiver.await {
+            Ok(returned) => Waited::Returned(Box::new(returned)),
+            // The server is ending, and with it this connection.
+            Err(_) => pending().await,
+        },
         Wait::Blocked { deadline: None } | Wait::Nothing => pending().await,
     }
 }

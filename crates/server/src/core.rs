@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering, fence};
 use std::time::Duration;
 
 use access::Users;
-use parking_lot::Mutex;
+use parking_lot::{Mutex, MutexGuard};
 use storage::fs::Fs;
 use storage::{Database, Log, StorageError};
 use tokio::sync::{Notify, watch};
@@ -46,6 +46,9 @@ const SYNC_INLINE_CLIENTS_MAX: usize = 64;
 /// It does so while syncs are quicker than this. Once the disk has become slow, those who ask nothing
 /// of it must not wait for it.
 const SYNC_INLINE_TIME_MAX: Duration = Duration::from_millis(10);
+
+/// How often one who waits for the core asks whether a script hogs it.
+const SCRIPT_LOOK: Duration = Duration::from_millis(20);
 
 /// With so many bytes of records in memory, a worker waits for the disk instead of reading on: a disk
 /// that is slower than the network must slow the clients down.
@@ -185,6 +188,32 @@ impl Shared {
         }
     }
 
+    /// Locks the core, unless a script hogs it: then nobody can say when it will be free. Costs no more
+    /// than the lock where nobody is in the way.
+    pub(crate) fn lock_core(&self) -> Option<MutexGuard<'_, Core>> {
+        if let Some(core) = self.core.try_lock() {
+            return Some(core);
+        }
+        loop {
+            if let Some(core) = self.core.try_lock_for(SCRIPT_LOOK) {
+                return Some(core);
+            }
+            if self.script.is_slow() {
+                return None;
+            }
+        }
+    }
+
+    /// As [`Shared::lock_core`], for as long as a script hogs it.
+    pub(crate) async fn lock_core_later(&self) -> MutexGuard<'_, Core> {
+        loop {
+            if let Some(core) = self.lock_core() {
+                return core;
+            }
+            tokio::time::sleep(SCRIPT_LOOK).await;
+        }
+    }
+
     /// Makes what is recorded as safe as the policy asks before replies leave, or sees to it that
     /// somebody does, and returns the LSN up to which replies may leave now. `clients` counts those
     /// with new replies.
@@ -251,6 +280,14 @@ impl Shared {
     pub(crate) fn configured(&self, settings: &Settings) {
         self.observer.configure(settings);
         self.stats.set_tracks_times(settings.tracks_times);
+    }
+
+    /// Ends the process while a script holds the core: what is recorded gets to the disk, and the script
+    /// has never been.
+    pub(crate) fn end_at_once(&self) -> ! {
+        self.commit();
+        tracing::warn!("stopped while a script was running: nothing of it was recorded");
+        std::process::exit(0)
     }
 
     /// What INFO tells about the storage.

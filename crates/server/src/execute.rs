@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::future::Future;
+use std::mem;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -29,6 +30,10 @@ pub(crate) struct Executor<'e> {
     pub(crate) now: UnixMillis,
     /// Inside EXEC nothing blocks and nobody is served.
     pub(crate) in_exec: bool,
+    /// The commands are those of a script.
+    pub(crate) in_script: bool,
+    /// The error that the running command answers was counted when it arose.
+    pub(crate) is_error_counted: bool,
     /// Other clients' replies that this batch brought about.
     pub(crate) deliveries: Vec<Delivery>,
     /// Messages that the command brought about so far.
@@ -275,7 +280,7 @@ impl Executor<'_> {
                 self.engine(&command)
             }
             Request::Session(command) => self.session(&command),
-            Request::Server(command) => self.server(&command),
+            Request::Server(command) => self.server(&command, args),
             Request::Ready(reply) => Outcome::from(reply),
         };
         let nanos = u64::try_from(started.elapsed().as_nanos()).unwrap_or(u64::MAX);
@@ -288,7 +293,8 @@ impl Executor<'_> {
         }
         self.client.worker.counters.commands_processed.add(1);
         if self.core.has_audience {
-            self.show(spec, args, Source::Client);
+            let source = if self.in_script { Source::Script } else { Source::Client };
+            self.show(spec, args, source);
             if self.session.remembers_reads {
                 self.remember_reads(spec, args);
             }
@@ -296,7 +302,9 @@ impl Executor<'_> {
         }
         if let Outcome::Answer(Answer { reply: Err(error), .. }) = &outcome {
             self.counters(spec).failed();
-            self.shared.stats.count_error(&error.text());
+            if !mem::take(&mut self.is_error_counted) {
+                self.shared.stats.count_error(&error.text());
+            }
         }
         outcome
     }

@@ -21,7 +21,6 @@ pub(crate) enum Source {
     /// The client itself.
     Client,
     /// A script that it runs.
-    #[expect(dead_code, reason = "scripts are not there yet")]
     Script,
 }
 
@@ -61,9 +60,21 @@ impl Executor<'_> {
     /// they may hold secrets.
     pub(crate) fn show(&mut self, spec: &CommandSpec, args: &[&[u8]], source: Source) {
         let hides = spec.flags.contains(Flags::ADMIN) || spec.flags.contains(Flags::SKIP_MONITOR);
-        if hides || self.core.monitors.is_empty() {
-            return;
+        if !hides && !self.core.monitors.is_empty() {
+            self.show_to_all(spec, args, source);
         }
+    }
+
+    /// Shows a command that runs a script, before the commands of the script.
+    pub(crate) fn show_script(&mut self, args: &[&[u8]]) {
+        if !self.core.monitors.is_empty()
+            && let Ok(spec) = protocol::resolve(args)
+        {
+            self.show_to_all(spec, args, Source::Client);
+        }
+    }
+
+    fn show_to_all(&mut self, spec: &CommandSpec, args: &[&[u8]], source: Source) {
         let bytes: usize = args.iter().map(|arg| arg.len()).sum();
         let limit = self.shared.config.settings().output_limits.normal.hard_limit();
         let monitors: Vec<Arc<Client>> = self.core.monitors.values().cloned().collect();

@@ -37,6 +37,11 @@ impl Identity {
         Self { name: user.name().into(), ..Self::default() }
     }
 
+    /// The user as it was when somebody last looked.
+    pub(crate) fn user(&self) -> Option<&Arc<User>> {
+        self.user.as_ref()
+    }
+
     pub(crate) fn name(&self) -> &Arc<[u8]> {
         &self.name
     }

@@ -68,6 +68,9 @@ impl Running {
         let workers = seeds.iter().map(|seed| Arc::clone(&seed.worker)).collect();
         let listening = mem::take(&mut parts.listening);
         let shared = Arc::new(Shared::new(parts, workers));
+        if shared.config.settings().scripting {
+            shared.core.lock().load_libraries(&shared);
+        }
         let log_shared = Arc::clone(&shared);
         thread::Builder::new()
             .name("log".to_owned())

@@ -22,7 +22,7 @@ use crate::introspect::{self, info};
 use crate::users;
 
 impl Executor<'_> {
-    pub(crate) fn server(&mut self, command: &ServerCommand<'_>) -> Outcome {
+    pub(crate) fn server(&mut self, command: &ServerCommand<'_>, args: &[&[u8]]) -> Outcome {
         match command {
             ServerCommand::Info { sections } => self.info(sections).into(),
             ServerCommand::Config(command) => self.config(command),
@@ -49,7 +49,7 @@ impl Executor<'_> {
             ServerCommand::Scrub => self.scrub().into(),
             ServerCommand::SlowLog(command) => Outcome::from(self.slow_log(*command)),
             ServerCommand::Latency(command) => self.latency(command).into(),
-            ServerCommand::Script(command) => self.script(command),
+            ServerCommand::Script(command) => self.script(command, args),
             ServerCommand::Lolwut => Outcome::from(Reply::Verbatim(Bytes::from(format!(
                 "All the rivers run into the sea.\nHeadwater ver. {}\n",
                 env!("CARGO_PKG_VERSION")

@@ -10,6 +10,7 @@ use protocol::{Hello, ReplyMode, SessionCommand, Version};
 use crate::blocking::Key;
 use crate::client::Client;
 use crate::config::Settings;
+use crate::core::Shared;
 use crate::execute::{Executor, Outcome};
 use crate::permission::Identity;
 use crate::pubsub::Subscriptions;
@@ -186,20 +187,7 @@ impl Executor<'_> {
         if let Some((user, password)) = hello.auth {
             self.authenticate(user, password, "HELLO")?;
         }
-        if !self.session.authenticated {
-            return Err(HELLO_NEEDS_AUTH);
-        }
-        if let Some(name) = hello.name {
-            self.client.facts.names.lock().name = name.to_vec();
-        }
-        if let Some(version) = hello.version {
-            self.set_version(version);
-        }
-        Ok(greeting(self.session.version, self.client.id, &self.shared.config.settings()))
-    }
-
-    fn set_version(&mut self, version: Version) {
-        self.session.set_version(version, self.client);
+        greet(self.shared, self.client, self.session, hello)
     }
 
     /// RESET: the connection as it was when it arrived.
@@ -209,7 +197,7 @@ impl Executor<'_> {
         self.track_no_more();
         self.core.stop_monitoring(self.client);
         self.select(0);
-        self.set_version(Version::Resp2);
+        self.session.set_version(Version::Resp2, self.client);
         self.session.reply_mode = ReplyMode::On;
         self.client.facts.silent.store(false, Ordering::Relaxed);
         self.become_nobody();
@@ -218,6 +206,25 @@ impl Executor<'_> {
         self.client.facts.no_touch.store(false, Ordering::Relaxed);
         Reply::Simple("RESET")
     }
+}
+
+/// HELLO without AUTH, which concerns nobody but the connection.
+pub(crate) fn greet(
+    shared: &Shared,
+    client: &Client,
+    session: &mut Session,
+    hello: &Hello<'_>,
+) -> Result<Reply, CommandError> {
+    if !session.authenticated {
+        return Err(HELLO_NEEDS_AUTH);
+    }
+    if let Some(name) = hello.name {
+        client.facts.names.lock().name = name.to_vec();
+    }
+    if let Some(version) = hello.version {
+        session.set_version(version, client);
+    }
+    Ok(greeting(session.version, client.id, &shared.config.settings()))
 }
 
 /// Ends what a connection has left with others: watches and its place in queues.

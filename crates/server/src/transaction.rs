@@ -14,6 +14,8 @@ use crate::monitor::Source;
 #[derive(Debug, Default)]
 pub(crate) struct Transaction {
     commands: Vec<Queued>,
+    /// One of the commands runs a script.
+    has_script: bool,
     /// A command was refused while queueing: EXEC will refuse the whole.
     aborted: bool,
     /// Memory that the commands take.
@@ -29,6 +31,16 @@ impl Transaction {
     /// Memory that the gathered commands take: as good as bytes of requests that wait.
     pub(crate) fn bytes(&self) -> usize {
         self.bytes
+    }
+
+    /// Whether EXEC will run a script.
+    pub(crate) fn has_script(&self) -> bool {
+        self.has_script
+    }
+
+    /// A command was refused: EXEC will refuse the whole.
+    pub(crate) fn abort(&mut self) {
+        self.aborted = true;
     }
 }
 
@@ -87,6 +99,7 @@ impl Executor<'_> {
             let queued = Queued::new(spec, args);
             transaction.bytes +=
                 queued.bytes.len() + size_of_val(&*queued.ends) + size_of::<Queued>();
+            transaction.has_script |= spec.runs_script();
             transaction.commands.push(queued);
             let count = transaction.commands.len() as i64;
             self.client.facts.multi.store(count, Ordering::Relaxed);

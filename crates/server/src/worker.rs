@@ -5,6 +5,7 @@
 //! flush list. The flush task was woken by the first of them, so it runs after all of them: **one
 //! commit and one round of writes per readiness sweep**, and nobody is woken per operation.
 
+use std::collections::VecDeque;
 use std::io;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering, fence};
@@ -16,6 +17,7 @@ use tokio::sync::{Notify, mpsc};
 
 use crate::client::{Client, Flushed};
 use crate::core::Shared;
+use crate::driver::{Driver, Job, Turn};
 use crate::listener::{Arrival, Listening};
 use crate::running;
 use crate::stats::{Stats, WorkerStats};
@@ -29,6 +31,12 @@ pub(crate) struct Worker {
     /// Whether clients are held back until more records are safe.
     holds: AtomicBool,
     arrivals: mpsc::UnboundedSender<Arrival>,
+    /// Batches with scripts, which do not run inside a task: see [`Driver`].
+    jobs: Mutex<VecDeque<Job>>,
+    job: Notify,
+    /// Its connections are gone.
+    is_over: AtomicBool,
+    turn: Turn,
     pub(crate) counters: Arc<WorkerStats>,
 }
 
@@ -58,6 +66,35 @@ impl Worker {
         }
     }
 
+    /// Has a piece of work done by the thread that drives this worker, outside of all tasks.
+    pub(crate) fn run_outside(&self, job: Job) {
+        self.jobs.lock().push_back(job);
+        self.job.notify_one();
+    }
+
+    /// The other thread of this worker takes over its tasks, while the calling one goes on with a job
+    /// that turns out to be long.
+    pub(crate) fn relieve(&self) {
+        self.turn.pass();
+    }
+
+    pub(crate) fn turn(&self) -> &Turn {
+        &self.turn
+    }
+
+    /// The next piece of work to be done outside of the tasks; `None` once there is no task any more.
+    pub(crate) async fn next_job(&self) -> Option<Job> {
+        loop {
+            if let Some(job) = self.jobs.lock().pop_front() {
+                return Some(job);
+            }
+            if self.is_over.load(Ordering::Acquire) {
+                return None;
+            }
+            self.job.notified().await;
+        }
+    }
+
     /// Hands over a new connection.
     pub(crate) fn accept(&self, arrival: Arrival) {
         // Fails only when the worker has ended, and then the connection is closed by the drop.
@@ -84,6 +121,10 @@ pub(crate) fn seeds(stats: &Stats) -> Vec<WorkerSeed> {
                 flush: Notify::new(),
                 holds: AtomicBool::new(false),
                 arrivals: sender,
+                jobs: Mutex::default(),
+                job: Notify::new(),
+                is_over: AtomicBool::new(false),
+                turn: Turn::default(),
                 counters: Arc::clone(counters),
             };
             WorkerSeed { worker: Arc::new(worker), arrivals }
@@ -91,11 +132,12 @@ pub(crate) fn seeds(stats: &Stats) -> Vec<WorkerSeed> {
         .collect()
 }
 
-/// Starts the worker's thread, which also accepts from `listening`. It ends when `shared` is stopping and all its clients are gone.
+/// Starts the worker's threads, which also accept from `listening`. They end when `shared` is stopping
+/// and all its clients are gone.
 ///
 /// # Errors
 ///
-/// If the runtime or the thread cannot be made.
+/// If the runtime or a thread cannot be made.
 pub(crate) fn start(
     seed: WorkerSeed,
     index: usize,
@@ -103,10 +145,21 @@ pub(crate) fn start(
     listening: Vec<Listening>,
 ) -> io::Result<thread::JoinHandle<()>> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    thread::Builder::new()
-        .name(format!("worker-{index}"))
-        .stack_size(script::STACK_BYTES)
-        .spawn(move || runtime.block_on(run(seed, shared, listening)))
+    let worker = Arc::clone(&seed.worker);
+    let ends = Arc::clone(&worker);
+    runtime.spawn(async move {
+        run(seed, shared, listening).await;
+        ends.is_over.store(true, Ordering::Release);
+        ends.job.notify_one();
+    });
+    let driver = Arc::new(Driver { runtime, worker });
+    let spawn = |name: String| {
+        let driver = Arc::clone(&driver);
+        let thread = thread::Builder::new().name(name).stack_size(script::STACK_BYTES);
+        thread.spawn(move || driver.drive())
+    };
+    spawn(format!("relief-{index}"))?;
+    spawn(format!("worker-{index}"))
 }
 
 async fn run(seed: WorkerSeed, shared: Arc<Shared>, listening: Vec<Listening>) {

@@ -212,6 +212,23 @@ impl Database {
         if ops.is_empty() { Ok(()) } else { self.record(&ops, now).map(|_| ()) }
     }
 
+    /// Sets and deletes libraries of functions; one of the same name is replaced. The caller has looked
+    /// at their code, and names none to be deleted that is not there.
+    ///
+    /// # Errors
+    ///
+    /// The refusal to send; nothing was changed.
+    pub fn change_libraries(
+        &mut self,
+        ops: &[Op<'_>],
+        now: UnixMillis,
+    ) -> Result<u64, CommandError> {
+        debug_assert!(
+            ops.iter().all(|op| { matches!(op, Op::LibrarySet { .. } | Op::LibraryDelete { .. }) })
+        );
+        self.record_and_apply(ops, now, Urgency::Ordinary).map_err(|error| refusal(&error))
+    }
+
     /// Begins a transaction: everything executed until [`Database::end_transaction`] stands in one
     /// record, and so survives a crash whole or not at all.
     ///

@@ -120,6 +120,18 @@ impl ImageLoader {
             (At::Keys, Item::EngineIdmp { settings }) if self.db.is_none() => {
                 self.engine.idmp_settings = *settings;
             }
+            (At::Keys, Item::Library { name, code }) if self.db.is_none() => {
+                if self
+                    .engine
+                    .libraries
+                    .last_key_value()
+                    .is_some_and(|(last, _)| &**name <= &**last)
+                {
+                    return Err("libraries out of order");
+                }
+                self.engine.libraries.insert((&**name).into(), (&**code).into());
+            }
+            (_, Item::Library { .. }) => return Err("a library out of place"),
             (_, Item::EngineIdmp { .. }) => return Err("settings out of place"),
             (_, Item::Engine { .. }) => return Err("two items about the engine"),
             (At::Hash, Item::HashFields { pairs }) => self.push_fields(pairs)?,
@@ -205,6 +217,7 @@ impl ImageLoader {
             Item::End => self.at = At::End,
             Item::Engine { .. }
             | Item::EngineIdmp { .. }
+            | Item::Library { .. }
             | Item::HashFields { .. }
             | Item::ListValues { .. }
             | Item::SetMembers { .. }

@@ -4,7 +4,7 @@
 //! order is fixed, and belongs to the format (`docs/on-disk-format.md`, "Snapshot items"):
 //!
 //! ```text
-//! Engine, EngineIdmp, then for each database with keys: Db, then its keys in the order of their array, each
+//! Engine, EngineIdmp, Library..., then for each database with keys: Db, then its keys in the order of their array, each
 //!     String | Hash, HashFields... | Stream, StreamPart..., GroupPart...
 //!     | List, ListValues... | Set, SetMembers... | SortedSet, SortedSetMembers...
 //! End
@@ -152,6 +152,15 @@ pub enum Item<'a> {
         #[serde(borrow)]
         members: Texts<'a>,
     },
+    /// A library of functions; those stand before the databases, by rising name.
+    Library {
+        /// Its name.
+        #[serde(borrow)]
+        name: Text<'a>,
+        /// Its code.
+        #[serde(borrow)]
+        code: Text<'a>,
+    },
 }
 
 impl Item<'_> {
@@ -192,7 +201,15 @@ impl Engine {
                 let keys = db.iter().flat_map(|(key, entry)| key_items(key, entry));
                 std::iter::once(Item::Db { db: number }).chain(keys)
             });
-        std::iter::once(first).chain(idmp).chain(keys).chain(std::iter::once(Item::End))
+        let libraries = self.libraries.iter().map(|(name, code)| Item::Library {
+            name: Text::Borrowed(name),
+            code: Text::Borrowed(code),
+        });
+        std::iter::once(first)
+            .chain(idmp)
+            .chain(libraries)
+            .chain(keys)
+            .chain(std::iter::once(Item::End))
     }
 }
 

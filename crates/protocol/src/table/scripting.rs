@@ -62,6 +62,16 @@ pub(super) static COMMANDS: &[CommandSpec] = &[
         .with(SCRIPTS),
 ];
 
+impl CommandSpec {
+    /// Whether the command runs Lua code of a client.
+    #[must_use]
+    pub fn runs_script(&self) -> bool {
+        self.group == Scripting
+            && (self.flags.contains(super::Flags::SKIP_MONITOR)
+                || self.flags.contains(super::Flags::DENYOOM))
+    }
+}
+
 static SCRIPTS: &[CommandSpec] = &[
     spec("script|debug", 3, NOSCRIPT, NO_KEYS, parse::debug).about(
         Scripting,

@@ -151,6 +151,10 @@ impl<'a> Words<'a> {
             Op::Flush { db: None } => Self::of_all("FLUSHALL"),
             Op::SwapDb { first, second } => Self::of_all("SWAPDB").word(first).word(second),
             Op::Origin { .. } => Self::of_all("(who asked for what follows)"),
+            Op::LibrarySet { name, code } => {
+                Self::of_all("FUNCTION LOAD").word("REPLACE").bytes(name).bytes(code)
+            }
+            Op::LibraryDelete { name } => Self::of_all("FUNCTION DELETE").bytes(name),
             Op::ConfigureIdmp { settings } => Self::of_all("CONFIG SET")
                 .word("stream-idmp-duration")
                 .word(settings.duration_s)

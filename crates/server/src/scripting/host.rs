@@ -1,10 +1,12 @@
 //! The commands of a script: each goes the way of every other command, after the checks that are for
 //! scripts alone.
 
+use access::DeniedFor;
 use engine::{Command, CommandError, Reply};
 use protocol::{CommandSpec, Flags, Request, Version};
 use script::Host;
 
+use crate::acl_log::LogContext;
 use crate::execute::Executor;
 
 /// What a script may do.
@@ -43,7 +45,7 @@ impl<'h, 'e> ScriptHost<'h, 'e> {
             }
             Err(_) => return Err(self.refused("ERR Unknown Redis command called from script")),
         };
-        self.admit(spec)?;
+        self.admit(spec, args)?;
         let request = match protocol::parse(spec, args, self.executor.draw()) {
             Ok(request) => request,
             Err(error) => {
@@ -56,8 +58,8 @@ impl<'h, 'e> ScriptHost<'h, 'e> {
                 format!("ERR {} command is not allowed with BLOCK option from scripts", spec.name);
             return Err(CommandError::Text(text.into_bytes().into()));
         }
-        if spec.flags.contains(Flags::WRITE) {
-            self.executor.shared.script.note_write();
+        if spec.flags.contains(Flags::WRITE) && !self.executor.shared.script.note_write() {
+            return Err(CommandError::Fixed("ERR Script killed by user with SCRIPT KILL."));
         }
         let answer = self.executor.run_request(spec, args, request).into_answer();
         self.depends = self.depends.max(answer.depends);
@@ -70,9 +72,25 @@ impl<'h, 'e> ScriptHost<'h, 'e> {
     }
 
     /// In Redis's order.
-    fn admit(&self, spec: &'static CommandSpec) -> Result<(), CommandError> {
+    fn admit(&mut self, spec: &'static CommandSpec, args: &[&[u8]]) -> Result<(), CommandError> {
         if spec.flags.contains(Flags::NOSCRIPT) {
             return Err(self.refused("ERR This Redis command is not allowed from script"));
+        }
+        if let Err(denied) = self.executor.permit(spec, args) {
+            self.executor.note_denied(&denied, args, LogContext::Lua);
+            return Err(self.refused(match denied.what {
+                DeniedFor::Command => {
+                    "ERR The user executing the script can't run this command or subcommand"
+                }
+                DeniedFor::Channel(_) => {
+                    "ERR The user executing the script can't publish to the channel mentioned in the \
+                     command"
+                }
+                _ => {
+                    "ERR The user executing the script can't access at least one of the keys mentioned \
+                     in the command arguments"
+                }
+            }));
         }
         if spec.flags.contains(Flags::WRITE) && self.rules.is_readonly {
             return Err(self.refused("ERR Write commands are not allowed from read-only scripts."));
@@ -111,6 +129,7 @@ impl Host for ScriptHost<'_, '_> {
     }
 
     fn may_run(&mut self, args: &[&[u8]]) -> Option<bool> {
-        protocol::resolve(args).is_ok().then_some(true)
+        let spec = protocol::resolve(args).ok()?;
+        Some(self.executor.permit(spec, args).is_ok())
     }
 }

@@ -5,6 +5,8 @@
 //! ([`host`]). What happens when it takes long is in [`running`].
 
 mod cache;
+mod dump;
+mod functions;
 mod host;
 mod running;
 
@@ -18,8 +20,9 @@ use crate::core::Shared;
 use crate::execute::{Answer, Executor, Outcome};
 use crate::introspect::info::ScriptFacts;
 use cache::{Cache, Cached};
+use functions::Functions;
 use host::{Rules, ScriptHost};
-pub(crate) use running::RunningScript;
+pub(crate) use running::{Kind, RunningScript};
 
 /// Compiled scripts, and the Lua state that they are in.
 #[derive(Debug, Default)]
@@ -27,6 +30,7 @@ pub(crate) struct Scripts {
     /// Made when the first script comes: without scripts there is no Lua.
     runtime: Option<Arc<Runtime>>,
     cache: Cache,
+    functions: Functions,
 }
 
 impl Scripts {
@@ -61,11 +65,15 @@ impl Scripts {
 
     /// What INFO tells.
     pub(crate) fn facts(&self) -> ScriptFacts {
+        let (libraries, functions, function_bytes, functions_lua_bytes) = self.functions.facts();
         ScriptFacts {
             scripts: self.cache.len() as u64,
             script_bytes: self.cache.bytes() as u64,
             lua_bytes: self.runtime.as_ref().map_or(0, |runtime| runtime.memory()) as u64,
-            ..ScriptFacts::default()
+            functions,
+            libraries,
+            function_bytes,
+            functions_lua_bytes,
         }
     }
 }
@@ -90,7 +98,7 @@ const REPLY_BYTES_MAX: usize = 512 << 20;
 
 impl Executor<'_> {
     /// Runs a command about scripts.
-    pub(crate) fn script(&mut self, command: &ScriptCommand<'_>) -> Outcome {
+    pub(crate) fn script(&mut self, command: &ScriptCommand<'_>, args: &[&[u8]]) -> Outcome {
         if !self.shared.config.settings().scripting {
             return Outcome::from(CommandError::Fixed(
                 "ERR scripting is disabled, see the setting 'scripting'",
@@ -99,7 +107,7 @@ impl Executor<'_> {
         match command {
             ScriptCommand::Eval { script, given, access } => {
                 match self.core.scripts.compiled(script, self.shared) {
-                    Ok((sha1, cached)) => self.eval(&sha1, &cached, *given, *access),
+                    Ok((sha1, cached)) => self.eval(&sha1, &cached, *given, *access, args),
                     Err(error) => Outcome::from(error),
                 }
             }
@@ -108,7 +116,7 @@ impl Executor<'_> {
                 name.copy_from_slice(sha1);
                 name.make_ascii_lowercase();
                 match self.core.scripts.cache.find(&name) {
-                    Some(cached) => self.eval(&name, &cached, *given, *access),
+                    Some(cached) => self.eval(&name, &cached, *given, *access, args),
                     None => Outcome::from(NO_SCRIPT),
                 }
             }
@@ -127,7 +135,26 @@ impl Executor<'_> {
             }
             // Whoever gets here holds the core, so that nothing can be running.
             ScriptCommand::Kill | ScriptCommand::FunctionKill => Outcome::from(running::NOT_BUSY),
-            _ => Outcome::from(CommandError::Fixed("ERR functions are not supported")),
+            ScriptCommand::Call { function, numkeys, rest, access } => {
+                self.call_function(function, numkeys, rest, *access, args)
+            }
+            ScriptCommand::FunctionLoad { code, replaces } => {
+                self.function_load(code, *replaces).unwrap_or_else(Outcome::from)
+            }
+            ScriptCommand::FunctionDelete { library } => {
+                self.function_delete(library).unwrap_or_else(Outcome::from)
+            }
+            ScriptCommand::FunctionFlush => self.function_flush().unwrap_or_else(Outcome::from),
+            ScriptCommand::FunctionList { pattern, with_code } => {
+                Outcome::answer(self.function_list(*pattern, *with_code), self.shared.log.last())
+            }
+            ScriptCommand::FunctionDump => {
+                Outcome::answer(self.function_dump(), self.shared.log.last())
+            }
+            ScriptCommand::FunctionRestore { payload, policy } => {
+                self.function_restore(payload, *policy).unwrap_or_else(Outcome::from)
+            }
+            ScriptCommand::FunctionStats => Outcome::from(self.function_stats()),
         }
     }
 
@@ -143,6 +170,7 @@ impl Executor<'_> {
         cached: &Cached,
         given: Given<'_>,
         access: ScriptAccess,
+        command: &[&[u8]],
     ) -> Outcome {
         let rules = match self.rules(cached.flags, access) {
             Ok(rules) => rules,
@@ -153,7 +181,7 @@ impl Executor<'_> {
             Err(error) => return Outcome::from(error),
         };
         let limit = self.reply_limit();
-        self.run_script(sha1, rules, |host| {
+        self.run_script(Kind::Script, sha1, command, rules, |host| {
             runtime.run(&cached.script, given.keys, given.args, limit, host)
         })
     }
@@ -190,7 +218,9 @@ impl Executor<'_> {
     /// stands in a transaction, whose record takes them.
     fn run_script(
         &mut self,
+        kind: Kind,
         name: &[u8],
+        command: &[&[u8]],
         rules: Rules,
         run: impl FnOnce(&mut ScriptHost<'_, '_>) -> Result<Reply, Failure>,
     ) -> Outcome {
@@ -198,13 +228,20 @@ impl Executor<'_> {
         if is_alone && let Err(error) = self.begin_script(rules) {
             return Outcome::from(error);
         }
+        if self.core.has_audience {
+            self.show_script(command);
+        }
         let db = self.session.db;
         self.in_exec = true;
-        self.shared.script.begin(self.shared.config.settings().busy_reply_threshold);
+        self.in_script = true;
+        let patience = self.shared.config.settings().busy_reply_threshold;
+        let worker = Some(&self.client.worker);
+        self.shared.script.begin(kind, name, command, patience, worker);
         let mut host = ScriptHost::new(self, rules);
         let result = run(&mut host);
         let mut depends = host.depends;
         self.shared.script.end();
+        self.in_script = false;
         self.select(db);
         if is_alone {
             self.in_exec = false;
@@ -212,6 +249,7 @@ impl Executor<'_> {
             depends = depends.max(self.shared.check(recorded));
             self.serve_blocked();
         }
+        self.is_error_counted = result.as_ref().is_err_and(|failure| failure.is_counted);
         let reply = result.map_err(|failure| text(failure.text(name)));
         Outcome::Answer(Answer::new(reply, depends))
     }
