@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use support::Rng;
 
 use crate::script::{Argument, Script, Step, Words};
-use crate::{keys, lists, sets, sorted_sets, streams};
+use crate::{keys, lists, scripts, sets, sorted_sets, streams};
 
 /// Keys that mostly hold streams.
 pub(crate) const STREAMS: &[&str] = &["s1", "s2", "s3", "s4"];
@@ -118,7 +118,8 @@ impl Generator {
             0..38 => streams::command(self),
             38..50 => lists::command(self),
             50..60 => sets::command(self),
-            60..80 => sorted_sets::command(self),
+            60..76 => sorted_sets::command(self),
+            76..84 => scripts::command(self),
             _ => keys::command(self),
         };
         match self.rng.below(0..100) {

@@ -197,6 +197,11 @@ pub(crate) fn command(g: &mut Generator) -> Words {
     let text = *g.pick(LINES);
     // Whole databases go now and then, not all the time.
     let text = if text.starts_with("FLUSH") && !g.one_in(4) { "DBSIZE" } else { text };
+    filled(g, text)
+}
+
+/// A line with its letters replaced.
+pub(crate) fn filled(g: &mut Generator, text: &str) -> Words {
     line(text).into_iter().map(|word| fill(g, word)).collect()
 }
 

@@ -20,6 +20,7 @@ mod lists;
 mod play;
 mod reply;
 mod script;
+mod scripts;
 mod sets;
 mod shrink;
 mod side;
