@@ -10,6 +10,7 @@ mod harness;
 mod hashes;
 mod keys;
 mod lcs;
+mod libraries;
 mod model;
 mod scan;
 mod sorted_command;
