@@ -72,6 +72,12 @@ const HOSTILE: &[&str] = &[
 /// is as it was.
 #[test]
 fn none_of_them_harms_the_server_or_the_next_script() {
+    // A reply of a thousand levels takes the client of the tests as many calls to read.
+    let builder = std::thread::Builder::new().stack_size(64 << 20);
+    builder.spawn(play_hostile).unwrap().join().unwrap();
+}
+
+fn play_hostile() {
     let server = launch().args(["--script-memory-limit", "16mb"]).start();
     let mut client = server.connect();
     for script in HOSTILE {

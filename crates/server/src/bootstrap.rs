@@ -328,6 +328,10 @@ fn stop(running: Running, housekeeping: Housekeeping) -> ExitCode {
 
 /// SIGHUP: the configuration, and the log file that logrotate has moved away.
 fn reload(shared: &Shared, manager: Manager) {
+    if shared.lock_core().is_none() {
+        tracing::error!("a script hogs the server: send SIGHUP again once it has ended");
+        return;
+    }
     manager.reloading();
     let mut changed = Vec::new();
     match shared.config.reload() {
@@ -362,10 +366,7 @@ fn apply_settings(shared: &Shared) {
     let settings = shared.config.settings();
     shared.configured(&settings);
     let (engine, idmp) = (settings.engine, settings.idmp);
-    let Some(mut core) = shared.lock_core() else {
-        tracing::error!("a script hogs the server: send SIGHUP again once it has ended");
-        return manager.ready("Ready to accept connections");
-    };
+    let mut core = shared.core.lock();
     core.database.limit_replies(settings.output_limits.normal.hard_limit());
     core.notify_of(settings.events);
     if let Err(error) = core.database.configure(engine, idmp, shared.clock.now()) {

@@ -192,6 +192,7 @@ fn page(loading: &Loading, sections: &[&[u8]]) -> Reply {
         pubsub_clients: 0,
         tracking: info::TrackingFacts::default(),
         storage: StorageFacts::default(),
+        scripts: info::ScriptFacts::default(),
         keyspace: Vec::new(),
         loading: Some(loading.facts()),
     };
