@@ -5,15 +5,18 @@ use mlua::{Lua, MultiValue, Table, Value};
 use crate::HEX;
 use crate::check;
 
+type Unary = fn(u32) -> u32;
+type Binary = fn(u32, u32) -> u32;
+
 /// Fills the table.
 pub(crate) fn fill(lua: &Lua, table: &Table) -> mlua::Result<()> {
-    let unary: [(&str, fn(u32) -> u32); 3] =
+    let unary: [(&str, Unary); 3] =
         [("tobit", |a| a), ("bnot", |a| !a), ("bswap", u32::swap_bytes)];
     for (name, apply) in unary {
         let run = move |lua: &Lua, args: MultiValue| Ok(signed(apply(bits(lua, &args, 1)?)));
         table.raw_set(name, lua.create_function(run)?)?;
     }
-    let folds: [(&str, fn(u32, u32) -> u32); 3] =
+    let folds: [(&str, Binary); 3] =
         [("band", |a, b| a & b), ("bor", |a, b| a | b), ("bxor", |a, b| a ^ b)];
     for (name, apply) in folds {
         let run = move |lua: &Lua, args: MultiValue| {
@@ -25,7 +28,7 @@ pub(crate) fn fill(lua: &Lua, table: &Table) -> mlua::Result<()> {
         };
         table.raw_set(name, lua.create_function(run)?)?;
     }
-    let shifts: [(&str, fn(u32, u32) -> u32); 5] = [
+    let shifts: [(&str, Binary); 5] = [
         ("lshift", |a, by| a << by),
         ("rshift", |a, by| a >> by),
         ("arshift", |a, by| (a.cast_signed() >> by).cast_unsigned()),

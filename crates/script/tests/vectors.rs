@@ -1,5 +1,7 @@
 //! Scripts and what redis-server 7.0.15 answers to them (RESP2), recorded once.
 
+#![allow(clippy::unwrap_used, missing_docs, reason = "tests")]
+
 use std::sync::Arc;
 
 use engine::{CommandError, Reply};

@@ -121,11 +121,7 @@ impl ImageLoader {
                 self.engine.idmp_settings = *settings;
             }
             (At::Keys, Item::Library { name, code }) if self.db.is_none() => {
-                if self
-                    .engine
-                    .libraries
-                    .last_key_value()
-                    .is_some_and(|(last, _)| &**name <= &**last)
+                if self.engine.libraries.last_key_value().is_some_and(|(last, _)| **name <= **last)
                 {
                     return Err("libraries out of order");
                 }

@@ -59,7 +59,7 @@ fn put_number(number: f64, out: &mut Vec<u8>) {
 fn put_integer(number: i64, out: &mut Vec<u8>) {
     let bytes = number.to_be_bytes();
     match number {
-        -32..0 | 0..128 => out.push(bytes[7]),
+        -32..128 => out.push(bytes[7]),
         128..0x100 => out.extend_from_slice(&[0xcc, bytes[7]]),
         0x100..0x1_0000 => put_tail(0xcd, &bytes[6..], out),
         0x1_0000..0x1_0000_0000 => put_tail(0xce, &bytes[4..], out),
