@@ -175,6 +175,7 @@ impl Item<'_> {
             | Item::SortedSet { expire_at, .. } => Some(expire_at),
             Item::Engine { .. }
             | Item::EngineIdmp { .. }
+            | Item::Library { .. }
             | Item::Db { .. }
             | Item::End
             | Item::HashFields { .. }

@@ -338,7 +338,7 @@ impl CommandSpec {
 }
 
 /// Every command, by family.
-static FAMILIES: [&[CommandSpec]; 13] = [
+static FAMILIES: [&[CommandSpec]; 14] = [
     streams::COMMANDS,
     strings::COMMANDS,
     hashes::COMMANDS,
