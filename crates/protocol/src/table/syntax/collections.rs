@@ -80,7 +80,7 @@ pub(super) static ROWS: &[(&str, &str)] = &[
         "zrangestore",
         "dst:k src:k min max [sortby@<BYSCORE|BYLEX>] [REV] [offset_count@LIMIT=(offset:i count:i)]",
     ),
-    ("zrank", "key:k member"),
+    ("zrank", "key:k member [WITHSCORE^7.2.0]"),
     ("zrem", "key:k member+"),
     ("zremrangebylex", "key:k min max"),
     ("zremrangebyrank", "key:k start:i stop:i"),
@@ -88,7 +88,7 @@ pub(super) static ROWS: &[(&str, &str)] = &[
     ("zrevrange", "key:k start:i stop:i [WITHSCORES]"),
     ("zrevrangebylex", "key:k max min [offset_count@LIMIT=(offset:i count:i)]"),
     ("zrevrangebyscore", "key:k max:d min:d [WITHSCORES] [offset_count@LIMIT=(offset:i count:i)]"),
-    ("zrevrank", "key:k member"),
+    ("zrevrank", "key:k member [WITHSCORE^7.2.0]"),
     ("zscan", "key:k cursor:i [MATCH=pattern:p] [COUNT=count:i]"),
     ("zscore", "key:k member"),
     (
