@@ -55,14 +55,17 @@ fn redis_py_beyond_streams() {
 /// Those tests of redis-py's own that ask for what Redis 7.0 and Headwater have.
 #[test]
 fn redis_py_by_its_own_tests() {
-    Script::python("own_tests.py").answering_as("7.0.15").run(&["redis-py"]);
+    Script::python("own_tests.py").answering_as("7.0.15").in_a_hurry().run(&["redis-py"]);
 }
 
 /// Those of them that are about streams, with what came after 7.0.
 #[test]
 fn redis_py_by_its_own_tests_of_streams() {
     if !Script::is_against_redis() {
-        Script::python("own_tests.py").answering_as("8.10.0").run(&["redis-py-streams"]);
+        Script::python("own_tests.py")
+            .answering_as("8.10.0")
+            .in_a_hurry()
+            .run(&["redis-py-streams"]);
     }
 }
 
@@ -74,7 +77,7 @@ fn valkey_glide() {
 
 #[test]
 fn walrus_by_its_own_tests() {
-    Script::python("own_tests.py").run(&["walrus"]);
+    Script::python("own_tests.py").in_a_hurry().run(&["walrus"]);
 }
 
 #[test]

@@ -80,6 +80,12 @@ impl Script {
         self
     }
 
+    /// Without a sync for every command: for thousands of commands that are not about durability.
+    pub(crate) fn in_a_hurry(mut self) -> Self {
+        self.server = self.server.args(["--appendfsync", "everysec"]);
+        self
+    }
+
     /// Starts a server on an empty directory and runs the script to its end.
     pub(crate) fn run(self, more: &[&str]) {
         let server = self.server.start();

@@ -80,7 +80,7 @@ def redis_py(files, names, passed_min):
     count = Count()
     code = pytest.main(
         [
-            *("-q", "--tb=short", "-W", "ignore", "-p", "no:cacheprovider"),
+            *("-q", "--tb=native", "-W", "ignore", "-p", "no:cacheprovider"),
             *("--redis-url", f"redis://{HOST}:{PORT}/0"),
             *("-m", "not onlycluster and not redismod"),
             *("-k", names),
