@@ -168,6 +168,43 @@ async function shoppingCart() {
   assert.deepEqual(await r.hgetall("io:cart:ann"), { apple: "2" });
 }
 
+// A script as a command of its own, alone and in a pipeline.
+async function definedCommands() {
+  r.defineCommand("addOnce", {
+    numberOfKeys: 2,
+    lua: `if redis.call("SADD", KEYS[2], ARGV[1]) == 0 then return false end
+          return redis.call("XADD", KEYS[1], "*", "order", ARGV[1])`,
+  });
+  const id = await r.addOnce("io:once", "io:seen", "order-1");
+  assert.match(id, /^[0-9]+-[0-9]+$/);
+  assert.equal(await r.addOnce("io:once", "io:seen", "order-1"), null);
+  await r.script("FLUSH");
+  // The client finds out that its script is gone, and sends its text again.
+  const replies = await r
+    .pipeline()
+    .addOnce("io:once", "io:seen", "order-2")
+    .addOnce("io:once", "io:seen", "order-2")
+    .exec();
+  assert.deepEqual(replies.map(([error]) => error), [null, null]);
+  assert.equal(await r.xlen("io:once"), 2);
+}
+
+async function channels() {
+  const listener = connect();
+  const got = [];
+  listener.on("message", (channel, text) => got.push([channel, text]));
+  listener.on("pmessage", (pattern, channel, text) => got.push([pattern, channel, text]));
+  assert.equal(await listener.subscribe("io:news", "io:sport"), 2);
+  assert.equal(await listener.psubscribe("io:w*"), 3);
+  assert.equal(await r.publish("io:news", "one"), 1);
+  assert.equal(await r.publish("io:weather", "sun"), 1);
+  // Replies to the listener's own commands follow what was published before them.
+  assert.equal(await listener.unsubscribe("io:sport"), 2);
+  assert.deepEqual(got, [["io:news", "one"], ["io:w*", "io:weather", "sun"]]);
+  assert.deepEqual(await r.pubsub("NUMSUB", "io:news", "io:sport"), ["io:news", 1, "io:sport", 0]);
+  await listener.quit();
+}
+
 await r.flushall();
 await produceAndTrim();
 await rangeReads();
@@ -177,5 +214,7 @@ await crashedWorker();
 await deadLetters();
 await fanOut();
 await shoppingCart();
+await definedCommands();
+await channels();
 await r.quit();
 console.log("ioredis: all scenarios passed");

@@ -1,6 +1,6 @@
 // What articles on Redis Streams show, with node-redis. Usage: node node-redis.mjs PORT PROTOCOL(2|3)
 import assert from "node:assert/strict";
-import { createClient } from "redis";
+import { createClient, defineScript } from "redis";
 
 const [port, RESP] = process.argv.slice(2).map(Number);
 const connect = async () => {
@@ -163,6 +163,52 @@ async function shoppingCart() {
   assert.deepEqual({ ...(await r.hGetAll("nr:cart:ann")) }, { apple: "2" });
 }
 
+async function scriptsAndTransactions() {
+  const addOnce = defineScript({
+    SCRIPT: `if redis.call("SADD", KEYS[2], ARGV[1]) == 0 then return false end
+             return redis.call("XADD", KEYS[1], "*", "order", ARGV[1])`,
+    NUMBER_OF_KEYS: 2,
+    parseCommand: (parser, stream, seen, order) => {
+      parser.pushKey(stream);
+      parser.pushKey(seen);
+      parser.push(order);
+    },
+    transformReply: (reply) => reply,
+  });
+  const scripted = createClient({
+    RESP, socket: { host: "127.0.0.1", port }, scripts: { addOnce },
+  });
+  await scripted.connect();
+  assert.match(await scripted.addOnce("nr:once", "nr:seen", "order-1"), /^[0-9]+-[0-9]+$/);
+  assert.equal(await scripted.addOnce("nr:once", "nr:seen", "order-1"), null);
+  const [, length] = await scripted
+    .multi()
+    .addOnce("nr:once", "nr:seen", "order-2")
+    .xLen("nr:once")
+    .exec();
+  assert.equal(length, 2);
+  // Somebody changes what is watched.
+  await scripted.watch("nr:seen");
+  await r.sAdd("nr:seen", "order-3");
+  await assert.rejects(scripted.multi().xLen("nr:once").exec(), { name: "Error" });
+  await scripted.close();
+}
+
+async function channels() {
+  const listener = await connect();
+  const got = [];
+  await listener.subscribe("nr:news", (text, channel) => got.push([channel, text]));
+  await listener.pSubscribe("nr:w*", (text, channel) => got.push([channel, text]));
+  await listener.sSubscribe("nr:shard", (text, channel) => got.push([channel, text]));
+  assert.equal(await r.publish("nr:news", "one"), 1);
+  assert.equal(await r.publish("nr:weather", "sun"), 1);
+  assert.equal(await r.sPublish("nr:shard", "two"), 1);
+  // Replies to the listener's own commands follow what was published before them.
+  await listener.unsubscribe("nr:news");
+  assert.deepEqual(got, [["nr:news", "one"], ["nr:weather", "sun"], ["nr:shard", "two"]]);
+  await listener.close();
+}
+
 await r.flushAll();
 await produceAndTrim();
 await rangeReads();
@@ -172,5 +218,7 @@ await crashedWorker();
 await deadLetters();
 await fanOut();
 await shoppingCart();
+await scriptsAndTransactions();
+await channels();
 await r.close();
 console.log(`node-redis RESP${RESP}: all scenarios passed`);
