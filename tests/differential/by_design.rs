@@ -92,6 +92,17 @@ const DIFFERENCES: &[ByDesign] = &[
         rule: clocks,
     },
     ByDesign {
+        why: "libraries of functions stand in no order in 7.0",
+        rule: |case, redis, headwater| {
+            if case.is_sub("FUNCTION", "LIST") {
+                for reply in [redis, headwater] {
+                    reply.items_mut().sort_by_key(|library| format!("{library:?}"));
+                }
+            }
+            Verdict::Normalised
+        },
+    },
+    ByDesign {
         why: "7.2 adds `inactive` to XINFO CONSUMERS and `active-time` to XINFO STREAM FULL",
         rule: |case, _, headwater| {
             if case.is_sub("XINFO", "CONSUMERS") {

@@ -137,7 +137,6 @@ fn odd(generator: &mut Generator) -> Words {
         "SCRIPT FLUSH FOO",
         "SCRIPT KILL",
         "SCRIPT FOO",
-        "SCRIPT DEBUG NO",
         "FUNCTION FOO",
         "FUNCTION LOAD V",
         "FUNCTION DELETE V",

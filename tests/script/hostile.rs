@@ -2,7 +2,7 @@
 
 use support::Value;
 
-use super::{eval, launch};
+use super::{eval, launch, start_impatient, until_busy};
 
 const HOSTILE: &[&str] = &[
     "local t = {} for i = 1, 1e9 do t[i] = i end",
@@ -15,9 +15,6 @@ const HOSTILE: &[&str] = &[
     "local function f() return pcall(f) end return f()",
     "local t = {} t[1] = t return t",
     "local t = {} t[1] = t return cjson.encode(t)",
-    "local t = {1} for i = 1, 40 do t = {t, t} end return t",
-    "local t = {1} for i = 1, 40 do t = {t, t} end return cjson.encode(t)",
-    "local t = {1} for i = 1, 14 do t = {t, t, t, t, t, t, t, t} end return cmsgpack.pack(t)",
     "return cjson.decode(string.rep('[', 1e6))",
     "return cmsgpack.unpack(string.rep('\\145', 1e6))",
     "return cmsgpack.unpack('\\221\\255\\255\\255\\255')",
@@ -75,6 +72,27 @@ fn none_of_them_harms_the_server_or_the_next_script() {
     // A reply of a thousand levels takes the client of the tests as many calls to read.
     let builder = std::thread::Builder::new().stack_size(64 << 20);
     builder.spawn(play_hostile).unwrap().join().unwrap();
+}
+
+/// Tables that refer to themselves so often that walking through them takes for ever.
+#[test]
+fn a_walk_through_a_table_without_end_is_ended() {
+    let grow = "local t = {1} for i = 1, 60 do t = {t, t} end ";
+    let grow_flat = "local t = {1} for i = 1, 15 do t = {t, t, t, t, t, t, t, t} end ";
+    for (grow, rest) in [
+        (grow, "return t"),
+        (grow, "return cjson.encode(t)"),
+        (grow_flat, "return cmsgpack.pack(t)"),
+    ] {
+        let server = start_impatient();
+        let (mut hog, mut other) = (server.connect(), server.connect());
+        hog.send_command(&["EVAL", &format!("{grow}{rest}"), "0"]).unwrap();
+        until_busy(&mut other);
+        assert_eq!(other.words("SCRIPT KILL"), Value::simple("OK"), "{rest}");
+        let answer = hog.receive().unwrap();
+        assert!(answer.is_error("ERR Script killed by user"), "{rest}: {answer:?}");
+        assert_eq!(eval(&mut hog, "return 1"), Value::Int(1), "{rest}");
+    }
 }
 
 fn play_hostile() {

@@ -147,7 +147,9 @@ fn error_reply(lua: &Lua, args: MultiValue) -> mlua::Result<Table> {
         return wrong_arguments(lua);
     };
     let text = text.as_bytes();
-    let text = text.strip_prefix(b"-").unwrap_or(&text);
+    // As C reads a string.
+    let text = text.split(|&byte| byte == 0).next().unwrap_or_default();
+    let text = text.strip_prefix(b"-").unwrap_or(text);
     let end = text.iter().rposition(|byte| !matches!(byte, b'\r' | b'\n'));
     let text = &text[..end.map_or(0, |last| last + 1)];
     let text = match text.contains(&b' ') {

@@ -241,15 +241,12 @@ impl Runtime {
         let result = match outcome {
             Ok((true, value)) => {
                 let is_resp3 = self.state.is_resp3();
-                Replier { is_resp3, bytes_left: reply_bytes_max }
+                Replier { lua: &self.lua, is_resp3, bytes_left: reply_bytes_max, elements: 0 }
                     .reply(&value, 0)
-                    .map_err(|error| Failure::new([b"ERR ", &*words(&error)].concat()))
+                    .map_err(ended)
             }
             Ok((false, reported)) => Err(failure(&reported)),
-            Err(error) => Err(Failure::new(match Raised::find(&error) {
-                Some(raised @ Raised::Killed) => raised.text().to_vec(),
-                _ => [b"ERR ", &*words(&error)].concat(),
-            })),
+            Err(error) => Err(ended(error)),
         };
         if self.sandbox.fronts.clean().is_err() {
             // No memory even for that: what is freed now makes room.
@@ -262,6 +259,14 @@ impl Runtime {
             other => other,
         }
     }
+}
+
+/// An error that came when the sandbox could not report it any more.
+fn ended(error: mlua::Error) -> Failure {
+    Failure::new(match Raised::find(&error) {
+        Some(raised @ (Raised::Killed | Raised::Table(_))) => raised.text().to_vec(),
+        _ => [b"ERR ", &*words(&error)].concat(),
+    })
 }
 
 /// What the sandbox reported about an error; see `redis_table::report`.
@@ -287,28 +292,46 @@ pub(crate) fn failure(reported: &Value) -> Failure {
     }
 }
 
-/// Lets `pulse` end a script between any two of its instructions.
-fn set_hook(lua: &Lua, killed: &Killed, pulse: Arc<dyn Pulse>) -> mlua::Result<()> {
-    let killed = killed.clone();
-    let triggers = HookTriggers::new().every_nth_instruction(BEAT_INSTRUCTIONS);
-    lua.set_global_hook(triggers, move |_, _| {
-        if killed.load(Ordering::Relaxed) {
+/// Asks whether the script goes on.
+pub(crate) struct Beat {
+    pulse: Arc<dyn Pulse>,
+    killed: Killed,
+}
+
+impl Beat {
+    fn ask(&self) -> mlua::Result<()> {
+        if self.killed.load(Ordering::Relaxed) {
             return Err(Raised::Killed.into());
         }
-        match pulse.beat() {
-            Verdict::GoOn => Ok(VmState::Continue),
-            Verdict::Kill => {
-                killed.store(true, Ordering::Relaxed);
-                Err(Raised::Killed.into())
-            }
+        let raised = match self.pulse.beat() {
+            Verdict::GoOn => return Ok(()),
+            Verdict::Kill => Raised::Killed,
             Verdict::KillFunction => {
-                killed.store(true, Ordering::Relaxed);
-                Err(Raised::Table(b"ERR Script killed by user with FUNCTION KILL.".to_vec()).into())
+                Raised::Table(b"ERR Script killed by user with FUNCTION KILL.".to_vec())
             }
-            Verdict::LoadTimeout => {
-                killed.store(true, Ordering::Relaxed);
-                Err(Raised::Table(b"ERR FUNCTION LOAD timeout".to_vec()).into())
-            }
-        }
-    })
+            Verdict::LoadTimeout => Raised::Table(b"ERR FUNCTION LOAD timeout".to_vec()),
+        };
+        self.killed.store(true, Ordering::Relaxed);
+        Err(raised.into())
+    }
+}
+
+/// Elements of a table between two questions whether to go on.
+const BEAT_ELEMENTS: usize = 4096;
+
+/// For functions of ours that walk through tables, which may refer to themselves many times over:
+/// `count` elements are done.
+pub(crate) fn walked(lua: &Lua, count: usize) -> mlua::Result<()> {
+    match lua.app_data_ref::<Beat>() {
+        Some(beat) if count.is_multiple_of(BEAT_ELEMENTS) => beat.ask(),
+        _ => Ok(()),
+    }
+}
+
+/// Lets `pulse` end a script between any two of its instructions.
+fn set_hook(lua: &Lua, killed: &Killed, pulse: Arc<dyn Pulse>) -> mlua::Result<()> {
+    lua.set_app_data(Beat { pulse: pulse.clone(), killed: killed.clone() });
+    let beat = Beat { pulse, killed: killed.clone() };
+    let triggers = HookTriggers::new().every_nth_instruction(BEAT_INSTRUCTIONS);
+    lua.set_global_hook(triggers, move |_, _| beat.ask().map(|()| VmState::Continue))
 }

@@ -6,6 +6,7 @@ use mlua::{Lua, LuaString, MultiValue, Table, Value};
 
 use crate::check;
 use crate::format;
+use crate::runtime::walked;
 
 /// Arguments of a command from Lua values; `None` if one is neither string nor number.
 pub(crate) fn arguments(values: &MultiValue) -> Option<Vec<Vec<u8>>> {
@@ -170,20 +171,25 @@ const DEPTH_MAX: usize = 1000;
 const ELEMENT_BYTES: usize = 32;
 
 /// Turns what a script returned into a reply.
-pub(crate) struct Replier {
+pub(crate) struct Replier<'r> {
+    pub(crate) lua: &'r Lua,
     /// The script has chosen RESP3 with `redis.setresp`.
     pub(crate) is_resp3: bool,
     /// Bytes that the reply may still have: a table may refer to itself many times over.
     pub(crate) bytes_left: usize,
+    /// Elements so far.
+    pub(crate) elements: usize,
 }
 
-impl Replier {
+impl Replier<'_> {
     /// A value as a reply; [`Reply::TooLong`] inside says that there would be more than is allowed.
     pub(crate) fn reply(&mut self, value: &Value, depth: usize) -> mlua::Result<Reply> {
         let Some(left) = self.bytes_left.checked_sub(ELEMENT_BYTES) else {
             return Ok(Reply::TooLong);
         };
         self.bytes_left = left;
+        self.elements += 1;
+        walked(self.lua, self.elements)?;
         Ok(match value {
             Value::String(text) => self.bulk(text),
             Value::Integer(number) => Reply::Integer(*number),

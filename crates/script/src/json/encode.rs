@@ -6,12 +6,13 @@ use super::{InvalidNumbers, Settings};
 use crate::HEX;
 use crate::check;
 use crate::format;
+use crate::runtime::walked;
 
 /// Longest text that is made. A table may refer to itself many times over.
 const TEXT_BYTES_MAX: usize = 256 * 1024 * 1024;
 
 pub(super) fn encode(lua: &Lua, value: &Value, settings: &Settings) -> mlua::Result<Vec<u8>> {
-    let mut encoder = Encoder { lua, settings, out: Vec::new() };
+    let mut encoder = Encoder { lua, settings, out: Vec::new(), elements: 0 };
     encoder.value(value, 0)?;
     Ok(encoder.out)
 }
@@ -20,6 +21,8 @@ struct Encoder<'e> {
     lua: &'e Lua,
     settings: &'e Settings,
     out: Vec<u8>,
+    /// Elements so far.
+    elements: usize,
 }
 
 impl Encoder<'_> {
@@ -32,6 +35,8 @@ impl Encoder<'_> {
         if TEXT_BYTES_MAX < self.out.len() {
             return Err(check::fail(self.lua, "not enough memory"));
         }
+        self.elements += 1;
+        walked(self.lua, self.elements)?;
         match value {
             Value::String(text) => self.string(&text.as_bytes()),
             Value::Integer(_) | Value::Number(_) => self.number(value)?,

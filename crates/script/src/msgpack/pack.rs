@@ -3,6 +3,7 @@
 use mlua::{Lua, LuaString, MultiValue, Table, Value};
 
 use crate::check;
+use crate::runtime::walked;
 
 /// Tables nested deeper than this become nil.
 const DEPTH_MAX: usize = 16;
@@ -25,6 +26,7 @@ fn put(lua: &Lua, value: &Value, depth: usize, out: &mut Vec<u8>) -> mlua::Resul
     if PACKED_BYTES_MAX < out.len() {
         return Err(check::fail(lua, "not enough memory"));
     }
+    walked(lua, out.len())?;
     match value {
         Value::String(text) => put_string(&text.as_bytes(), out),
         Value::Boolean(true) => out.push(0xc3),

@@ -54,9 +54,9 @@ impl<'h, 'e> ScriptHost<'h, 'e> {
             }
         };
         if waits(&request) {
-            let text =
-                format!("ERR {} command is not allowed with BLOCK option from scripts", spec.name);
-            return Err(CommandError::Text(text.into_bytes().into()));
+            // With the name as the script has written it.
+            let rest: &[u8] = b" command is not allowed with BLOCK option from scripts";
+            return Err(CommandError::Text([b"ERR ", args[0], rest].concat().into()));
         }
         if spec.flags.contains(Flags::WRITE) && !self.executor.shared.script.note_write() {
             return Err(CommandError::Fixed("ERR Script killed by user with SCRIPT KILL."));
