@@ -201,6 +201,12 @@ BLMOVE l k LEFT LEFT $
 BLMPOP $ 1 l LEFT
 BLMPOP 0 $ l LEFT
 BLMPOP 0 1 l LEFT COUNT $
+EVAL return(#KEYS) $ k
+EVAL_RO return(#KEYS) $ k
+EVALSHA e0e1f9fabfc9d4800c877a703b823ac0578ff8db $ k
+EVALSHA_RO e0e1f9fabfc9d4800c877a703b823ac0578ff8db $ k
+FCALL missing $ k
+FCALL_RO missing $ k
 ~SPOP z $
 SPOP new $
 ~SRANDMEMBER z $

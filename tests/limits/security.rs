@@ -162,7 +162,8 @@ fn clients_place_no_files_and_turn_nothing_dangerous_on() {
     assert!(reply.is_error("ERR CONFIG SET failed"), "{reply:?}");
     assert_eq!(client.words("CONFIG GET maxmemory").field("maxmemory").text(), "0");
     let refused = "DEBUG SLEEP 0,DEBUG JMAP,CONFIG SET enable-debug-command yes,CONFIG REWRITE,\
-        REPLICAOF 127.0.0.1 1,MODULE LOAD /tmp/evil.so,MIGRATE h 1 k 0 1,EVAL return 0,\
+        REPLICAOF 127.0.0.1 1,MODULE LOAD /tmp/evil.so,MIGRATE h 1 k 0 1,EVAL return(io.open('/tmp/evil')) 0,\
+        EVAL return(os.execute('true')) 0,EVAL return(loadfile('/etc/passwd')) 0,EVAL return(require('os')) 0,CONFIG SET scripting yes,\
         SCRIPT LOAD x,FUNCTION LOAD x,ACL SAVE,ACL LOAD,CONFIG SET aclfile /etc/passwd,CLUSTER MEET h 1,PSYNC ? -1,\
         RESTORE k 0 x,SHUTDOWN nowhere,BGSAVE /tmp/evil,SAVE /tmp/evil";
     for line in refused.split(',') {
