@@ -111,11 +111,6 @@ impl Runtime {
         let libraries = StdLib::TABLE | StdLib::STRING | StdLib::MATH | StdLib::OS;
         let lua = Lua::new_with(libraries, LuaOptions::new())?;
         lua.set_memory_limit(options.memory_bytes_max)?;
-        // The collector must not wait for memory to double: at the limit, an allocation fails before it
-        // comes around to collecting.
-        lua.gc_set_mode(GcMode::Incremental(
-            GcIncParams::default().pause(120).step_multiplier(400),
-        ));
         let killed = Killed::default();
         let state = RunState::default();
         let redis = redis_table::basics(&lua, &options.version, &options.pulse)?;
@@ -127,7 +122,7 @@ impl Runtime {
         let while_loading = redis_table::basics(&lua, &options.version, &options.pulse)?;
         loading.fill(&lua, &while_loading)?;
         let sandbox = sandbox::build(&lua, &redis, &while_loading, &killed)?;
-        set_hook(&lua, &killed, options.pulse.clone())?;
+        set_hook(&lua, &killed, options)?;
         let memory_bytes_max = options.memory_bytes_max;
         Ok(Self { lua, sandbox, redis, loading, state, killed, memory_bytes_max })
     }
@@ -203,6 +198,7 @@ impl Runtime {
         if self.memory_bytes_max / 4 < self.lua.used_memory() {
             self.collect();
         }
+        collect_at(&self.lua, AT_EASE);
         self.state.reset();
         self.killed.store(false, Ordering::Relaxed);
     }
@@ -329,9 +325,25 @@ pub(crate) fn walked(lua: &Lua, count: usize) -> mlua::Result<()> {
 }
 
 /// Lets `pulse` end a script between any two of its instructions.
-fn set_hook(lua: &Lua, killed: &Killed, pulse: Arc<dyn Pulse>) -> mlua::Result<()> {
-    lua.set_app_data(Beat { pulse: pulse.clone(), killed: killed.clone() });
-    let beat = Beat { pulse, killed: killed.clone() };
+fn set_hook(lua: &Lua, killed: &Killed, options: &RuntimeOptions) -> mlua::Result<()> {
+    let beat = || Beat { pulse: options.pulse.clone(), killed: killed.clone() };
+    lua.set_app_data(beat());
+    let (beat, memory_bytes_max) = (beat(), options.memory_bytes_max);
     let triggers = HookTriggers::new().every_nth_instruction(BEAT_INSTRUCTIONS);
-    lua.set_global_hook(triggers, move |_, _| beat.ask().map(|()| VmState::Continue))
+    lua.set_global_hook(triggers, move |lua, _| {
+        if memory_bytes_max / 2 < lua.used_memory() {
+            collect_at(lua, IN_NEED);
+        }
+        beat.ask().map(|()| VmState::Continue)
+    })
+}
+
+/// Per cent of the memory in use at which the collector begins again: as Lua has it, and where memory
+/// is short. It must not wait for twice the memory then: at the limit an allocation fails at once,
+/// whatever could be collected.
+const AT_EASE: i32 = 200;
+const IN_NEED: i32 = 110;
+
+fn collect_at(lua: &Lua, percent: i32) {
+    lua.gc_set_mode(GcMode::Incremental(GcIncParams::default().pause(percent)));
 }
