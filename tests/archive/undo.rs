@@ -56,7 +56,8 @@ fn typed(server: &Server, second: u16, home: &Path, block: &str) -> String {
         if line.ends_with('&') {
             // Whoever types is slower than a start.
             script += &format!(
-                "echo $! >second.pid; until redis-cli -p {second} PING >/dev/null 2>&1; do sleep 0.1; done\n"
+                "echo $! >second.pid; \
+                 until [ \"$(redis-cli -p {second} PING 2>&1)\" = PONG ]; do sleep 0.1; done\n"
             );
         }
     }
