@@ -69,6 +69,9 @@ impl KeyPatterns {
             let access: &[u8] = match (pattern.reads, pattern.writes) {
                 (true, false) => b"%R~",
                 (false, true) => b"%W~",
+                // As `~*` it would be read back as the word for all keys, behind which no further
+                // pattern may stand.
+                _ if *pattern.pattern == *b"*" => b"%RW~",
                 _ => b"~",
             };
             [access, &pattern.pattern].concat()
