@@ -151,10 +151,10 @@ fn the_unit_starts_is_watched_and_stops() {
     for expected in [
         "StatusText=Recovering",
         "ActiveState=activating",
-        "Connection refused",
+        "-LOADING Redis is loading the dataset in memory\r\n",
         " %, ",
         "ActiveState=activating",
-        "Connection refused",
+        "-LOADING Redis is loading the dataset in memory\r\n",
         "+PONG\r\n",
     ] {
         let Some((_, rest)) = recovering.split_once(expected) else {

@@ -95,10 +95,14 @@ impl Reception {
         }
     }
 
+    /// Whoever comes to sockets of systemd waits in their queue: a restart is invisible there, and an
+    /// answer that there is no data yet would show it.
     fn open(&mut self) {
         let settings = self.parts.config.settings();
-        let sockets = Sockets::open(&settings, self.inherited.take().unwrap_or_default());
-        if let Ok(sockets) = &sockets {
+        let inherited = self.inherited.take().unwrap_or_default();
+        let may_answer = inherited.is_empty();
+        let sockets = Sockets::open(&settings, inherited);
+        if may_answer && let Ok(sockets) = &sockets {
             match Front::open(&self.parts, sockets) {
                 Ok(front) => self.front = Some(front),
                 // Whoever comes waits in the queue of the socket then.
