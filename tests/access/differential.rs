@@ -122,7 +122,8 @@ impl Side {
     fn normalised(&self, value: Value, common: &BTreeSet<String>) -> Value {
         match value {
             Value::Bulk(bytes) => {
-                let text = String::from_utf8_lossy(&bytes).into_owned();
+                // By design: told so that an ACL file with it can be read back.
+                let text = String::from_utf8_lossy(&bytes).replace("%RW~*", "~*");
                 let is_rules = text.starts_with("user ") || text.starts_with(['+', '-']);
                 Value::bulk(if is_rules { self.normalise(&text, common) } else { text })
             }
