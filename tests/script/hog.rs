@@ -22,6 +22,27 @@ fn an_endless_script_is_killed_by_a_client_of_the_same_worker() {
     assert_eq!(eval(&mut hog, "return 1"), Value::Int(1));
 }
 
+/// The core knows what the default user may do, and the script has the core.
+#[test]
+fn whoever_comes_as_a_restricted_user_kills_nothing() {
+    let server = start_impatient();
+    let (mut hog, mut admin) = (server.connect(), server.connect());
+    for client in [&mut hog, &mut admin] {
+        client.ok(&["ACL", "SETUSER", "admin", "on", ">secret", "+@all", "~*", "&*"]);
+        client.ok(&["AUTH", "admin", "secret"]);
+        client.ok(&["PING"]);
+    }
+    admin.ok(&["ACL", "SETUSER", "default", "-@all", "+get", "+ping"]);
+    hog.send_command(&["EVAL", "while true do end", "0"]).unwrap();
+    until_busy(&mut admin);
+    let mut late = server.connect();
+    for line in ["SCRIPT KILL", "SHUTDOWN NOSAVE", "GET k"] {
+        assert!(late.words(line).is_error("BUSY "), "{line}");
+    }
+    assert_eq!(admin.words("SCRIPT KILL"), Value::simple("OK"));
+    assert!(hog.receive().unwrap().is_error("ERR Script killed by user"));
+}
+
 #[test]
 fn no_script_catches_that_it_is_killed() {
     let endless = "local function f() while true do end end ";

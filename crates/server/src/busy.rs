@@ -34,11 +34,15 @@ impl Busy<'_> {
         if !self.session.authenticated && !spec.flags.contains(Flags::NO_AUTH) {
             return Err(CommandError::Fixed("NOAUTH Authentication required."));
         }
-        // Who it is was found out when it last had the core.
-        if let Some(user) = self.session.identity.user()
-            && let Err(denied) = user.permits(spec, parsed.args)
-        {
-            return Err(CommandError::Text(denied.refusal().into_bytes().into()));
+        match self.session.identity.user() {
+            // Who it is was found out when it last had the core.
+            Some(user) => user
+                .permits(spec, parsed.args)
+                .map_err(|denied| CommandError::Text(denied.refusal().into_bytes().into()))?,
+            // It has just come, as the default user. What that user may do in detail is known to the
+            // core alone.
+            None if self.shared.door.is_unrestricted() => {}
+            None => return Err(self.refused(spec.name)),
         }
         let request = request.as_ref().map_err(Clone::clone)?;
         match request {
@@ -72,10 +76,15 @@ impl Busy<'_> {
             }
             _ => {}
         }
+        Err(self.refused(spec.name))
+    }
+
+    /// BUSY, which spoils a transaction that is being gathered.
+    fn refused(&mut self, command: &str) -> CommandError {
         if let Some(transaction) = &mut self.session.transaction {
             transaction.abort();
         }
         let busy = self.shared.script.busy();
-        Err(if spec.name == "exec" { exec_refusal(&busy) } else { busy })
+        if command == "exec" { exec_refusal(&busy) } else { busy }
     }
 }

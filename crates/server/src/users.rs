@@ -149,11 +149,16 @@ fn write_and_sync(path: &Path, text: &[u8]) -> io::Result<()> {
 pub(crate) struct Door {
     is_open: AtomicBool,
     takes_any_password: AtomicBool,
+    is_unrestricted: AtomicBool,
 }
 
 impl Door {
     pub(crate) fn new(users: &Users) -> Self {
-        let door = Self { is_open: false.into(), takes_any_password: false.into() };
+        let door = Self {
+            is_open: false.into(),
+            takes_any_password: false.into(),
+            is_unrestricted: false.into(),
+        };
         door.note(users);
         door
     }
@@ -168,7 +173,13 @@ impl Door {
         self.takes_any_password.load(Ordering::Acquire)
     }
 
+    /// Whether the default user may do everything.
+    pub(crate) fn is_unrestricted(&self) -> bool {
+        self.is_unrestricted.load(Ordering::Acquire)
+    }
+
     fn note(&self, users: &Users) {
+        self.is_unrestricted.store(users.default_user().is_unrestricted(), Ordering::Release);
         self.is_open.store(users.is_open(), Ordering::Release);
         let any = users.default_user().takes_any_password();
         self.takes_any_password.store(any, Ordering::Release);
