@@ -24,6 +24,13 @@ const FOUND: &[&str] = &[
     "EXPIRE k 1 a\r\n|EXPIRE k 1 \ra\nb|SCAN \0|SCAN 0\0x|SCAN",
     "COMMAND GETKEYS XREADGROUP GROUP g c STREAMS a|COMMAND GETKEYS XREAD STREAMS a b c",
     // A client's word is echoed up to its first zero byte.
+    // In a script BLOCK is refused where it is read.
+    "EVAL return(redis.call(unpack(ARGV))) 0 XREAD BLOCK 0 STREAMS s1\
+     |EVAL return(redis.call(unpack(ARGV))) 0 XREAD BLOCK abc STREAMS s1 0\
+     |EVAL return(redis.call(unpack(ARGV))) 0 XREAD COUNT x BLOCK 0 STREAMS s1 0\
+     |EVAL return(redis.call(unpack(ARGV))) 0 XREAD FOO BLOCK 0 STREAMS s1 0\
+     |EVAL return(redis.call(unpack(ARGV))) 0 XREAD COUNT 1 STREAMS BLOCK 0\
+     |EVAL return(redis.call(unpack(ARGV))) 0 xreadgroup BLOCK 0 GROUP g c STREAMS s1 > 3",
     "SET k v|HELLO 2 a\0b|EXPIRE k 10 a\0b|XGROUP CREATE s g 0 MKSTREAM|XCLAIM s g c 0 1-1 a\0b",
 ];
 

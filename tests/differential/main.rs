@@ -2,7 +2,7 @@
 //! for byte, in both protocols, over several connections, except for the rows of
 //! [`by_design`].
 //!
-//! - `HEADWATER_DIFF_COMMANDS`: how many commands (20,000 if not set).
+//! - `HEADWATER_DIFF_COMMANDS`: how many commands (100,000 if not set).
 //! - `HEADWATER_DIFF_SEED`: where to start (1 if not set, so that a red build is about the change
 //!   that it builds; `scripts/differential` draws one). Each script has a seed of its own, the one
 //!   that a failure names.
@@ -70,7 +70,7 @@ fn what_was_found_stays_fixed() {
 
 #[test]
 fn replies_agree() {
-    let commands = env_number("HEADWATER_DIFF_COMMANDS").unwrap_or(20_000);
+    let commands = env_number("HEADWATER_DIFF_COMMANDS").unwrap_or(100_000);
     let mut seed = env_number("HEADWATER_DIFF_SEED").unwrap_or(1);
     eprintln!("HEADWATER_DIFF_SEED={seed}");
     let mut player = player(env!("CARGO_BIN_EXE_headwater"));
