@@ -31,6 +31,10 @@ const FOUND: &[&str] = &[
      |EVAL return(redis.call(unpack(ARGV))) 0 XREAD FOO BLOCK 0 STREAMS s1 0\
      |EVAL return(redis.call(unpack(ARGV))) 0 XREAD COUNT 1 STREAMS BLOCK 0\
      |EVAL return(redis.call(unpack(ARGV))) 0 xreadgroup BLOCK 0 GROUP g c STREAMS s1 > 3",
+    // What a script answers with as an error or a status is read up to its first zero byte.
+    "EVAL return{err=ARGV[1]} 0 a\0b|EVAL return{ok=ARGV[1]} 0 a\0b|EVAL error(ARGV[1]) 0 a\0b\
+     |EVAL error({err=ARGV[1]}) 0 a\0b|EVAL return(redis.error_reply(ARGV[1])) 0 a\0b",
+    "FCALL nothing -0|FCALL nothing +1|EVAL return 01|EVAL return -0",
     "SET k v|HELLO 2 a\0b|EXPIRE k 10 a\0b|XGROUP CREATE s g 0 MKSTREAM|XCLAIM s g c 0 1-1 a\0b",
 ];
 

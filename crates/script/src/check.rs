@@ -117,3 +117,9 @@ fn to_i64(number: f64) -> i64 {
 pub(crate) fn to_f64(number: i64) -> f64 {
     number as f64
 }
+
+/// What C reads of a string: all up to its first zero byte. Redis answers with errors and status words
+/// that way.
+pub(crate) fn up_to_zero(text: &[u8]) -> &[u8] {
+    text.split(|&byte| byte == 0).next().unwrap_or_default()
+}

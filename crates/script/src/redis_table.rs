@@ -147,8 +147,7 @@ fn error_reply(lua: &Lua, args: MultiValue) -> mlua::Result<Table> {
         return wrong_arguments(lua);
     };
     let text = text.as_bytes();
-    // As C reads a string.
-    let text = text.split(|&byte| byte == 0).next().unwrap_or_default();
+    let text = crate::check::up_to_zero(&text);
     let text = text.strip_prefix(b"-").unwrap_or(text);
     let end = text.iter().rposition(|byte| !matches!(byte, b'\r' | b'\n'));
     let text = &text[..end.map_or(0, |last| last + 1)];

@@ -276,7 +276,7 @@ pub(crate) fn failure(reported: &Value) -> Failure {
         return Failure::new([b"ERR ", &*text].concat());
     };
     let text = |field: &str| match table.raw_get::<Value>(field) {
-        Ok(Value::String(text)) => Some(text.as_bytes().to_vec()),
+        Ok(Value::String(text)) => Some(crate::check::up_to_zero(&text.as_bytes()).to_vec()),
         _ => None,
     };
     let line = table.raw_get::<Value>("line").ok().and_then(|line| crate::check::number_of(&line));

@@ -216,11 +216,12 @@ impl Replier<'_> {
 
     fn table(&mut self, table: &Table, depth: usize) -> mlua::Result<Reply> {
         if let Value::String(text) = table.raw_get("err")? {
-            let text = text.as_bytes().to_vec().into_boxed_slice();
+            let text = check::up_to_zero(&text.as_bytes()).into();
             return Ok(Reply::Error(CommandError::Text(text)));
         }
         if let Value::String(text) = table.raw_get("ok")? {
-            return Ok(Reply::Status(Bytes::from(one_line(&text.as_bytes()))));
+            let text = one_line(check::up_to_zero(&text.as_bytes()));
+            return Ok(Reply::Status(Bytes::from(text)));
         }
         if let Some(number) = check::number_of(&table.raw_get("double")?) {
             return Ok(Reply::Double(number));

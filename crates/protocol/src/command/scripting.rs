@@ -27,7 +27,7 @@ pub enum ScriptCommand<'a> {
     /// SCRIPT KILL.
     Kill,
     /// FCALL and FCALL_RO. How many keys there are is only looked at once the function is found.
-    Call { function: &'a [u8], numkeys: &'a [u8], rest: &'a [&'a [u8]], access: ScriptAccess },
+    Call { function: &'a [u8], numkeys: Option<i64>, rest: &'a [&'a [u8]], access: ScriptAccess },
     /// FUNCTION LOAD.
     FunctionLoad { code: &'a [u8], replaces: bool },
     /// FUNCTION DELETE.
@@ -130,7 +130,7 @@ pub const NO_SCRIPT: CommandError =
     CommandError::Fixed("NOSCRIPT No matching script. Please use EVAL.");
 
 pub(crate) fn fcall(args: Arguments<'_>) -> Parsed<'_> {
-    let (function, numkeys) = (args.at(1), args.at(2));
+    let (function, numkeys) = (args.at(1), parse_i64(args.at(2)));
     script(ScriptCommand::Call { function, numkeys, rest: args.from(3), access: access(args) })
 }
 

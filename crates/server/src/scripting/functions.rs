@@ -108,7 +108,7 @@ impl Executor<'_> {
     pub(super) fn call_function(
         &mut self,
         name: &[u8],
-        numkeys: &[u8],
+        numkeys: Option<i64>,
         rest: &[&[u8]],
         access: ScriptAccess,
         command: &[&[u8]],
@@ -116,8 +116,7 @@ impl Executor<'_> {
         let Some(function) = self.core.scripts.functions.find(name) else {
             return Outcome::from(NOT_FOUND);
         };
-        let count = std::str::from_utf8(numkeys).ok().and_then(|text| text.parse::<i64>().ok());
-        let Some(count) = count else {
+        let Some(count) = numkeys else {
             return Outcome::from(CommandError::Fixed("ERR Bad number of keys provided"));
         };
         let prepared = Given::split(count, rest)

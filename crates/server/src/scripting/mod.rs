@@ -136,7 +136,7 @@ impl Executor<'_> {
             // Whoever gets here holds the core, so that nothing can be running.
             ScriptCommand::Kill | ScriptCommand::FunctionKill => Outcome::from(running::NOT_BUSY),
             ScriptCommand::Call { function, numkeys, rest, access } => {
-                self.call_function(function, numkeys, rest, *access, args)
+                self.call_function(function, *numkeys, rest, *access, args)
             }
             ScriptCommand::FunctionLoad { code, replaces } => {
                 self.function_load(code, *replaces).unwrap_or_else(Outcome::from)
