@@ -175,6 +175,7 @@ impl Executor<'_> {
         outcome
     }
 
+    #[inline(always)]
     fn run_checked(&mut self, parsed: Parsed<'_>) -> Outcome {
         let (spec, request) = match parsed.request {
             Ok(found) => found,
