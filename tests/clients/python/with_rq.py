@@ -114,8 +114,10 @@ def crashed_server(r):
     for job in jobs:
         status = job.get_status(refresh=True)
         if status is not JobStatus.FINISHED:
-            # It was being worked on: RQ gives it up after its heartbeat, an operator right now.
-            assert job.id in started.get_job_ids(cleanup=False) or status is JobStatus.FAILED, status
+            # It was being worked on, or on its way there: RQ gives it up after its heartbeat, an
+            # operator right now.
+            held = started.get_job_ids(cleanup=False) + queue.intermediate_queue.get_job_ids()
+            assert job.id in held or status is JobStatus.FAILED, status
             queue.enqueue_job(job)
     burst(r)
     assert [job.return_value(refresh=True) for job in jobs] == list(range(60))
