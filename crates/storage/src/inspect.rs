@@ -37,6 +37,15 @@ pub struct SegmentFile {
     pub first: u64,
 }
 
+impl SegmentFile {
+    /// Where it is to be looked for if it is not there any more: what came into use a moment ago may
+    /// have been found under the name that it had while it was ready, which its server changes.
+    pub(crate) fn renamed(&self) -> Option<Self> {
+        let path = dir::segment_in(self.path.parent()?, self.first);
+        (path != self.path).then_some(Self { path, first: self.first })
+    }
+}
+
 /// Where a record stands.
 #[derive(Debug, Clone, Copy)]
 pub struct Place<'a> {
@@ -154,8 +163,8 @@ impl LogFiles {
         let mut passed = Vec::new();
         let mut file_before = None;
         loop {
+            let mut reader = self.open(fs, index)?;
             let segment = self.segments[index].clone();
-            let mut reader = SegmentReader::open_at(fs, segment.path.clone(), segment.first)?;
             let (next, stop) = self.walk_segment(&mut reader, index, from, each)?;
             let is_sealed = matches!(stop, Stop::Sealed(_));
             let end = SegmentEnd { offset: reader.offset(), is_sealed };
@@ -169,6 +178,22 @@ impl LogFiles {
             }
             passed.push((segment, end));
             file_before = Some(reader.file());
+        }
+    }
+
+    /// Opens a segment, wherever it is by now.
+    fn open(&mut self, fs: &dyn Fs, index: usize) -> Result<SegmentReader, StorageError> {
+        let SegmentFile { path, first } = self.segments[index].clone();
+        match SegmentReader::open_at(fs, path, first) {
+            Err(StorageError::Corrupt { reason: Damage::Missing, file, .. }) => {
+                let Some(renamed) = self.segments[index].renamed() else {
+                    return Err(StorageError::corrupt(&file, 0, Damage::Missing));
+                };
+                let reader = SegmentReader::open_at(fs, renamed.path.clone(), first)?;
+                self.segments[index] = renamed;
+                Ok(reader)
+            }
+            other => other,
         }
     }
 
@@ -309,4 +334,46 @@ fn segments_in(fs: &dyn Fs, log: &Path) -> Result<Vec<SegmentFile>, StorageError
     let firsts = dir::segments_in(fs, log)?;
     let segment = |first: u64| SegmentFile { path: dir::segment_in(log, first), first };
     Ok(firsts.into_iter().map(segment).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use engine::Text;
+
+    use super::*;
+    use crate::database::Database;
+    use crate::fs::sim::SimFs;
+    use crate::options::Options;
+
+    #[test]
+    fn a_segment_is_found_that_got_its_name_since_it_was_seen() {
+        let (fs, dir) = (Arc::new(SimFs::new(1)), Path::new("/data"));
+        let segment_bytes = 8 << 10;
+        let options = Options {
+            segment_bytes,
+            first_segment_bytes: segment_bytes,
+            reserve_bytes: 512,
+            ..Options::default()
+        };
+        let (mut database, _) =
+            Database::open(fs.clone(), dir, options, 1, &mut |_| {}).expect("an empty disk");
+        let value = Text::Borrowed(&[7; 1000]);
+        for _ in 0..20 {
+            let set = Op::StringSet { db: 0, key: b"k", value: value.clone(), expire_at: None };
+            database.record(&[set], 7).expect("there is room");
+            database.log().commit().expect("the disk works");
+        }
+        let mut log = LogFiles::find(&*fs, dir).expect("a log");
+        assert!(1 < log.segments.len());
+        let seen = log.segments.last_mut().expect("a log has a segment");
+        let named = std::mem::replace(&mut seen.path, dir::ready(dir, seen.first));
+        let mut records = 0;
+        let end = log.walk(&*fs, 1, &mut |_, _| {
+            records += 1;
+            ControlFlow::Continue(())
+        });
+        let end = end.expect("the segment is there, under its name");
+        assert_eq!((end.last, end.segment.path), (records, named));
+        assert_eq!(records, database.log().last());
+    }
 }

@@ -13,7 +13,7 @@ use crate::check;
 use crate::dir;
 use crate::error::{Damage, StorageError};
 use crate::fs::RealFs;
-use crate::inspect::LogFiles;
+use crate::inspect::{LogFiles, SegmentFile};
 
 /// How to make a backup.
 #[derive(Debug, Clone)]
@@ -146,16 +146,23 @@ impl Taker<'_, '_> {
         // with the next number.
         end.sync()?;
         for (segment, end) in &end.passed {
-            let to = dir::segment(self.to, segment.first);
-            if end.is_sealed {
-                self.whole(&segment.path, to)?;
-            } else {
-                self.prefix(&segment.path, to, Some(end.offset))?;
-            }
+            self.segment(segment, (!end.is_sealed).then_some(end.offset))?;
         }
-        let to = dir::segment(self.to, end.segment.first);
-        self.prefix(&end.segment.path, to, Some(end.offset))?;
+        self.segment(&end.segment, Some(end.offset))?;
         Ok((end.last, last_ms))
+    }
+
+    /// A segment: its beginning, or all of it.
+    fn segment(&mut self, segment: &SegmentFile, bytes: Option<u64>) -> Result<(), ArchiveError> {
+        let to = dir::segment(self.to, segment.first);
+        let mut take = |from: &Path| match bytes {
+            Some(_) => self.prefix(from, to.clone(), bytes),
+            None => self.whole(from, to.clone()),
+        };
+        match (take(&segment.path), segment.renamed()) {
+            (Err(error), Some(renamed)) if error.is_missing() => take(&renamed.path),
+            (taken, _) => taken,
+        }
     }
 
     /// A file that never changes again, to be called `to`.

@@ -1,5 +1,6 @@
 //! Why there is no backup, or nothing restored.
 
+use std::io;
 use std::path::PathBuf;
 
 use thiserror::Error;
@@ -79,5 +80,11 @@ impl ArchiveError {
     #[must_use]
     pub fn is_space(&self) -> bool {
         matches!(self, ArchiveError::Storage(error) if error.is_space())
+    }
+
+    /// Whether a file was not there.
+    pub(super) fn is_missing(&self) -> bool {
+        matches!(self, ArchiveError::Storage(StorageError::Io { source, .. })
+            if source.kind() == io::ErrorKind::NotFound)
     }
 }
