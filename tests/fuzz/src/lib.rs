@@ -7,6 +7,7 @@
 pub mod disk;
 pub mod edits;
 pub mod model;
+pub mod planted;
 pub mod play;
 pub mod targets;
 pub mod wire;

@@ -1,5 +1,6 @@
 //! Requests out of bytes, and whether bytes are a reply.
 
+use crate::planted::is_planted;
 use protocol::{Args, Decoder, Limits, ProtocolError};
 
 pub type Requests = Vec<Vec<Vec<u8>>>;
@@ -11,6 +12,10 @@ pub fn decode(pieces: &[&[u8]], limits: Limits) -> (Requests, Result<(), Protoco
     let mut requests = Vec::new();
     for piece in pieces {
         buffer.extend_from_slice(piece);
+        // Planted: a line whose end comes with the next read goes wrong.
+        if is_planted() && piece.ends_with(b"\r") && 1 < pieces.len() {
+            buffer.pop();
+        }
         loop {
             match decoder.decode(&mut buffer) {
                 Ok(None) => break,

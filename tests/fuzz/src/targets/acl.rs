@@ -6,6 +6,8 @@
 
 use access::{User, Users};
 
+use crate::planted::is_planted;
+
 /// Words of one line; more are for nobody to read.
 const WORDS_MAX: usize = 64;
 
@@ -49,7 +51,11 @@ fn set_user(users: &mut Users, name: &[u8], rules: &[&[u8]]) {
 
 /// What is told of users makes them again.
 fn come_back(users: &Users) {
-    let text = users.to_file();
+    let mut text = users.to_file();
+    // Planted: that a pattern is for reads only is not written down.
+    if let (true, Some(at)) = (is_planted(), text.windows(3).position(|three| three == b"%R~")) {
+        text.drain(at..at + 2);
+    }
     let read = Users::from_file(&text, &Users::new(false));
     let read = read.unwrap_or_else(|errors| panic!("{errors:?}\n{}", text.escape_ascii()));
     let (before, after): (Vec<_>, Vec<_>) = (users.iter().collect(), read.iter().collect());
