@@ -7,6 +7,7 @@ mod network;
 mod numbers;
 mod panics;
 mod security;
+mod supply;
 
 use support::Launch;
 
