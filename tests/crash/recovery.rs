@@ -1,0 +1,52 @@
+//! How a start goes that has a log to read.
+
+/// XADDs of one round.
+const PIPELINE: u64 = 1000;
+
+fn figure(name: &str, ordinary: u64) -> u64 {
+    std::env::var(name).map_or(ordinary, |text| text.parse().expect("a number"))
+}
+
+/// `HEADWATER_RECOVERY_RECORDS` (20,000) is how many records; with 1,000,000 or more the time counts,
+/// on an optimised build: a million a second, half of what was seen on 2 quiet cores.
+#[test]
+fn a_start_says_how_much_it_has_read_and_how_fast() {
+    let launch = crate::launch();
+    if launch.is_redis() {
+        return;
+    }
+    let records = figure("HEADWATER_RECOVERY_RECORDS", 20_000).next_multiple_of(PIPELINE);
+    let no_checkpoint = ["--auto-aof-rewrite-min-size", "100gb"];
+    // What is to be read, not how it was written, is the matter.
+    let server = launch.clone().args(no_checkpoint).args(["--appendfsync", "no"]).start();
+    let mut client = server.connect();
+    let value = "v".repeat(100);
+    let one = support::encode(&["XADD", "s", "*", "f", &value]);
+    let batch = one.repeat(usize::try_from(PIPELINE).expect("small"));
+    for _ in 0..records / PIPELINE {
+        client.send(&batch).expect("sent");
+        for _ in 0..PIPELINE {
+            client.receive().expect("an ID");
+        }
+    }
+    server.kill();
+
+    let server = launch.clone().args(no_checkpoint).start();
+    let mut client = server.connect();
+    assert_eq!(client.ok(&["XLEN", "s"]).int().cast_unsigned(), records);
+    let number = |client: &mut support::Client, field: &str| -> f64 {
+        client.info(field).parse().unwrap_or_else(|_| panic!("{field} is a number"))
+    };
+    let (read, seconds) =
+        (number(&mut client, "recovery_records"), number(&mut client, "recovery_seconds"));
+    let bytes = number(&mut client, "recovery_bytes");
+    println!(
+        "figure: {read} records and {:.0} MiB in {seconds} s, {:.2} M records/s",
+        bytes / f64::from(1 << 20),
+        read / seconds / 1e6
+    );
+    assert!(records as f64 <= read && 100.0 * records as f64 <= bytes, "{read} records");
+    if 1_000_000 <= records && !cfg!(debug_assertions) {
+        assert!(1e6 < read / seconds, "slower than a million a second");
+    }
+}
