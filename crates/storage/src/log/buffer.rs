@@ -52,6 +52,9 @@ pub(super) struct Place {
     pub(super) salt: u32,
 }
 
+/// Spares are kept from one checkpoint to the next, but no more than these: 256 MiB of the default.
+const SPARES_KEPT_MAX: usize = 4;
+
 #[derive(Debug)]
 pub(super) struct Buffer {
     fs: Arc<dyn Fs>,
@@ -67,6 +70,10 @@ pub(super) struct Buffer {
     first: u64,
     spares: VecDeque<Spare>,
     spare_next: u64,
+    /// So many segments that go out of use become spares.
+    spares_kept: usize,
+    /// Segments that the log has gone on to since [`Buffer::begin_removal`].
+    rolls_since_removal: usize,
     /// The segment that is ready to be the next one.
     ready: Option<Ready>,
     /// Length of the spare that is getting ready outside; 0 for none.
@@ -90,6 +97,7 @@ impl Buffer {
         Self {
             fs,
             dir,
+            spares_kept: options.spares + 1,
             options,
             batch: Batch { last, ..Batch::default() },
             last,
@@ -100,6 +108,7 @@ impl Buffer {
             preparing_bytes: 0,
             spare_next: spares.iter().map(|(number, _)| number + 1).max().unwrap_or(1),
             spares: spares.into_iter().map(|(_, spare)| spare).collect(),
+            rolls_since_removal: 0,
             is_disk_full: false,
             is_marked: last == 0,
             is_held: false,
@@ -206,6 +215,7 @@ impl Buffer {
         // Records of the file's former life, and of a former use of this LSN, carry another salt.
         self.salt = successor.salt();
         self.first = self.last + 1;
+        self.rolls_since_removal += 1;
         self.batch.rolls.push(Roll { at, first: self.first, successor });
     }
 
@@ -271,9 +281,24 @@ impl Buffer {
         number
     }
 
-    /// Whether a segment that goes out of use may become a spare: one more than are prepared.
-    pub(super) fn accepts_spare(&self, bytes: u64) -> bool {
-        self.spare_count() <= self.options.spares
+    /// Segments are about to go out of use. As many as the log has used since the last time become
+    /// spares, for it will soon need as many again, and at least one more than are prepared.
+    pub(super) fn begin_removal(&mut self) {
+        let rolls = std::mem::take(&mut self.rolls_since_removal);
+        self.spares_kept = rolls.min(SPARES_KEPT_MAX).max(self.options.spares + 1);
+    }
+
+    /// The log rests: takes out a spare that it is not going to need soon.
+    pub(super) fn take_surplus(&mut self) -> Option<Spare> {
+        self.spares_kept = self.options.spares + 1;
+        if self.spare_count() <= self.spares_kept { None } else { self.spares.pop_back() }
+    }
+
+    /// Whether a segment that goes out of use may become a spare. Where the disk has no space to
+    /// spare, no more than usual.
+    pub(super) fn accepts_spare(&self, bytes: u64, has_space: bool) -> bool {
+        let usual = self.options.spares + 1;
+        self.spare_count() < if has_space { self.spares_kept } else { usual }
             && self.options.segment_bytes / 2 <= bytes
             && bytes <= self.options.segment_bytes
     }

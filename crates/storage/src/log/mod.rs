@@ -43,6 +43,9 @@ use writer::{Rolling, Writer};
 /// A sync that takes so long is worth a line to the operator.
 pub const SLOW_SYNC: Duration = Duration::from_secs(1);
 
+/// From so many bytes a sync on, the metadata that it flushes along with them does not matter.
+const LARGE_SYNC_BYTES: u64 = 32 << 10;
+
 /// An open log. Shared by the database, which appends, and those who commit.
 #[derive(Debug)]
 pub struct Log {
@@ -72,6 +75,8 @@ pub struct Log {
     /// When the sync began that is under way.
     sync_began: Mutex<Option<Instant>>,
     syncs_slow: AtomicU64,
+    /// Bytes written and syncs when a segment was last laid out.
+    seen_at_layout: Mutex<(u64, u64)>,
     sync_last_end: Mutex<Option<Instant>>,
 }
 
@@ -174,6 +179,7 @@ impl Log {
             sync_last_us: AtomicU64::new(0),
             sync_began: Mutex::new(None),
             syncs_slow: AtomicU64::new(0),
+            seen_at_layout: Mutex::new((0, 0)),
             sync_last_end: Mutex::new(None),
         })
     }
@@ -336,7 +342,8 @@ impl Log {
     }
 
     /// Puts the present durable LSN itself on disk, so that damage to the last records is told from
-    /// a torn tail. For an idle moment; does nothing if the newest record is a mark already.
+    /// a torn tail, and gives back segments that a busy log would use again. For an idle moment; does
+    /// nothing if the newest record is a mark already.
     ///
     /// # Errors
     ///
@@ -356,10 +363,25 @@ impl Log {
             appended
         };
         match appended {
-            Ok(_) => self.commit().map(|_| ()),
+            Ok(_) => self.commit()?,
             // Not worth the last room.
-            Err(StorageError::NoSpace { .. }) => Ok(()),
-            Err(error) => Err(error),
+            Err(StorageError::NoSpace { .. }) => return Ok(()),
+            Err(error) => return Err(error),
+        };
+        self.remove_surplus();
+        Ok(())
+    }
+
+    /// Gives back the segments that were kept to be used again.
+    fn remove_surplus(&self) {
+        loop {
+            let surplus = self.buffer.lock().take_surplus();
+            let Some(spare) = surplus else { return };
+            if let Err(error) = self.fs.remove(&spare.path) {
+                // The next start takes it up as the spare that it is.
+                let error = StorageError::io("remove", &spare.path)(error);
+                tracing::warn!(%error, "a segment that is not needed stays");
+            }
         }
     }
 
@@ -455,6 +477,19 @@ impl Log {
         self.durable() < first && first <= self.written()
     }
 
+    /// Zeros spare each sync the metadata of what it writes. Where syncs are few, or large, they cost
+    /// more than that: pipelined writes spent 0.3 us of 1.5 us an entry on them.
+    fn layout_that_pays(&self) -> Layout {
+        let mut seen = self.seen_at_layout.lock();
+        let now = (self.bytes_written.load(Ordering::Relaxed), self.syncs.load(Ordering::Relaxed));
+        let (bytes, syncs) = (now.0 - seen.0, now.1 - seen.1);
+        *seen = now;
+        match bytes < LARGE_SYNC_BYTES.saturating_mul(syncs.max(1)) {
+            true => Layout::Written,
+            false => Layout::Allocated,
+        }
+    }
+
     fn lay_out_spare(&self) -> Result<bool, StorageError> {
         self.check()?;
         let (number, layout) = {
@@ -465,7 +500,8 @@ impl Log {
                 return Ok(false);
             }
             // Clients are being refused: they shall not wait for 64 MiB of zeros on top.
-            let layout = if buffer.is_disk_full() { Layout::Allocated } else { Layout::Written };
+            let is_urgent = buffer.is_disk_full();
+            let layout = if is_urgent { Layout::Allocated } else { self.layout_that_pays() };
             (buffer.take_spare_number(), layout)
         };
         let bytes = segment::bytes_affordable(&*self.fs, &self.dir, self.options.segment_bytes);
@@ -506,6 +542,7 @@ impl Log {
             let log = dir::log(&self.dir);
             self.fs.sync_dir(&log).map_err(StorageError::io("sync", &log))?;
         }
+        self.buffer.lock().begin_removal();
         let mut count = 0;
         loop {
             let oldest = {
@@ -531,8 +568,11 @@ impl Log {
     fn give_up(&self, segment: Segment) -> Result<(), StorageError> {
         let path = dir::segment(&self.dir, segment.first);
         let number = {
+            let affordable = segment::bytes_affordable(&*self.fs, &self.dir, segment.bytes);
+            let has_space = affordable == segment.bytes;
             let mut buffer = self.buffer.lock();
-            buffer.accepts_spare(segment.bytes).then(|| buffer.take_spare_number())
+            let is_wanted = buffer.accepts_spare(segment.bytes, has_space);
+            is_wanted.then(|| buffer.take_spare_number())
         };
         if let Some(number) = number
             && let Some(spare) = segment::recycle(&*self.fs, &self.dir, &path, number)?

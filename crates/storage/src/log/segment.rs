@@ -24,9 +24,14 @@ const SEGMENT_BYTES_MIN: u64 = 64 << 10;
 /// Of the free space, a new segment takes no more than this part.
 const SPACE_SHARE: u64 = 8;
 
-/// Zeros are written in pieces of this size, each synced: a commit that comes meanwhile waits behind
-/// one piece and not behind a whole segment.
-const FILL_BYTES: usize = 1 << 20;
+/// Zeros are synced in pieces of this size: a commit that comes meanwhile waits behind one piece and
+/// not behind a whole segment.
+const FILL_SYNC_BYTES: u64 = 1 << 20;
+
+/// Zeros written at a time. A longer write would be cached in folios as long as it, and ext4 goes
+/// through the blocks of a whole folio for each record that is later written into it: a tenth of an
+/// unpipelined XADD.
+const FILL_BYTES: usize = 16 << 10;
 
 /// A segment file that is not in use yet. Its space is allocated.
 #[derive(Debug)]
@@ -125,13 +130,15 @@ pub(super) fn create_spare(
 fn lay_out(file: &dyn File, bytes: u64, layout: Layout) -> std::io::Result<()> {
     file.allocate(bytes)?;
     if layout == Layout::Written {
-        let zeros = vec![0; FILL_BYTES];
+        let zeros = [0; FILL_BYTES];
         let mut offset = 0;
         while offset < bytes {
             let count = usize::try_from(bytes - offset).unwrap_or(FILL_BYTES).min(FILL_BYTES);
             file.write_all_at(&zeros[..count], offset)?;
-            file.sync_data()?;
             offset += count as u64;
+            if offset.is_multiple_of(FILL_SYNC_BYTES) || offset == bytes {
+                file.sync_data()?;
+            }
         }
     }
     Ok(())
