@@ -172,8 +172,9 @@ impl Crowd {
                 }
                 Pace::Rate => {
                     while next <= now {
-                        // Late or not: it counts from when it was due.
-                        self.produce(next)?;
+                        // From when it leaves: a producer that wakes late has waited for its own
+                        // timer, and never for the server.
+                        self.produce(Instant::now())?;
                         next += Duration::from_secs(1) / RATE;
                     }
                     Some(Timespec::try_from(next - now).context("a short time")?)
@@ -192,8 +193,8 @@ impl Crowd {
         self.under_way.len() + self.unanswered.len() - self.early.len()
     }
 
-    fn produce(&mut self, due: Instant) -> Result<()> {
-        self.unanswered.push_back(due);
+    fn produce(&mut self, sent: Instant) -> Result<()> {
+        self.unanswered.push_back(sent);
         self.members.last_mut().expect("the producer").ask()
     }
 
@@ -224,11 +225,11 @@ impl Crowd {
     }
 
     fn appended(&mut self, reply: &[u8]) -> Result<()> {
-        let due = self.unanswered.pop_front().context("an answer that nobody asked for")?;
+        let sent = self.unanswered.pop_front().context("an answer that nobody asked for")?;
         let id = reply.split(|byte| *byte == b'\n').nth(1).context("an ID")?.trim_ascii().to_vec();
         match self.early.remove(&id) {
-            Some(at) => self.note(at.saturating_duration_since(due)),
-            None => drop(self.under_way.insert(id, due)),
+            Some(at) => self.note(at.saturating_duration_since(sent)),
+            None => drop(self.under_way.insert(id, sent)),
         }
         Ok(())
     }
@@ -237,7 +238,7 @@ impl Crowd {
         let ids = entry_ids(reply);
         ensure!(ids.len() == 1, "one entry was asked for: {}", reply.escape_ascii());
         match self.under_way.remove(ids[0]) {
-            Some(due) => self.note(due.elapsed()),
+            Some(sent) => self.note(sent.elapsed()),
             None => drop(self.early.insert(ids[0].to_vec(), Instant::now())),
         }
         Ok(())
