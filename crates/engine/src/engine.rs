@@ -4,17 +4,17 @@ use std::cell::Cell;
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 
-use smallvec::smallvec;
+use smallvec::{SmallVec, smallvec};
 
 use crate::blocked::Blocked;
 use crate::command::{Command, Context};
 use crate::decide::{View, decide};
 use crate::error::CommandError;
 use crate::id::UnixMillis;
-use crate::keyspace::{Db, Value};
+use crate::keyspace::{Db, Entry, Value};
 use crate::op::{Op, Ops};
 use crate::reply::Reply;
-use crate::stream::IdmpSettings;
+use crate::stream::{IdmpSettings, Stream};
 
 /// Number of databases that SELECT can choose, as in Redis's default configuration.
 pub const DATABASES: u8 = 16;
@@ -78,7 +78,7 @@ pub struct Decision<'a> {
     pub ops: Ops<'a>,
     /// Set by a blocking command that found nothing: what to try again when one of its keys changes.
     /// `reply` is then the answer for the case that nobody waits (MULTI, timeout).
-    pub wait: Option<Blocked>,
+    pub wait: Option<Box<Blocked>>,
     /// Version of the newest change that the command saw: the reply must not leave before the record
     /// of that number is as durable as the policy asks.
     pub seen: u64,
@@ -154,6 +154,25 @@ impl Engine {
     pub fn type_name(&self, key: &[u8], context: Context) -> Option<&'static str> {
         let entry = self.dbs[usize::from(context.db)].entry(key)?;
         (!entry.is_expired(context.now)).then(|| entry.value.type_name())
+    }
+
+    /// Looks at what commands on these keys are about to meet, so that it is in the processor's caches.
+    /// A command waits for its misses one after the other (the map, the key, the value, the end of a
+    /// stream); here those of a whole batch overlap. Returns a number without a meaning, which the
+    /// caller must not ignore, or nothing would be looked at.
+    #[must_use]
+    pub fn warm<'k>(&self, db: u8, keys: impl Iterator<Item = &'k [u8]>) -> u64 {
+        let db = &self.dbs[usize::from(db)];
+        let entries: SmallVec<[&Entry; 16]> = keys.filter_map(|key| db.entry(key)).collect();
+        let streams: SmallVec<[&Stream; 16]> = entries
+            .iter()
+            .filter_map(|entry| match &entry.value {
+                Value::Stream(stream) => Some(&**stream),
+                _ => None,
+            })
+            .collect();
+        let heads = streams.iter().map(|stream| stream.last_id().ms).fold(0, u64::wrapping_add);
+        streams.iter().map(|stream| stream.warm()).fold(heads, u64::wrapping_add)
     }
 
     /// The databases that hold keys.

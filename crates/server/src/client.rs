@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU8, AtomicU64, AtomicUsize, Ordering};
 
 use parking_lot::Mutex;
-use protocol::Version;
+use protocol::{CommandSpec, Version};
 use tokio::io::Interest;
 use tokio::net::{TcpStream, UnixStream};
 use tokio::sync::Notify;
@@ -164,8 +164,8 @@ pub(crate) struct Facts {
     pub(crate) last_active_ms: AtomicU64,
     /// Bytes of a request that has not arrived whole.
     pub(crate) query_bytes: AtomicU64,
-    /// Full name of the last command.
-    pub(crate) command: Mutex<&'static str>,
+    /// Place of the last command in the table, plus 1; 0 before the first.
+    command: AtomicUsize,
     /// Channels, patterns and shard channels that it listens to.
     pub(crate) subscriptions: [AtomicUsize; 3],
     /// It tracks keys (1), whoever was to be told for it has gone (2), it tracks prefixes (4).
@@ -180,6 +180,18 @@ pub(crate) struct Facts {
     pub(crate) has_left: AtomicBool,
     /// Name of its user.
     pub(crate) user: Mutex<Arc<[u8]>>,
+}
+
+impl Facts {
+    /// The last command.
+    pub(crate) fn command(&self) -> Option<&'static CommandSpec> {
+        let place = self.command.load(Ordering::Relaxed).checked_sub(1)?;
+        protocol::commands().nth(place)
+    }
+
+    pub(crate) fn set_command(&self, spec: &'static CommandSpec) {
+        self.command.store(spec.index() + 1, Ordering::Relaxed);
+    }
 }
 
 /// Names that the client gave itself.
@@ -217,7 +229,6 @@ impl Client {
         facts.multi.store(-1, Ordering::Relaxed);
         facts.redirect.store(-1, Ordering::Relaxed);
         facts.last_active_ms.store(now, Ordering::Relaxed);
-        *facts.command.lock() = "NULL";
         *facts.user.lock() = access::DEFAULT_USER.into();
         Self {
             id,

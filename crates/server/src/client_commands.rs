@@ -123,7 +123,7 @@ impl Executor<'_> {
             query_bytes: facts.query_bytes.load(Ordering::Relaxed),
             output_bytes,
             output_buffer_bytes: client.output_capacity() as u64,
-            command: (*facts.command.lock()).to_owned(),
+            command: facts.command().map_or("NULL", |spec| spec.name).to_owned(),
             user: text(facts.user.lock().to_vec()),
             protocol: facts.version.load(Ordering::Relaxed),
             lib_name: text(names.lib_name),

@@ -20,7 +20,7 @@ use crate::busy::Busy;
 use crate::client::{Client, Flushed, UNSENT_BYTES_PAUSE};
 use crate::client_limits::{cut_off, make_room};
 use crate::config::{Reader, Settings};
-use crate::core::{Shared, Stopping};
+use crate::core::{Core, Shared, Stopping};
 use crate::driver::Job;
 use crate::execute::{Answer, Executor, Outcome, Parsed, encode};
 use crate::loading;
@@ -432,6 +432,7 @@ impl Connection {
             return Ran::Here(self.run_busy(parsed, ends));
         };
         failpoint::pass("engine");
+        warm(&core, self.session.db, &parsed);
         if self.session.receives {
             // From here on others may send it messages, which must not overtake its replies.
             self.session.is_holding = true;
@@ -443,6 +444,7 @@ impl Connection {
             client: &self.client,
             session: &mut self.session,
             now: shared.clock.now(),
+            idle_since: std::time::Instant::now(),
             in_exec: false,
             in_script: false,
             is_error_counted: false,
@@ -778,6 +780,16 @@ enum Ran {
     Here(Option<usize>),
     /// Not yet: a script must run outside of all tasks.
     Outside,
+}
+
+/// Has the engine look at the keys of a batch, if it names several. That the first argument is the key
+/// is a guess, and does no harm where it is wrong.
+fn warm(core: &Core, db: u8, parsed: &[Parsed<'_>]) {
+    let keys = parsed.iter().filter_map(|parsed| parsed.args.get(1).copied());
+    if keys.clone().is_sorted_by(|a, b| a == b) {
+        return;
+    }
+    std::hint::black_box(core.database.engine().warm(db, keys));
 }
 
 /// Whether a request may run a script: EVAL and its kin, or EXEC of a transaction that has one.

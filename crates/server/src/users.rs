@@ -219,7 +219,7 @@ impl Core {
         let mut forbidden = Vec::new();
         for waiter in self.blocking.waiters() {
             let user = self.users.find(&waiter.client.facts.user.lock()).cloned();
-            let spec = protocol::find(waiter.client.facts.command.lock().as_bytes());
+            let spec = waiter.client.facts.command();
             let (Some(user), Some(spec)) = (user, spec) else { continue };
             if !user.is_unrestricted() && !user.permits_waiting(spec, waited_for(&waiter.blocked)) {
                 forbidden.push((waiter.client.id, spec));

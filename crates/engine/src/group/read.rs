@@ -60,7 +60,7 @@ pub(crate) fn decide_read_group<'a>(
     if !replies.is_empty() {
         return Ok(Decision { ops, ..Decision::reply(Reply::Streams(replies)) });
     }
-    let wait = command.block_ms.map(|_| Blocked::Read(blocked(command)));
+    let wait = command.block_ms.map(|_| Box::new(Blocked::Read(blocked(command))));
     Ok(Decision { ops, wait, ..Decision::reply(Reply::NilArray) })
 }
 

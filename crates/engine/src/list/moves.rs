@@ -24,7 +24,7 @@ pub(crate) fn l_move<'a>(
         let mut decision = Decision::reply(Reply::Nil);
         decision.wait = waits.then(|| {
             let kind = PopKind::ListMove { new_key: new_key.into(), from, to };
-            Blocked::Pop(BlockedPop { keys: vec![key.into()], kind })
+            Box::new(Blocked::Pop(BlockedPop { keys: vec![key.into()], kind }))
         });
         return Ok(decision);
     };
@@ -72,6 +72,6 @@ pub(crate) fn l_m_pop<'a>(
 fn wait<'a>(keys: &[&[u8]], kind: PopKind) -> Decision<'a> {
     let keys = keys.iter().map(|key| (*key).into()).collect();
     let mut decision = Decision::reply(Reply::NilArray);
-    decision.wait = Some(Blocked::Pop(BlockedPop { keys, kind }));
+    decision.wait = Some(Box::new(Blocked::Pop(BlockedPop { keys, kind })));
     decision
 }

@@ -88,7 +88,7 @@ fn one(view: &View<'_>, set: &SortedSet, ranks: &Range<usize>) -> impl Iterator<
 fn wait<'a>(keys: &[&[u8]], kind: PopKind) -> Decision<'a> {
     let keys = keys.iter().map(|key| (*key).into()).collect();
     let mut decision = Decision::reply(Reply::NilArray);
-    decision.wait = Some(Blocked::Pop(BlockedPop { keys, kind }));
+    decision.wait = Some(Box::new(Blocked::Pop(BlockedPop { keys, kind })));
     decision
 }
 

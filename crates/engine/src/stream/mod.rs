@@ -298,6 +298,13 @@ impl Stream {
         self.last_id = id;
     }
 
+    /// See [`crate::Engine::warm`].
+    pub(crate) fn warm(&self) -> u64 {
+        let tail = &self.tail.bytes;
+        let ends = [tail.first(), tail.last()];
+        ends.into_iter().flatten().map(|byte| u64::from(*byte)).fold(self.length, u64::wrapping_add)
+    }
+
     /// Removes blocks that end below `before`, and `front_slots` slots of the one then in front.
     pub(crate) fn apply_trim(&mut self, before: StreamId, front_slots: u32, first_id: StreamId) {
         while let Some(block) = self.blocks.pop_front_if(|block| block.span.last < before) {

@@ -78,7 +78,7 @@ pub(crate) fn xread<'a>(view: &View<'_>, xread: &XRead<'_>) -> Result<Decision<'
     let mut decision = Decision::reply(Reply::NilArray);
     decision.wait = xread.block_ms.map(|_| {
         let (kind, limits) = (BlockedReadKind::Plain, xread.limits);
-        Blocked::Read(BlockedRead { kind, streams: waiting, limits })
+        Box::new(Blocked::Read(BlockedRead { kind, streams: waiting, limits }))
     });
     Ok(decision)
 }

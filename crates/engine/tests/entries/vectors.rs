@@ -17,8 +17,8 @@ fn id(ms: u64, seq: u64) -> StreamId {
 }
 
 /// What a decision wants to read again.
-fn read_of(wait: Option<Blocked>) -> BlockedRead {
-    match wait {
+fn read_of(wait: Option<Box<Blocked>>) -> BlockedRead {
+    match wait.map(|blocked| *blocked) {
         Some(Blocked::Read(read)) => read,
         other => panic!("waits for {other:?}"),
     }

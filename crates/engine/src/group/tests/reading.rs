@@ -114,7 +114,7 @@ fn a_reader_that_waits_has_made_its_consumer() {
     let context = crate::command::Context { db: 0, now: bench.now };
     let waiting = Bench::after(&["XGROUP CREATE s g $ MKSTREAM"]).engine.decide(&command, context);
     let waiting = waiting.expect("no refusal").wait.expect("nothing to read");
-    let crate::blocked::Blocked::Read(waiting) = waiting else { panic!("{waiting:?}") };
+    let crate::blocked::Blocked::Read(waiting) = *waiting else { panic!("not reading") };
     assert_eq!(waiting.command(), command);
     assert_eq!(bench.execute(&waiting.command()), ("[s:[1-0]]".to_owned(), false));
     bench.run("XGROUP DESTROY s g");
