@@ -224,6 +224,7 @@ async fn run(
         Visitor::new(id, link, &loading)
     };
     let mut visits = JoinSet::new();
+    let mut arrivals = Vec::new();
     let stop = stopping.clone();
     loop {
         tokio::select! {
@@ -232,17 +233,17 @@ async fn run(
                 loading.stats.clients.fetch_add(1, Relaxed);
                 visits.spawn(visitor(link).stay(Arc::clone(&loading), stop.clone()));
             }
-            // Whoever ends before the loading does has left.
-            Some(_) = visits.join_next(), if !visits.is_empty() => {
+            // Whoever ends before the loading does has left. But a visit may hear of its end before we do.
+            Some(visit) = visits.join_next(), if !visits.is_empty() => {
                 loading.clients.fetch_sub(1, Relaxed);
                 loading.stats.clients.fetch_sub(1, Relaxed);
+                arrivals.extend(visit.ok().flatten());
             }
             // An error means that nobody is left to stop us.
             _ = stopping.wait_for(|stop| *stop) => break,
         }
     }
     doormen.shutdown().await;
-    let mut arrivals = Vec::new();
     while let Some(stayed) = visits.join_next().await {
         // The workers count it anew.
         loading.stats.clients.fetch_sub(1, Relaxed);
