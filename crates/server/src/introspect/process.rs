@@ -1,9 +1,10 @@
 //! Facts about the process and the machine, from `/proc`.
 
 use std::fs;
-use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
+
+use rustix::rand::GetRandomFlags;
 
 /// What does not change while the process runs.
 #[derive(Debug, Clone)]
@@ -64,16 +65,18 @@ fn memory_limit_file(line: &str) -> Option<PathBuf> {
     Some(Path::new(root).join(path.trim_start_matches('/')).join(file))
 }
 
-/// Random bytes from the system: for the run ID and the seed of hash tables.
+/// Random bytes from the system: for the run ID and the seed of hash tables. By a system call and not
+/// from a file, as that needs a descriptor and a disk that answers.
 ///
 /// # Panics
 ///
-/// If the system has no randomness to give; nothing could be kept safe from chosen keys then.
+/// If they are more than 256, or the system has none to give; nothing could be kept safe from chosen
+/// keys then.
 #[must_use]
 pub fn random_bytes<const N: usize>() -> [u8; N] {
     let mut bytes = [0; N];
-    let read = fs::File::open("/dev/urandom").and_then(|mut file| file.read_exact(&mut bytes));
-    read.expect("/dev/urandom can be read wherever Linux runs");
+    let given = rustix::rand::getrandom(&mut bytes, GetRandomFlags::empty());
+    assert_eq!(given, Ok(N), "Linux gives up to 256 bytes at once");
     bytes
 }
 
