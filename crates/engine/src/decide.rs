@@ -313,6 +313,11 @@ impl<'e> View<'e> {
         if self.engine.reply_bytes_max < bytes.len() { Reply::TooLong } else { Reply::bulk(bytes) }
     }
 
+    /// So many bytes of reply may be gathered.
+    pub(crate) fn reply_bytes_max(&self) -> usize {
+        self.engine.reply_bytes_max
+    }
+
     /// Replies into an array, as long as a client may be sent so much.
     pub(crate) fn gather(&self, replies: impl Iterator<Item = Reply>) -> Reply {
         let mut left = self.engine.reply_bytes_max;

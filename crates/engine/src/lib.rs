@@ -58,7 +58,7 @@ pub use events::{Event, EventClass, Missing};
 pub use expiry::ExpiredKeys;
 pub use fields::Fields;
 pub use float::Extended;
-pub use group::{Before, ClaimedEntries, GroupItem};
+pub use group::{Before, ClaimedEntries, GroupItem, PendingRow};
 pub use id::{ID_TEXT_MAX, StreamId, UnixMillis};
 pub use image::{ImageError, ImageLoader, Item, LoadError};
 pub use op::{Ids, Op, Ops, Text, Touched};

@@ -3,12 +3,15 @@
 use bytes::Bytes;
 
 use crate::error::CommandError;
-use crate::group::ClaimedEntries;
+use crate::group::{ClaimedEntries, PendingRow};
 use crate::id::StreamId;
 use crate::stream::EntryRange;
 
 /// What a number or a status is taken for by [`Reply::bytes_about`].
 const SMALL_BYTES: usize = 8;
+
+/// The same for a row of XPENDING.
+const PENDING_ROW_BYTES: usize = 64;
 
 /// An answer. The encoder in `protocol` knows both wire forms of each variant.
 #[derive(Debug, Clone, PartialEq)]
@@ -50,6 +53,8 @@ pub enum Reply {
     Entries(EntryRange),
     /// XREADGROUP CLAIM's entries: as [`Reply::Entries`], each with two numbers behind its fields.
     Claimed(Box<ClaimedEntries>),
+    /// XPENDING's rows, each as `array[id, owner, idle, count]`.
+    Pending(Vec<PendingRow>),
     /// The first entry of the range alone (`array[id, array[...]]`), or null for an empty range:
     /// XINFO STREAM's `first-entry` and `last-entry`.
     EntryOrNil(EntryRange),
@@ -252,6 +257,7 @@ impl Reply {
             Self::Scored(scored) => scored.bytes_about(),
             Self::Entries(range) | Self::EntryOrNil(range) => range.bytes_about(),
             Self::Claimed(entries) => entries.bytes_about(),
+            Self::Pending(rows) => rows.len() * PENDING_ROW_BYTES,
             _ => SMALL_BYTES,
         }
     }
@@ -279,6 +285,7 @@ impl Reply {
             }
             Self::Entries(range) | Self::EntryOrNil(range) => range.bytes_copied(),
             Self::Claimed(entries) => entries.bytes_owned(),
+            Self::Pending(rows) => rows.capacity() * size_of::<PendingRow>(),
             _ => 0,
         };
         size_of::<Self>() + behind

@@ -3,8 +3,8 @@
 use std::ops::{ControlFlow, Range};
 
 use engine::{
-    ClaimedEntries, CommandError, EntryRange, ID_TEXT_MAX, Nesting, Reply, Scored, Shape, StreamId,
-    Strings, score_text,
+    ClaimedEntries, CommandError, EntryRange, ID_TEXT_MAX, Nesting, PendingRow, Reply, Scored,
+    Shape, StreamId, Strings, score_text,
 };
 
 /// The protocol a connection has chosen with HELLO.
@@ -208,6 +208,7 @@ impl<S: Sink> Encoder<S> {
             Reply::Streams(streams) => self.streams(streams)?,
             Reply::Entries(range) => self.entries(range)?,
             Reply::Claimed(entries) => self.claimed(entries)?,
+            Reply::Pending(rows) => self.pending(rows),
             Reply::EntryOrNil(range) => self.entry_or_nil(range)?,
             Reply::TooLong => self.is_too_long = true,
             Reply::Error(error) => {
@@ -309,6 +310,24 @@ impl<S: Sink> Encoder<S> {
             self.out.correct(guess, count);
         }
         Ok(())
+    }
+
+    fn pending(&mut self, rows: &[PendingRow]) {
+        self.header(b'*', rows.len());
+        for row in rows {
+            if self.is_over() {
+                return;
+            }
+            let PendingRow { id, owner, idle_ms, delivery_count } = row;
+            self.header(b'*', 4);
+            self.id(*id);
+            self.bulk(owner.as_deref().unwrap_or_default());
+            match owner {
+                Some(_) => self.number(b':', *idle_ms),
+                None => self.raw(b":-1\r\n"),
+            }
+            self.number(b':', *delivery_count);
+        }
     }
 
     fn entry_or_nil(&mut self, range: &EntryRange) -> Result<(), CommandError> {

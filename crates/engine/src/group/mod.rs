@@ -53,6 +53,7 @@ use list::PendingList;
 pub(crate) use manage::{
     decide_create, decide_create_consumer, decide_delete_consumer, decide_destroy, decide_set_id,
 };
+pub use pending::PendingRow;
 pub(crate) use pending::decide_pending;
 pub(crate) use read::decide_read_group;
 pub(crate) use release::decide_release;

@@ -1,5 +1,7 @@
 //! XPENDING: who owes what.
 
+use std::sync::Arc;
+
 use bytes::Bytes;
 
 use super::{Group, Pending, claimable};
@@ -9,6 +11,27 @@ use crate::engine::Decision;
 use crate::error::CommandError;
 use crate::id::StreamId;
 use crate::reply::Reply;
+
+/// What XPENDING tells about one entry.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PendingRow {
+    /// The entry.
+    pub id: StreamId,
+    /// Whose it is; `None` for nobody's, which is told as the empty name and -1.
+    pub owner: Option<Arc<[u8]>>,
+    /// Milliseconds since its delivery.
+    pub idle_ms: u64,
+    /// How many times it was delivered.
+    pub delivery_count: u64,
+}
+
+impl PendingRow {
+    /// The encoded row is never shorter: an array of an ID, a name and two numbers.
+    fn bytes_min(&self) -> usize {
+        "*4\r\n$3\r\n0-1\r\n$0\r\n\r\n:0\r\n:0\r\n".len()
+            + self.owner.as_ref().map_or(0, |name| name.len())
+    }
+}
 
 /// <https://redis.io/commands/xpending>
 pub(crate) fn decide_pending<'a>(
@@ -73,17 +96,17 @@ fn rows(
 ) -> Reply {
     let now = view.context.now;
     let count = usize::try_from(range.count).unwrap_or(0);
+    let mut left = view.reply_bytes_max();
     let rows = entries
         .take_while(|(id, _)| *id <= range.range.end)
         .filter(|(_, pending)| pending.is_claimable(range.idle_min_ms, now))
         .take(count)
         .map(|(id, pending)| {
-            Reply::Array(vec![
-                Reply::Id(id),
-                group.owner_name(pending),
-                pending.owner.map_or(Reply::Integer(-1), |_| Reply::count(pending.idle_ms(now))),
-                Reply::count(pending.delivery_count),
-            ])
+            let owner = pending.owner.map(|owner| group.consumers.at(owner).name.clone());
+            let (idle_ms, delivery_count) = (pending.idle_ms(now), pending.delivery_count);
+            let row = PendingRow { id, owner, idle_ms, delivery_count };
+            left = left.checked_sub(row.bytes_min())?;
+            Some(row)
         });
-    view.gather(rows)
+    rows.collect::<Option<_>>().map_or(Reply::TooLong, Reply::Pending)
 }

@@ -153,6 +153,15 @@ fn text_of(reply: &Reply) -> String {
             visited.expect("blocks are whole");
             list(parts)
         }
+        Reply::Pending(rows) => list(
+            rows.iter()
+                .map(|row| {
+                    let owner = row.owner.as_deref().map_or("''", word);
+                    let idle = row.owner.as_ref().map_or(-1, |_| row.idle_ms.cast_signed());
+                    format!("[{} {owner} {idle} {}]", row.id, row.delivery_count)
+                })
+                .collect(),
+        ),
         other => panic!("no group command answers {other:?}"),
     }
 }
