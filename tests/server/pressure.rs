@@ -194,3 +194,19 @@ fn an_idle_client_is_disconnected_and_a_blocked_one_is_not() {
     assert_eq!(ids(waiting.receive().expect("served")), ["1-1"]);
     let _ = waiting.stream().flush();
 }
+
+#[test]
+fn memory_purge_gives_back_what_is_free() {
+    let server = start();
+    let mut client = connect(&server);
+    let value = "v".repeat(1 << 20);
+    for key in 0..64 {
+        client.ok(&["SET", &format!("key{key}"), &value]);
+    }
+    client.ok(&["FLUSHALL"]);
+    let anonymous = || support::anonymous_bytes(server.pid()).expect("it runs");
+    let before = anonymous();
+    assert_eq!(client.ok(&["MEMORY", "PURGE"]), Value::simple("OK"));
+    let after = anonymous();
+    assert!(after + (32 << 20) < before, "{before} bytes before, {after} after");
+}

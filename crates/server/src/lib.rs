@@ -8,6 +8,7 @@
 mod acl_commands;
 mod acl_log;
 mod alarm;
+mod allocator;
 mod archive;
 mod blocking;
 mod bootstrap;

@@ -12,6 +12,7 @@ use protocol::{
     ServerCommand, Shutdown,
 };
 
+use crate::allocator;
 use crate::client::Socket;
 use crate::config::Config;
 use crate::core::Shared;
@@ -224,7 +225,13 @@ impl Executor<'_> {
                 log_buffer: self.shared.log.stats().bytes_buffered,
                 keyspace: self.keyspace(),
             })),
-            MemoryCommand::Purge => Ok(Reply::Ok),
+            MemoryCommand::Purge => match allocator::purge() {
+                Ok(()) => Ok(Reply::Ok),
+                Err(error) => {
+                    tracing::warn!(%error, "MEMORY PURGE");
+                    Err(CommandError::Fixed("ERR Error purging dirty pages"))
+                }
+            },
             MemoryCommand::MallocStats => {
                 Ok(Reply::text("Stats not supported for the current allocator"))
             }

@@ -116,8 +116,9 @@ fn footprint(
 }
 
 /// Anonymous memory once it has stopped falling: allocators give pages back some time after they are
-/// free.
+/// free, or when they are told to.
 pub(super) fn settled_memory(target: &Target) -> Result<u64> {
+    target.connect()?.ok(&["MEMORY", "PURGE"]);
     let mut lowest = u64::MAX;
     let mut looks_without_change = 0;
     while looks_without_change < SETTLED_LOOKS {
