@@ -219,6 +219,33 @@ fn stale_bytes_of_a_recycled_segment_do_not_pass() {
     assert!(state(&database) == expected);
 }
 
+#[test]
+fn a_busy_log_uses_its_segments_again_and_one_at_rest_gives_them_back() {
+    let fs = SimFs::new(1);
+    let (mut database, _) = open(&fs, SEGMENT).unwrap();
+    let mut checkpointer =
+        storage::checkpoint::Checkpointer::new(Arc::new(fs.clone()), DIR.into(), 1);
+    let mut busy_until_checkpoint = |database: &mut Database| {
+        let until = database.log().last() + 6 * SEGMENT / 160;
+        while database.log().last() < until {
+            set(database, "key", &[9; 100]).unwrap();
+            database.log().commit().unwrap();
+        }
+        let report = checkpointer.run(database.log().durable()).unwrap();
+        database.log().remove_before(report.log_needed_from).unwrap();
+    };
+    let files = || fs.list(&Path::new(DIR).join("log")).unwrap().len();
+    busy_until_checkpoint(&mut database);
+    busy_until_checkpoint(&mut database);
+    assert_eq!(database.log().stats().spares, 4, "as many as are used, up to four");
+    let before = files();
+    busy_until_checkpoint(&mut database);
+    assert_eq!(files(), before);
+    database.log().mark(8).unwrap();
+    assert_eq!(database.log().stats().spares, 1);
+    assert_eq!(files(), before - 3);
+}
+
 /// What is only kept for going back goes before a write is refused.
 #[test]
 fn kept_log_gives_way_when_the_disk_is_full() {

@@ -288,10 +288,10 @@ impl Buffer {
         self.spares_kept = rolls.min(SPARES_KEPT_MAX).max(self.options.spares + 1);
     }
 
-    /// The log rests: takes out a spare that it is not going to need soon.
+    /// The log rests: takes out a spare beyond those that are prepared anyway.
     pub(super) fn take_surplus(&mut self) -> Option<Spare> {
         self.spares_kept = self.options.spares + 1;
-        if self.spare_count() <= self.spares_kept { None } else { self.spares.pop_back() }
+        if self.spare_count() <= self.options.spares { None } else { self.spares.pop_back() }
     }
 
     /// Whether a segment that goes out of use may become a spare. Where the disk has no space to
