@@ -4,7 +4,7 @@ use crate::engine::{Engine, Settings};
 use crate::image::dump;
 use crate::keyspace::{Hash, Value};
 use crate::op::Op;
-use crate::stream::Stream;
+use crate::stream::{Sealer, Stream};
 use crate::{group, list, set, sorted_set};
 
 /// Fields up to which a hash keeps its insertion order when one of them goes. Beyond it the last
@@ -102,10 +102,8 @@ impl Engine {
                 self.dbs[usize::from(new_db)].insert_entry(new_key, copy, version);
             }
             Op::Restore { db, key, expire_at, accessed_s, payload } => {
-                let mut block_next = self.block_next;
-                let value = dump::load(payload, self.hash_seed, self.settings, &mut block_next)
+                let value = dump::load(payload, self.hash_seed, self.settings, &mut self.sealer)
                     .expect("decide has loaded it, and the record holds the same bytes");
-                self.block_next = block_next;
                 let accessed_s = accessed_s.unwrap_or(clock_s);
                 self.dbs[usize::from(db)].insert(key, value, expire_at, version, accessed_s);
             }
@@ -176,10 +174,9 @@ impl Engine {
                 self.stream_to_fill(db, key, version);
             }
             Op::StreamAppend { db, key, id, ref fields } => {
-                let (settings, mut block_next) = (self.settings, self.block_next);
-                let stream = self.stream_to_fill(db, key, version);
-                stream.apply_append(id, fields, settings, &mut block_next);
-                self.block_next = block_next;
+                let settings = self.settings;
+                let (stream, sealer) = self.stream_to_fill(db, key, version);
+                stream.apply_append(id, fields, settings, sealer);
             }
             Op::StreamTrim { db, key, before, front_slots, first_id } => {
                 let stream = stream(self.dbs[usize::from(db)].change(key, version));
@@ -203,12 +200,13 @@ impl Engine {
     }
 
     /// The stream of a key, made where it is missing.
-    fn stream_to_fill(&mut self, db: u8, key: &[u8], version: u64) -> &mut Stream {
+    fn stream_to_fill(&mut self, db: u8, key: &[u8], version: u64) -> (&mut Stream, &mut Sealer) {
         let clock_s = self.clock_s();
         let idmp_settings = self.idmp_settings;
         let make = |_| Value::Stream(Box::new(Stream::new(idmp_settings)));
         let db = &mut self.dbs[usize::from(db)];
-        stream(Some(&mut db.change_or_insert_with(key, version, clock_s, make).value))
+        let value = &mut db.change_or_insert_with(key, version, clock_s, make).value;
+        (stream(Some(value)), &mut self.sealer)
     }
 }
 

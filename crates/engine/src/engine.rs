@@ -14,7 +14,7 @@ use crate::id::UnixMillis;
 use crate::keyspace::{Db, Entry, Value};
 use crate::op::{Op, Ops};
 use crate::reply::Reply;
-use crate::stream::{IdmpSettings, Stream};
+use crate::stream::{BlockMemory, IdmpSettings, Sealer, Stream};
 
 /// Number of databases that SELECT can choose, as in Redis's default configuration.
 pub const DATABASES: u8 = 16;
@@ -44,9 +44,7 @@ pub struct Engine {
     pub(crate) idmp_settings: IdmpSettings,
     /// Libraries of functions: their names and their code, which means nothing here.
     pub(crate) libraries: BTreeMap<Box<[u8]>, Box<[u8]>>,
-    /// Number of the next block to be sealed. Blocks are numbered by the operations alone, so that a
-    /// checkpoint's copy of a block and the live one are known to be the same.
-    pub(crate) block_next: u64,
+    pub(crate) sealer: Sealer,
     pub(crate) hash_seed: u64,
     /// Unix seconds of the first and of the latest command, for OBJECT IDLETIME. No part of the
     /// state: keys that operations make count as accessed at the latest command.
@@ -117,7 +115,7 @@ impl Engine {
             settings,
             idmp_settings: IdmpSettings::default(),
             libraries: BTreeMap::new(),
-            block_next: 1,
+            sealer: Sealer::default(),
             hash_seed,
             first_command_s: AtomicU32::new(0),
             clock_s: AtomicU32::new(0),
@@ -129,6 +127,12 @@ impl Engine {
     /// Libraries of functions, by name: the code of each.
     pub fn libraries(&self) -> impl Iterator<Item = (&[u8], &[u8])> {
         self.libraries.iter().map(|(name, code)| (&**name, &**code))
+    }
+
+    /// What sealed blocks take in memory. The count goes on after the engine, and for every thread.
+    #[must_use]
+    pub fn block_memory(&self) -> &BlockMemory {
+        &self.sealer.memory
     }
 
     /// The settings in force.

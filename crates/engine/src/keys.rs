@@ -13,6 +13,7 @@ use crate::image::dump;
 use crate::keyspace::{Entry, Value};
 use crate::op::Op;
 use crate::reply::Reply;
+use crate::stream::Sealer;
 use crate::{hashes, strings};
 
 type Decided<'a> = Result<Decision<'a>, CommandError>;
@@ -196,7 +197,7 @@ pub(crate) fn restore<'a>(view: &View<'_>, restore: &Restore<'a>) -> Decided<'a>
     let ttl = ttl.as_ref().map_err(Clone::clone)?;
     let engine = view.engine;
     // The record holds the payload: applying it has to come to a value.
-    dump::load(payload, engine.hash_seed, engine.settings, &mut 1)?;
+    dump::load(payload, engine.hash_seed, engine.settings, &mut Sealer::default())?;
     let at = if absolute { *ttl } else { now.saturating_add(*ttl) };
     let expire_at = Some(at).filter(|_| *ttl != 0);
     if expire_at.is_some_and(|at| at <= now) {

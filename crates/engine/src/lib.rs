@@ -66,7 +66,7 @@ pub use reply::{Nesting, Reply, Scored, Shape, Strings};
 pub use score::{parse_score, parse_score_bound, score_text};
 pub use sorted_set::command::*;
 pub use stream::{
-    BadBlock, BlockHeader, BlockItem, BlockLocation, BlockSource, DamagedBlock, EntryRange,
-    IDMP_DURATION_S_MAX, IDMP_IIDS_MAX, IdmpItem, IdmpSettings, Pairs, StreamItem,
+    BadBlock, BlockHeader, BlockItem, BlockLocation, BlockMemory, BlockSource, DamagedBlock,
+    EntryRange, IDMP_DURATION_S_MAX, IDMP_IIDS_MAX, IdmpItem, IdmpSettings, Pairs, StreamItem,
 };
 pub use texts::Texts;

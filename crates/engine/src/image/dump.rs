@@ -21,7 +21,7 @@ use crate::fields::Fields;
 use crate::id::StreamId;
 use crate::keyspace::{Entry, Value};
 use crate::op::Text;
-use crate::stream::{Stream, StreamItem};
+use crate::stream::{Sealer, Stream, StreamItem};
 
 const MAGIC: &[u8] = b"HWDUMP";
 const VERSION: u16 = 1;
@@ -140,12 +140,12 @@ fn dump_stream(
     }))
 }
 
-/// The value of a payload. A stream's entries fill blocks as `settings` say; `block_next` numbers them.
+/// The value of a payload. A stream's entries fill blocks as `settings` say.
 pub(crate) fn load(
     payload: &[u8],
     hash_seed: u64,
     settings: Settings,
-    block_next: &mut u64,
+    sealer: &mut Sealer,
 ) -> Result<Value, NoDump> {
     let mut rest = body(payload).ok_or(NoDump::Foreign)?;
     let mut loader = OneValue::new(hash_seed);
@@ -154,7 +154,7 @@ pub(crate) fn load(
         let (part, len): (Part<'_>, usize) = bincode::serde::borrow_decode_from_slice(rest, config)
             .map_err(|_| NoDump::Malformed)?;
         rest = &rest[len..];
-        loader.push(&part, settings, block_next).map_err(|_| NoDump::Malformed)?;
+        loader.push(&part, settings, sealer).map_err(|_| NoDump::Malformed)?;
     }
     loader.finish().map_err(|_| NoDump::Malformed)
 }
@@ -192,12 +192,10 @@ impl OneValue {
         &mut self,
         part: &Part<'_>,
         settings: Settings,
-        block_next: &mut u64,
+        sealer: &mut Sealer,
     ) -> Result<(), &'static str> {
         match part {
-            Part::Entry { id, fields } => {
-                self.loader.append_entry(*id, fields, settings, block_next)
-            }
+            Part::Entry { id, fields } => self.loader.append_entry(*id, fields, settings, sealer),
             Part::Item(item @ Item::StreamPart { part }) => match *part {
                 StreamItem::Numbers { last_id, entries_added, max_deleted_id, .. } => {
                     self.numbers = Some((last_id, entries_added, max_deleted_id));

@@ -13,7 +13,7 @@ use crate::id::{StreamId, UnixMillis};
 use crate::keyspace::{Db, Value};
 use crate::set::Set;
 use crate::sorted_set::SortedSet;
-use crate::stream::{BlockLocation, BlockSource, Stream, StreamItem};
+use crate::stream::{BlockLocation, BlockSource, Sealer, Stream, StreamItem};
 
 /// Why a sequence of items is no image of an engine.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
@@ -113,7 +113,7 @@ impl ImageLoader {
                     block_entries_max: *block_entries_max,
                     block_bytes_max: *block_bytes_max,
                 };
-                self.engine.block_next = *block_next;
+                self.engine.sealer.next = *block_next;
                 self.at = At::Keys;
             }
             (At::Start, _) => return Err("the first item is not about the engine"),
@@ -281,13 +281,13 @@ impl ImageLoader {
         id: StreamId,
         fields: &Fields<'_>,
         settings: Settings,
-        block_next: &mut u64,
+        sealer: &mut Sealer,
     ) -> Result<(), &'static str> {
         if self.at != At::Stream {
             return Err("an entry outside a stream");
         }
         match self.last_value()? {
-            Value::Stream(stream) => stream.load_entry(id, fields, settings, block_next),
+            Value::Stream(stream) => stream.load_entry(id, fields, settings, sealer),
             _ => Err("an entry outside a stream"),
         }
     }

@@ -193,7 +193,7 @@ impl Engine {
     pub fn image(&self) -> impl Iterator<Item = Item<'_>> {
         let Settings { block_entries_max, block_bytes_max } = self.settings;
         let first =
-            Item::Engine { block_entries_max, block_bytes_max, block_next: self.block_next };
+            Item::Engine { block_entries_max, block_bytes_max, block_next: self.sealer.next };
         let settings = self.idmp_settings;
         let idmp = settings != IdmpSettings::default();
         let idmp = idmp.then_some(Item::EngineIdmp { settings });

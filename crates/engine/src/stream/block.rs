@@ -70,9 +70,14 @@ pub(crate) struct Block {
 
 impl Block {
     /// Puts the header before the slots. Deletions stay outside: they go on after sealing.
-    pub(crate) fn seal(number: u64, span: Span, slots: &[u8]) -> Self {
+    pub(super) fn seal(
+        number: u64,
+        span: Span,
+        slots: &[u8],
+        keep: impl FnOnce(Vec<u8>) -> Bytes,
+    ) -> Self {
         let header = BlockHeader { number, first: span.first, last: span.last, slots: span.slots };
-        let body = Body::Memory(header.put_before(slots).into());
+        let body = Body::Memory(keep(header.put_before(slots)));
         Self { number, span, body }
     }
 
@@ -231,7 +236,7 @@ mod tests {
         ] {
             tail.append(id, &Fields::Collected(strings.iter().map(|s| s.as_bytes()).collect()));
         }
-        Block::seal(7, tail.span.clone(), &tail.bytes)
+        Block::seal(7, tail.span.clone(), &tail.bytes, Bytes::from)
     }
 
     /// The page's example is what the code reads and what it writes.

@@ -11,7 +11,7 @@ use super::block::{Block, Span};
 use super::slots::{Names, Pairs};
 use super::tail::{Tail, payload_bytes};
 use super::write::ENTRY_BYTES_MAX;
-use super::{BlockHeader, BlockLocation, BlockSource, Body, IdmpItem, Stored, Stream};
+use super::{BlockHeader, BlockLocation, BlockSource, Body, IdmpItem, Sealer, Stored, Stream};
 use crate::engine::Settings;
 use crate::fields::Fields;
 use crate::id::StreamId;
@@ -174,7 +174,7 @@ impl Stream {
         id: StreamId,
         fields: &Fields<'_>,
         settings: Settings,
-        block_next: &mut u64,
+        sealer: &mut Sealer,
     ) -> Result<(), &'static str> {
         if id <= self.last_id {
             return Err("entries out of order");
@@ -182,7 +182,7 @@ impl Stream {
         if fields.pair_count() == 0 || ENTRY_BYTES_MAX < payload_bytes(fields) {
             return Err("an entry without fields, or too large");
         }
-        self.apply_append(id, fields, settings, block_next);
+        self.apply_append(id, fields, settings, sealer);
         Ok(())
     }
 

@@ -17,6 +17,7 @@ mod live;
 mod range;
 pub(crate) mod read;
 mod references;
+mod sealer;
 mod slots;
 mod tail;
 mod trim;
@@ -34,6 +35,8 @@ pub use idmp::{IDMP_DURATION_S_MAX, IDMP_IIDS_MAX, IdmpItem, IdmpSettings};
 pub use items::{BlockItem, StreamItem};
 use live::LiveIds;
 pub use range::EntryRange;
+pub use sealer::BlockMemory;
+pub(crate) use sealer::Sealer;
 pub use slots::Pairs;
 use tail::Tail;
 
@@ -276,18 +279,17 @@ impl Stream {
 
 /// Applying operations. Nothing here looks into a sealed block: it may be damaged, or far away.
 impl Stream {
-    /// Adds an entry; seals the tail first if it is full. `block_next` numbers the blocks.
+    /// Adds an entry; seals the tail first if it is full.
     pub(crate) fn apply_append(
         &mut self,
         id: StreamId,
         fields: &Fields<'_>,
         settings: Settings,
-        block_next: &mut u64,
+        sealer: &mut Sealer,
     ) {
         assert!(self.last_id < id, "an entry is appended above the last ID");
         if self.tail.is_full(fields, settings) {
-            self.blocks.push_back(self.tail.seal(*block_next));
-            *block_next += 1;
+            self.blocks.push_back(sealer.seal(&mut self.tail));
         }
         self.tail.append(id, fields);
         if self.length == 0 {

@@ -1,5 +1,7 @@
 //! The open end of a stream: slots in a growing buffer.
 
+use bytes::Bytes;
+
 use super::block::{Block, HEADER_BYTES, Span};
 use super::slots::{Names, NamesOf, Slots, put_slot};
 use crate::engine::Settings;
@@ -71,9 +73,9 @@ impl Tail {
         Slots::new(&self.bytes, self.span.first, self.span.slots)
     }
 
-    /// Closes the block and begins anew.
-    pub(crate) fn seal(&mut self, number: u64) -> Block {
-        let block = Block::seal(number, std::mem::take(&mut self.span), &self.bytes);
+    /// Closes the block and begins anew. `keep` takes the bytes of the block.
+    pub(super) fn seal(&mut self, number: u64, keep: impl FnOnce(Vec<u8>) -> Bytes) -> Block {
+        let block = Block::seal(number, std::mem::take(&mut self.span), &self.bytes, keep);
         self.clear();
         block
     }
