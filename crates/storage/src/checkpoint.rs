@@ -8,19 +8,24 @@
 //! The order of steps and the crash argument: `docs/on-disk-format.md`, "Which snapshot counts, and
 //! when a file may go".
 
+mod adoption;
 #[cfg(test)]
 mod faults;
+mod moving;
 #[cfg(test)]
 mod tests;
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use engine::{Adopt, AdoptCursor, BlockHeader, BlockLocation, BlockSource, Engine};
+pub use adoption::Adoption;
+use adoption::places;
+use engine::{Adopt, AdoptCursor, Engine};
+use moving::{Spilled, live_bytes};
 
-use crate::blocks::{BlockFile, BlockFiles, BlockWriter, DamagedBlocks, Written};
-use crate::dir;
+use crate::blocks::{BlockFile, BlockFiles, DamagedBlocks};
 use crate::error::StorageError;
 use crate::format::record::Record;
 use crate::fs::Fs;
@@ -45,6 +50,8 @@ pub struct Checkpointer {
     damaged: DamagedBlocks,
     /// Older snapshots stay, as long as the log goes on from them.
     retains: bool,
+    /// See [`Checkpointer::set_memory_max`].
+    memory_max: u64,
 }
 
 /// What a checkpoint did.
@@ -70,44 +77,29 @@ pub struct CheckpointReport {
     pub cleanup: Result<(), StorageError>,
 }
 
-/// Every block that a snapshot has on disk, for the live engine to exchange its heap copies for.
-#[derive(Debug)]
-pub struct Adoption {
-    /// Sorted by block number. All blocks are here, not only those that moved, so that one which an
-    /// earlier adoption missed (RENAME between two slices) is caught by the next.
-    places: Vec<(u64, BlockLocation)>,
-    files: BlockFiles,
-}
-
-impl Adoption {
-    fn new(engine: &Engine, files: BlockFiles) -> Self {
-        Self { places: places(engine), files }
-    }
-
-    /// The place of a block that lies elsewhere now; `None` if it stays. What [`Engine::adopt`]
-    /// asks for.
-    #[must_use]
-    pub fn place(
-        &self,
-        number: u64,
-        present: Option<BlockLocation>,
-    ) -> Option<(Arc<dyn BlockSource>, BlockLocation)> {
-        let at = self.places.binary_search_by_key(&number, |(number, _)| *number).ok()?;
-        let (_, place) = self.places[at];
-        if present == Some(place) { None } else { Some((self.files.source(place)?, place)) }
-    }
-}
-
 impl Checkpointer {
     /// For the directory of a database. `hash_seed` is that of [`Engine::new`].
     #[must_use]
     pub fn new(fs: Arc<dyn Fs>, dir: PathBuf, hash_seed: u64) -> Self {
-        Self { fs, dir, hash_seed, damaged: DamagedBlocks::default(), retains: false }
+        Self {
+            fs,
+            dir,
+            hash_seed,
+            damaged: DamagedBlocks::default(),
+            retains: false,
+            memory_max: u64::MAX,
+        }
     }
 
     /// Whether to keep snapshots for going back (see [`crate::retention`]), beyond the newest two.
     pub fn set_retains(&mut self, retains: bool) {
         self.retains = retains;
+    }
+
+    /// Most bytes of blocks that the replay of a checkpoint may gather in memory: with more, it writes
+    /// them before it goes on. They then lie in several files, in the order in which they were sealed.
+    pub fn set_memory_max(&mut self, bytes: u64) {
+        self.memory_max = bytes;
     }
 
     /// Lets readers of the blocks that the live engine adopts note damage in `damaged`.
@@ -126,18 +118,46 @@ impl Checkpointer {
         let log_first = recovery::log_first(&*self.fs, &self.dir)?;
         let mut voided = Vec::new();
         loop {
-            let mut base = self.load(log_first)?;
-            let lsn_before = base.lsn;
-            if upto <= lsn_before {
+            let base = self.load(log_first)?;
+            if upto <= base.lsn {
                 return Ok(nothing_to_do(base));
             }
-            let mut replay = Replay::new(&mut base.engine, &voided);
-            let mut each = |record: &Record<'_>, path: &Path, at| replay.record(record, path, at);
-            recovery::each_record(&*self.fs, &self.dir, (lsn_before, upto), &mut each)?;
-            match replay.end()? {
-                None => return self.write(base, upto),
-                Some(found) => voided = found,
+            // Otherwise each attempt on a full disk would leave it fuller.
+            remove_leftovers(&*self.fs, &self.dir)?;
+            match self.or_clean(self.replay_and_write(base, upto, &voided))? {
+                Ok(report) => return Ok(report),
+                Err(found) => voided = found,
             }
+        }
+    }
+
+    /// The checkpoint, or the records that turn out to be void.
+    fn replay_and_write(
+        &self,
+        mut base: Loaded,
+        upto: u64,
+        voided: &[Range<u64>],
+    ) -> Result<Result<CheckpointReport, Vec<Range<u64>>>, StorageError> {
+        let mut spilled = Spilled::default();
+        let mut replay = Replay::new(&mut base.engine, voided);
+        let mut each = |record: &Record<'_>, path: &Path, at| {
+            replay.record(record, path, at);
+            let engine = replay.engine();
+            if self.memory_max < engine.block_memory().bytes() && spilled.failed.is_none() {
+                match self.move_blocks(engine, &BTreeSet::new(), &base.files, &mut base.open_files)
+                {
+                    Ok(written) => spilled.add(&written),
+                    Err(error) => spilled.failed = Some(error),
+                }
+            }
+        };
+        recovery::each_record(&*self.fs, &self.dir, (base.lsn, upto), &mut each)?;
+        if let Some(found) = replay.end()? {
+            return Ok(Err(found));
+        }
+        match spilled.failed {
+            Some(error) => Err(error),
+            None => self.write_files(base, upto, &spilled).map(Ok),
         }
     }
 
@@ -148,8 +168,14 @@ impl Checkpointer {
 
     /// Writes `base.engine`, which is the state after record `lsn`, and removes what is then of no
     /// use. The rest of `base` is the snapshot that the replay began with.
+    #[cfg(test)]
     pub(crate) fn write(&self, base: Loaded, lsn: u64) -> Result<CheckpointReport, StorageError> {
-        let result = self.write_files(base, lsn);
+        remove_leftovers(&*self.fs, &self.dir)?;
+        self.or_clean(self.write_files(base, lsn, &Spilled::default()))
+    }
+
+    /// After a failure, removes what was written for nothing.
+    fn or_clean<T>(&self, result: Result<T, StorageError>) -> Result<T, StorageError> {
         if result.is_err() {
             // Now, not with the next attempt: on a full disk this is room that the log needs.
             if let Err(error) = remove_leftovers(&*self.fs, &self.dir) {
@@ -159,26 +185,20 @@ impl Checkpointer {
         result
     }
 
-    fn write_files(&self, base: Loaded, lsn: u64) -> Result<CheckpointReport, StorageError> {
+    fn write_files(
+        &self,
+        base: Loaded,
+        lsn: u64,
+        spilled: &Spilled,
+    ) -> Result<CheckpointReport, StorageError> {
         let Loaded { mut engine, lsn: lsn_before, files: files_before, mut open_files, .. } = base;
         let fs = &*self.fs;
-        // Otherwise each attempt on a full disk would leave it fuller.
-        remove_leftovers(fs, &self.dir)?;
-
         let sparse = referenced_files(&engine, &open_files)
             .iter()
             .filter(|file| file.is_sparse())
             .map(|file| file.number)
             .collect();
-        let written = self.write_blocks(&engine, &sparse, &files_before)?;
-        for file in &written.files {
-            open_files.open(fs, &self.dir, file)?;
-        }
-        let new_places: BTreeMap<_, _> = written.places.iter().copied().collect();
-        adopt_all(&mut engine, &mut |number, _| {
-            let place = *new_places.get(&number)?;
-            Some((open_files.source(place).expect("just written and opened"), place))
-        });
+        let written = self.move_blocks(&mut engine, &sparse, &files_before, &mut open_files)?;
 
         let files = referenced_files(&engine, &open_files);
         let mut writer = SnapshotWriter::create(fs, &self.dir, lsn, &files)?;
@@ -199,48 +219,12 @@ impl Checkpointer {
             lsn_before,
             records: lsn - lsn_before,
             snapshot_bytes,
-            blocks: written.places.len() as u64,
-            block_bytes: written.files.iter().map(|file| file.live_bytes).sum(),
+            blocks: spilled.blocks + written.places.len() as u64,
+            block_bytes: spilled.bytes + live_bytes(&written),
             log_needed_from: lsn_before + 1,
-            adoption: Adoption::new(&engine, open_files),
+            adoption: Adoption::new(&engine, open_files, sparse),
             cleanup,
         })
-    }
-}
-
-impl Checkpointer {
-    /// Writes the blocks that have no place yet, and those in files that are mostly dead.
-    fn write_blocks(
-        &self,
-        engine: &Engine,
-        sparse: &BTreeSet<u64>,
-        files_before: &[BlockFile],
-    ) -> Result<Written, StorageError> {
-        // A number is never used twice while anything refers to the first file of that number.
-        let on_disk = dir::list_block_files(&*self.fs, &self.dir)?;
-        let noted = files_before.iter().map(|file| file.number);
-        let number_next = on_disk.into_iter().chain(noted).max().map_or(1, |number| number + 1);
-        let mut writer = BlockWriter::new(&*self.fs, &self.dir, number_next);
-        let mut done = BTreeSet::new();
-        for block in engine.blocks() {
-            let is_due = block.location.is_none_or(|place| sparse.contains(&place.file));
-            // A copied stream shares its blocks with the original.
-            if !is_due || !done.insert(block.header.number) {
-                continue;
-            }
-            match block.bytes() {
-                Ok(bytes)
-                    if block.location.is_none()
-                        || BlockHeader::read(&bytes) == Ok(block.header) =>
-                {
-                    writer.add(block.header.number, &bytes)?;
-                }
-                // A damaged block stays where it is, and its file with it: moving it would give it
-                // a file whose trailer vouches for it.
-                _ => {}
-            }
-        }
-        writer.finish()
     }
 }
 
@@ -254,7 +238,7 @@ fn nothing_to_do(base: Loaded) -> CheckpointReport {
         blocks: 0,
         block_bytes: 0,
         log_needed_from: 1,
-        adoption: Adoption::new(&base.engine, base.open_files),
+        adoption: Adoption::new(&base.engine, base.open_files, BTreeSet::new()),
         cleanup: Ok(()),
     }
 }
@@ -265,17 +249,6 @@ pub(crate) fn adopt_all(engine: &mut Engine, adopt: Adopt<'_>) {
     while let Some(at) = cursor {
         cursor = engine.adopt(at, usize::MAX, adopt);
     }
-}
-
-/// Number and place of every placed block, sorted.
-fn places(engine: &Engine) -> Vec<(u64, BlockLocation)> {
-    let mut places: Vec<_> = engine
-        .blocks()
-        .filter_map(|block| block.location.map(|place| (block.header.number, place)))
-        .collect();
-    places.sort_unstable_by_key(|(number, _)| *number);
-    places.dedup_by_key(|(number, _)| *number);
-    places
 }
 
 /// The block files that an engine refers to, with what of them it uses.

@@ -83,8 +83,18 @@ fn work(database: &mut Database, round: u64) {
 
 /// A checkpoint with all that follows it: adoption, and segments given back.
 fn checkpoint(fs: &SimFs, database: &mut Database) -> Result<CheckpointReport, StorageError> {
+    checkpoint_within(u64::MAX, fs, database)
+}
+
+/// As [`checkpoint`], with at most so many bytes of blocks in memory.
+fn checkpoint_within(
+    memory_max: u64,
+    fs: &SimFs,
+    database: &mut Database,
+) -> Result<CheckpointReport, StorageError> {
     let durable = database.log().durable();
     let mut checkpointer = Checkpointer::new(Arc::new(fs.clone()), DIR.into(), 0);
+    checkpointer.set_memory_max(memory_max);
     let report = checkpointer.run(durable)?;
     let mut cursor = Some(AdoptCursor::default());
     while let Some(at) = cursor {
@@ -121,18 +131,54 @@ fn assert_sound(fs: &SimFs, what: &str) {
     assert!(report.sound, "{what}: {report:#?}");
 }
 
+/// Everything at the end, or what fills a few blocks at once.
+const MEMORY_MAX: [u64; 2] = [u64::MAX, 300];
+
+fn with_memory(fault: Fault) -> [(Fault, u64); 2] {
+    MEMORY_MAX.map(|memory_max| (fault, memory_max))
+}
+
+#[test]
+fn a_replay_that_gathers_too_much_writes_before_it_goes_on() {
+    let (disk, expected) = two_checkpoints();
+    let run = |memory_max| {
+        let fs = disk.fork();
+        let mut database = open(&fs);
+        let report = checkpoint_within(memory_max, &fs, &mut database).unwrap();
+        report.cleanup.unwrap();
+        assert_eq!(seen(&database), expected, "memory {memory_max}");
+        assert_eq!(database.engine().block_memory().bytes(), 0, "memory {memory_max}");
+        drop(database);
+        assert_sound(&fs, "after a checkpoint with little memory");
+        assert_eq!(seen(&open(&fs)), expected, "memory {memory_max}");
+        let files = dir::list_block_files(&fs, Path::new(DIR)).unwrap().len();
+        (report.blocks, report.block_bytes, files)
+    };
+    let (blocks, bytes, files) = run(u64::MAX);
+    let (blocks_within, bytes_within, files_within) = run(300);
+    // A block may be written that is trimmed later in the same replay.
+    assert!(blocks <= blocks_within && bytes <= bytes_within, "{blocks_within} of {blocks}");
+    assert!(files + 2 <= files_within, "{files_within} files instead of {files}");
+}
+
 #[test]
 fn a_power_cut_at_any_call_of_a_checkpoint_costs_nothing() {
     let (disk, expected) = two_checkpoints();
+    for memory_max in MEMORY_MAX {
+        power_cuts(&disk, &expected, memory_max);
+    }
+}
+
+fn power_cuts(disk: &SimFs, expected: &[String], memory_max: u64) {
     let mut cuts = 0;
     for call in 1.. {
         let mut is_over = false;
         for seed in 0..6 {
-            let what = format!("power cut at call {call}, seed {seed}");
+            let what = format!("power cut at call {call}, seed {seed}, memory {memory_max}");
             let fs = disk.fork();
             let mut database = open(&fs);
             fs.fail_from_call(call, Fault::PowerCut);
-            let result = checkpoint(&fs, &mut database);
+            let result = checkpoint_within(memory_max, &fs, &mut database);
             is_over = result.is_ok_and(|report| report.cleanup.is_ok());
             drop(database);
             fs.power_cut(seed);
@@ -159,14 +205,15 @@ fn a_power_cut_at_any_call_of_a_checkpoint_costs_nothing() {
 #[test]
 fn a_call_that_fails_costs_a_checkpoint_and_nothing_else() {
     let (disk, expected) = two_checkpoints();
-    for fault in [Fault::Eio, Fault::NoSpace, Fault::ShortWrite] {
+    let faults = [Fault::Eio, Fault::NoSpace, Fault::ShortWrite];
+    for (fault, memory_max) in faults.into_iter().flat_map(with_memory) {
         for call in 1.. {
-            let what = format!("{fault:?} at call {call}");
+            let what = format!("{fault:?} at call {call}, memory {memory_max}");
             let fs = disk.fork();
             let mut database = open(&fs);
             let calls = fs.calls();
             fs.fail_call(call, fault);
-            let result = checkpoint(&fs, &mut database);
+            let result = checkpoint_within(memory_max, &fs, &mut database);
             let is_over = fs.calls() < calls + call;
             fs.heal();
             assert_eq!(seen(&database), expected, "{what}: the live database");
@@ -192,14 +239,14 @@ fn a_checkpoint_that_fails_leaves_no_files() {
         (dir::list_block_files(fs, dir).unwrap(), dir::list_temporaries(fs, dir).unwrap())
     };
     let mut failures = 0;
-    for fault in [Fault::NoSpace, Fault::Eio] {
+    for (fault, memory_max) in [Fault::NoSpace, Fault::Eio].into_iter().flat_map(with_memory) {
         for call in 1.. {
             let fs = disk.fork();
             let mut database = open(&fs);
             let (calls, before) = (fs.calls(), files(&fs));
             let snapshots = dir::list_snapshots(&fs, dir).unwrap();
             fs.fail_call(call, fault);
-            let result = checkpoint(&fs, &mut database);
+            let result = checkpoint_within(memory_max, &fs, &mut database);
             // A snapshot that has its name keeps its files, whatever failed afterwards.
             if result.is_err() && dir::list_snapshots(&fs, dir).unwrap() == snapshots {
                 assert_eq!(files(&fs), before, "{fault:?} at call {call}");

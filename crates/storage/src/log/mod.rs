@@ -341,6 +341,12 @@ impl Log {
         self.bytes_written.load(Ordering::Relaxed).saturating_sub(synced)
     }
 
+    /// Bytes written since the start: what a checkpoint is due by.
+    #[must_use]
+    pub fn bytes_written(&self) -> u64 {
+        self.bytes_written.load(Ordering::Relaxed)
+    }
+
     /// Puts the present durable LSN itself on disk, so that damage to the last records is told from
     /// a torn tail, and gives back segments that a busy log would use again. For an idle moment; does
     /// nothing if the newest record is a mark already.

@@ -46,6 +46,11 @@ impl<'a> Replay<'a> {
         }
     }
 
+    /// The engine as it is after the records so far.
+    pub(crate) fn engine(&mut self) -> &mut Engine {
+        self.engine
+    }
+
     /// After the last record: `Some` ranges that are void although their records were applied.
     pub(crate) fn end(self) -> Result<Option<Vec<Range<u64>>>, StorageError> {
         if self.voided.len() < self.found.len() {

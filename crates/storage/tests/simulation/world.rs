@@ -397,6 +397,13 @@ fn checkpoint(world: &Shared, disk: &Disk, meanwhile: impl FnMut() + Clone + Sen
         let _ = log.remove_before(upto + 1);
     }
     let mut checkpointer = Checkpointer::new(Arc::new(disk.clone()), PathBuf::from(DIR), HASH_SEED);
+    {
+        let mut world = world.lock();
+        if world.random.one_in(3) {
+            // Blocks go to disk while the log is still being replayed.
+            checkpointer.set_memory_max(world.random.below(2000) as u64);
+        }
+    }
     let result = disk.interleave(meanwhile.clone(), || checkpointer.run(upto));
     let Ok(report) = result else {
         // Nothing is lost by it, which the rest of the life shows.

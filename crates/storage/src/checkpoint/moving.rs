@@ -1,0 +1,89 @@
+//! Blocks on their way from memory to disk.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use engine::{BlockHeader, Engine};
+
+use super::{Checkpointer, adopt_all};
+use crate::blocks::{BlockFile, BlockFiles, BlockWriter, Written};
+use crate::dir;
+use crate::error::StorageError;
+
+/// What was written before the end of the replay.
+#[derive(Debug, Default)]
+pub(super) struct Spilled {
+    pub(super) blocks: u64,
+    pub(super) bytes: u64,
+    pub(super) failed: Option<StorageError>,
+}
+
+impl Spilled {
+    pub(super) fn add(&mut self, written: &Written) {
+        self.blocks += written.places.len() as u64;
+        self.bytes += live_bytes(written);
+    }
+}
+
+pub(super) fn live_bytes(written: &Written) -> u64 {
+    written.files.iter().map(|file| file.live_bytes).sum()
+}
+
+impl Checkpointer {
+    /// As [`Checkpointer::write_blocks`]; then `engine` has them on disk and no longer in memory.
+    pub(super) fn move_blocks(
+        &self,
+        engine: &mut Engine,
+        sparse: &BTreeSet<u64>,
+        files_before: &[BlockFile],
+        open_files: &mut BlockFiles,
+    ) -> Result<Written, StorageError> {
+        let written = self.write_blocks(engine, sparse, files_before)?;
+        for file in &written.files {
+            open_files.open(&*self.fs, &self.dir, file)?;
+        }
+        let new_places: BTreeMap<_, _> = written.places.iter().copied().collect();
+        adopt_all(engine, &mut |number, present| {
+            // Nearly all of a long history stays where it is.
+            if present.is_some_and(|place| !sparse.contains(&place.file)) {
+                return None;
+            }
+            let place = *new_places.get(&number)?;
+            Some((open_files.source(place).expect("just written and opened"), place))
+        });
+        Ok(written)
+    }
+
+    /// Writes the blocks that have no place yet, and those in files that are mostly dead.
+    fn write_blocks(
+        &self,
+        engine: &Engine,
+        sparse: &BTreeSet<u64>,
+        files_before: &[BlockFile],
+    ) -> Result<Written, StorageError> {
+        // A number is never used twice while anything refers to the first file of that number.
+        let on_disk = dir::list_block_files(&*self.fs, &self.dir)?;
+        let noted = files_before.iter().map(|file| file.number);
+        let number_next = on_disk.into_iter().chain(noted).max().map_or(1, |number| number + 1);
+        let mut writer = BlockWriter::new(&*self.fs, &self.dir, number_next);
+        let mut done = BTreeSet::new();
+        for block in engine.blocks() {
+            let is_due = block.location.is_none_or(|place| sparse.contains(&place.file));
+            // A copied stream shares its blocks with the original.
+            if !is_due || !done.insert(block.header.number) {
+                continue;
+            }
+            match block.bytes() {
+                Ok(bytes)
+                    if block.location.is_none()
+                        || BlockHeader::read(&bytes) == Ok(block.header) =>
+                {
+                    writer.add(block.header.number, &bytes)?;
+                }
+                // A damaged block stays where it is, and its file with it: moving it would give it
+                // a file whose trailer vouches for it.
+                _ => {}
+            }
+        }
+        writer.finish()
+    }
+}
