@@ -6,6 +6,7 @@ mod hostile;
 mod network;
 mod numbers;
 mod panics;
+mod pressure;
 mod security;
 mod supply;
 

@@ -72,6 +72,11 @@ impl Checkpoints {
         self.ask.notify_one();
     }
 
+    /// Whether none runs, and none is asked for.
+    pub(crate) fn is_idle(&self) -> bool {
+        !self.asked.lock().checkpoint && !self.state().is_running()
+    }
+
     /// Ends the thread once it is idle.
     pub(crate) fn stop(&self) {
         self.asked.lock().stop = true;

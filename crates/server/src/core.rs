@@ -26,6 +26,7 @@ use crate::latency::Event;
 use crate::notify::EventClasses;
 use crate::observe::Observer;
 use crate::pause::Pause;
+use crate::pressure::Pressure;
 use crate::pubsub::Channels;
 use crate::push::Push;
 use crate::retention::Retained;
@@ -108,6 +109,8 @@ pub(crate) struct Shared {
     pub(crate) tls: Option<TlsAcceptor>,
     pub(crate) process: ProcessFacts,
     pub(crate) checkpoints: Checkpoints,
+    /// Whether entries come faster than checkpoints.
+    pub(crate) pressure: Pressure,
     pub(crate) scrubbing: Scrubbing,
     /// The script that runs.
     pub(crate) script: Arc<RunningScript>,
@@ -137,6 +140,7 @@ impl Shared {
         let limits = parts.config.settings().output_limits;
         parts.database.limit_replies(limits.normal.hard_limit());
         let door = Door::new(&parts.users);
+        let block_memory = parts.database.engine().block_memory().clone();
         let mut core = Core {
             database: parts.database,
             blocking: Blocking::default(),
@@ -174,6 +178,7 @@ impl Shared {
             tls: parts.tls,
             process: parts.process,
             checkpoints: Checkpoints::new(started_at),
+            pressure: Pressure::new(block_memory, settings.checkpoint_memory),
             scrubbing,
             script: Arc::default(),
             shutdown: Notify::new(),
@@ -279,6 +284,7 @@ impl Shared {
     /// Takes over changed settings that others than the engine keep a copy of.
     pub(crate) fn configured(&self, settings: &Settings) {
         self.observer.configure(settings);
+        self.pressure.set_bound(settings.checkpoint_memory);
         self.stats.set_tracks_times(settings.tracks_times);
     }
 
@@ -311,6 +317,7 @@ impl Shared {
             last_sync_time: Duration::from_micros(log.sync_last_us),
             sync_is_running: self.log.sync_began().is_some(),
             syncs_slow: log.syncs_slow,
+            pressure: self.pressure.facts(),
             checkpoint_running: checkpoint.is_running(),
             checkpoints: checkpoint.ended,
             checkpoint_failed: checkpoint.failed,
@@ -343,7 +350,11 @@ impl Shared {
     /// Housekeeping measured the anonymous memory.
     pub(crate) fn note_memory(&self, bytes: u64) {
         let limit = self.config.settings().memory_bytes_max;
-        self.over_memory_limit.store(limit != 0 && limit < bytes, Ordering::Relaxed);
+        let is_over = limit != 0 && limit < bytes;
+        self.over_memory_limit.store(is_over, Ordering::Relaxed);
+        if is_over {
+            self.relieve_memory();
+        }
         self.memory_peak.fetch_max(bytes, Ordering::Relaxed);
     }
 

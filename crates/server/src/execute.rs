@@ -15,6 +15,7 @@ use crate::blocking::Waiter;
 use crate::client::Client;
 use crate::core::{Core, Shared};
 use crate::monitor::Source;
+use crate::pressure::OUT_OF_MEMORY;
 use crate::push::{Message, Push};
 use crate::serve::Delivery;
 use crate::session::Session;
@@ -193,6 +194,16 @@ impl Executor<'_> {
         if self.is_paused(spec) {
             return self.postpone();
         }
+        if self.shared.pressure.is_felt() {
+            match self.wait_for_memory(spec) {
+                Ok(None) => {}
+                Ok(Some(waits)) => return waits,
+                Err(error) => {
+                    self.counters(spec).rejected();
+                    return self.refused_at_once(parsed.args, error);
+                }
+            }
+        }
         if self.session.transaction.is_some() && !crate::transaction::runs_at_once(spec.name) {
             return Outcome::from(self.queue(spec, parsed.args));
         }
@@ -246,9 +257,7 @@ impl Executor<'_> {
             self.permit_or_refuse(spec, args)?;
         }
         if spec.flags.contains(Flags::DENYOOM) && self.shared.is_over_memory_limit() {
-            return Err(CommandError::Fixed(
-                "OOM command not allowed when used memory > 'maxmemory'.",
-            ));
+            return Err(OUT_OF_MEMORY);
         }
         if self.is_subscriber_of_resp2() && !is_for_subscribers(spec.name) {
             let text = format!(

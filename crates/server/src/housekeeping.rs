@@ -7,11 +7,11 @@ use std::sync::atomic::Ordering;
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
-use engine::{AdoptCursor, Missing};
-use storage::checkpoint::{CheckpointReport, Checkpointer, due};
+use engine::Missing;
+use storage::checkpoint::due;
 use storage::{SLOW_SYNC, StorageError, failpoint};
 
-use crate::checkpoints::CheckpointDone;
+use crate::checkpointing::checkpoint_loop;
 use crate::client_limits;
 use crate::clock::ClockStep;
 use crate::config::FsyncPolicy;
@@ -43,10 +43,6 @@ const CHECKPOINT_RETRY: Duration = Duration::from_secs(30);
 const EXPIRED_SLICE: usize = 200;
 /// Slices of expired keys in one round.
 const EXPIRED_SLICES_MAX: usize = 20;
-/// The lowest priority that an ordinary thread can have.
-const NICEST: i32 = 19;
-/// Blocks that take over their places on disk under one lock.
-const ADOPTED_SLICE: usize = 512;
 
 /// The threads. They end by themselves once the server is stopping.
 #[derive(Debug)]
@@ -107,6 +103,7 @@ fn main_loop(shared: &Shared, manager: Manager) {
         let now = shared.clock.now();
         shared.stats.sample(now);
         remove_expired(shared, now);
+        shared.feel_pressure();
         // What no client waits for (expiry, CLIENT REPLY OFF) gets to the disk all the same.
         if shared.safe() < last_a_tick_ago {
             shared.settle();
@@ -281,80 +278,6 @@ fn sync_loop(shared: &Shared) {
             crate::bootstrap::fail(&error);
         }
     }
-}
-
-fn checkpoint_loop(shared: &Shared, hash_seed: u64) {
-    let mut checkpointer = {
-        let database = &shared.core.lock().database;
-        let (fs, dir) = (Arc::clone(database.fs()), database.dir().to_owned());
-        Checkpointer::new(fs, dir, hash_seed).noting(database.damaged_blocks().clone())
-    };
-    // Older snapshots are kept to go back with, unless there is no room for a new one.
-    let mut has_room = true;
-    while shared.checkpoints.next() {
-        let started = Instant::now();
-        shared.commit();
-        let log_bytes_written = shared.log.stats().bytes_written;
-        let is_on = !shared.config.settings().retention.is_off();
-        checkpointer.set_retains(is_on && has_room);
-        match run_behind_others(&mut checkpointer, shared.log.durable()) {
-            Ok(report) => {
-                has_room = true;
-                finish_checkpoint(shared, &report, started.elapsed());
-                shared.checkpoints.succeeded(CheckpointDone {
-                    lsn: report.lsn,
-                    log_bytes_written,
-                    at: shared.clock.now() / 1000,
-                    time: started.elapsed(),
-                });
-            }
-            Err(error) => {
-                tracing::error!(%error, "a checkpoint failed: the log is kept, nothing is lost");
-                has_room = !error.is_space();
-                if !has_room {
-                    retention::give_way(shared);
-                }
-                shared.checkpoints.failed();
-            }
-        }
-    }
-}
-
-/// Makes a checkpoint in a thread of the lowest priority: it takes what the workers leave. On two cores
-/// it costs them scheduler slices of 4 ms otherwise. What follows it takes the engine's lock, and
-/// whoever holds that must not have to wait for a processor, so it is left to the caller's thread.
-fn run_behind_others(
-    checkpointer: &mut Checkpointer,
-    durable: u64,
-) -> Result<CheckpointReport, StorageError> {
-    let run = || {
-        if let Err(error) = rustix::process::setpriority_process(None, NICEST) {
-            tracing::debug!(%error, "the checkpoint runs at normal priority");
-        }
-        failpoint::pass("checkpoint");
-        checkpointer.run(durable)
-    };
-    let run = thread::scope(|scope| scope.spawn(run).join());
-    run.unwrap_or_else(|panic| std::panic::resume_unwind(panic))
-}
-
-fn finish_checkpoint(shared: &Shared, report: &CheckpointReport, time: Duration) {
-    let mut cursor = Some(AdoptCursor::default());
-    while let Some(from) = cursor {
-        cursor = shared.core.lock().database.adopt_blocks(&report.adoption, from, ADOPTED_SLICE);
-    }
-    shared.retained.needs_from(report.log_needed_from);
-    let segments = retention::enforce(shared);
-    tracing::info!(
-        lsn = report.lsn,
-        records = report.records,
-        blocks = report.blocks,
-        block_bytes = report.block_bytes,
-        snapshot_bytes = report.snapshot_bytes,
-        segments_freed = segments,
-        ms = time.as_millis(),
-        "checkpoint"
-    );
 }
 
 /// Tells systemd that work moves, if it does: each worker has been through its loop, the engine's

@@ -22,13 +22,21 @@ pub(crate) enum Event {
     Command,
     /// Removal of expired keys.
     Expiry,
+    /// Blocks of the live engine that take over their places on disk, under the lock.
+    Adoption,
     /// A command that should take constant or logarithmic time.
     FastCommand,
 }
 
 impl Event {
-    const ALL: [Self; 5] =
-        [Self::SyncAlways, Self::Write, Self::Command, Self::Expiry, Self::FastCommand];
+    const ALL: [Self; 6] = [
+        Self::SyncAlways,
+        Self::Write,
+        Self::Command,
+        Self::Expiry,
+        Self::Adoption,
+        Self::FastCommand,
+    ];
 
     /// Redis's name.
     pub(crate) fn name(self) -> &'static str {
@@ -37,6 +45,7 @@ impl Event {
             Self::Write => "aof-write",
             Self::Command => "command",
             Self::Expiry => "expire-cycle",
+            Self::Adoption => "checkpoint-adoption",
             Self::FastCommand => "fast-command",
         }
     }

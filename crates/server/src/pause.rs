@@ -27,6 +27,11 @@ impl Pause {
         self.until_ms != 0 && now_ms < self.until_ms
     }
 
+    /// Takes in a client that waits for another reason, and may as well be woken when a pause ends.
+    pub(crate) fn add(&mut self, client: Arc<Client>) {
+        self.waiting.push(client);
+    }
+
     /// Takes out a client that waits no more.
     pub(crate) fn remove(&mut self, client: &Client) {
         self.waiting.retain(|waiting| waiting.id != client.id);
@@ -74,7 +79,7 @@ impl Executor<'_> {
     /// Lets the client wait for the end of the pause.
     pub(crate) fn postpone(&mut self) -> Outcome {
         self.client.set_blocked(true, &self.shared.stats);
-        self.core.pause.waiting.push(Arc::clone(self.client));
+        self.core.pause.add(Arc::clone(self.client));
         let left_ms = self.core.pause.until_ms.saturating_sub(self.shared.clock.uptime_ms()).max(1);
         Outcome::Postponed { left_ms }
     }

@@ -13,6 +13,7 @@ use crate::config::Settings;
 use crate::core::Shared;
 use crate::execute::{Executor, Outcome};
 use crate::permission::Identity;
+use crate::pressure::Waited;
 use crate::pubsub::Subscriptions;
 use crate::transaction::Transaction;
 
@@ -43,6 +44,8 @@ pub(crate) struct Session {
     pub(crate) caching: bool,
     /// Messages are held back until the replies of the batch are encoded.
     pub(crate) is_holding: bool,
+    /// How it waits while entries come faster than checkpoints.
+    pub(crate) waited: Waited,
 }
 
 impl Session {
@@ -62,6 +65,7 @@ impl Session {
             remembers_reads: false,
             caching: false,
             is_holding: false,
+            waited: Waited::default(),
         }
     }
 }

@@ -256,6 +256,12 @@ pub const HONOURED: &[Directive] = &[
         "Bytes of log after which a checkpoint starts by itself. More means fewer checkpoints and a longer restart.",
     ),
     live(
+        "checkpoint-memory",
+        "20%",
+        Kind::Share,
+        "Most bytes of stream entries in memory that no checkpoint has put into block files yet. At half of it a checkpoint starts; above three quarters those who add entries are slowed down, and at the bound they wait. A percentage is of maxmemory, or without that of the memory that the machine or the control group has, and never less than 8 MiB. 0 for no bound.",
+    ),
+    live(
         "log-retention-time",
         "0",
         integer(0, I32_MAX),

@@ -64,6 +64,8 @@ pub struct Settings {
     pub idmp: engine::IdmpSettings,
     /// `maxmemory`; 0 for no limit.
     pub memory_bytes_max: u64,
+    /// `checkpoint-memory` in bytes; 0 for no bound.
+    pub checkpoint_memory: u64,
     /// `proto-max-bulk-len`
     pub bulk_bytes_max: u64,
     /// `client-query-buffer-limit`
@@ -264,6 +266,7 @@ impl Settings {
                 iids_max: number(values, "stream-idmp-maxsize"),
             },
             memory_bytes_max: number(values, "maxmemory"),
+            checkpoint_memory: share(values.text("checkpoint-memory"), number(values, "maxmemory")),
             bulk_bytes_max: number(values, "proto-max-bulk-len"),
             query_buffer_bytes_max: number(values, "client-query-buffer-limit"),
             client_bytes_max: share(values.text("maxmemory-clients"), number(values, "maxmemory")),

@@ -152,6 +152,7 @@ impl Connection {
             self.send(&answers);
             answers.clear();
         }
+        shared.feel_pressure();
         drop(core);
         // From here on others may work: decoding blocks and encoding replies needs no lock.
         self.send(&answers);

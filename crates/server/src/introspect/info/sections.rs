@@ -337,6 +337,11 @@ fn headwater(snapshot: &InfoSnapshot<'_>, page: &mut Page) {
     page.field("log_first_time_ms", storage.log_kept.first_ms);
     page.field("log_retained_bytes", storage.log_kept.bytes);
     page.field("log_bytes_since_checkpoint", storage.log_bytes_since_checkpoint);
+    let pressure = &storage.pressure;
+    page.field("unspilled_bytes", pressure.bytes);
+    page.field("unspilled_bytes_max", pressure.bytes_max);
+    page.field("writes_slowed", pressure.waits);
+    page.field("writes_slowed_usec", pressure.waited.as_micros());
     page.field("log_syncs", storage.syncs);
     let age = storage.last_sync_age.map_or(-1, |age| i64::try_from(age.as_millis()).unwrap_or(-1));
     page.field("last_fsync_age_ms", age);

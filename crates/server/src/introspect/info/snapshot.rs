@@ -8,6 +8,7 @@ use storage::retention::Kept;
 use super::loading::LoadingFacts;
 use crate::config::Settings;
 use crate::introspect::process::{ProcessFacts, ProcessMemory, ProcessorTime};
+use crate::pressure::PressureFacts;
 use crate::scrubbing::ScrubFacts;
 use crate::stats::Stats;
 
@@ -98,6 +99,8 @@ pub struct StorageFacts {
     pub sync_is_running: bool,
     /// Syncs that took a second or longer.
     pub syncs_slow: u64,
+    /// Entries that wait for a checkpoint, and writers that wait for it.
+    pub pressure: PressureFacts,
     /// Whether a checkpoint runs.
     pub checkpoint_running: bool,
     /// Checkpoints so far.
