@@ -1,5 +1,5 @@
-//! A history ten times as large as the memory that the server is given: reads at its end, then all of
-//! it from the first entry.
+//! A history ten times as large as the memory that the server is given: written as fast as it goes,
+//! read at its end, then from the first entry on.
 
 use anyhow::{Context, Result, ensure};
 use support::{MemoryGroup, encode_into};
@@ -26,7 +26,7 @@ const ENTRY_BYTES: u64 = 130;
 /// The program itself needs some room.
 const MEMORY_BYTES_MIN: u64 = 192 << 20;
 
-/// Tail reads a second, and entries a second of a replay. No rows of a server that the kernel ended.
+/// Entries written a second, tail reads a second, and entries a second of a replay. No rows of a server that the kernel ended.
 pub(super) fn run(run: &Run<'_>) -> Result<Vec<Row>> {
     let entries = run.scale.cold_entries;
     let memory = (entries * ENTRY_BYTES / 10).max(MEMORY_BYTES_MIN);
@@ -35,18 +35,27 @@ pub(super) fn run(run: &Run<'_>) -> Result<Vec<Row>> {
     let words: Vec<_> = group.wrapper().into_iter().chain(run.server.words.clone()).collect();
     let server = ServerSpec { name: run.server.name.clone(), words };
     let (dir, target) = Run { server: &server, ..run.clone() }.start(Fsync::EverySec)?;
-    if let Err(error) = fill::one_stream(&target, KEY, entries, Ids::Known) {
-        ensure!(group.kills() > 0, error);
-        eprintln!("{} needs more than {} MiB for {entries} entries", server.name, memory >> 20);
-        return Ok(Vec::new());
-    }
+    let filled = measure(&target, || {
+        let load = fill::one_stream(&target, KEY, entries, Ids::Known)?;
+        Ok((load.replies, load.elapsed, load.latency))
+    });
+    let filled = match filled {
+        Ok(filled) => filled,
+        Err(error) => {
+            ensure!(group.kills() > 0, error);
+            eprintln!("{} needs more than {} MiB for {entries} entries", server.name, memory >> 20);
+            return Ok(Vec::new());
+        }
+    };
     checkpoint(&mut target.connect()?)?;
     let tail = tail_reads(run, &target)?;
     let replay = replay(&target, entries)?;
     ensure!(group.kills() == 0, "the kernel ended it");
     target.stop()?;
     drop(dir);
-    Ok(vec![tail.row("cold, tail reads", "reads/s"), replay.row("cold, replay", "entries/s")])
+    let fill = filled.row("cold, fill", "entries/s");
+    let tail = tail.row("cold, tail reads", "reads/s");
+    Ok(vec![fill, tail, replay.row("cold, replay", "entries/s")])
 }
 
 fn tail_reads(run: &Run<'_>, target: &Target) -> Result<Measured> {

@@ -5,7 +5,7 @@ use support::encode_into;
 
 use super::payload;
 use super::xadd::stream_key;
-use crate::load::{self, Traffic};
+use crate::load::{self, Load, Traffic};
 use crate::target::Target;
 
 /// Which IDs the entries get.
@@ -23,17 +23,17 @@ pub(super) fn id_of(index: u64) -> String {
 }
 
 /// Appends `entries` entries to `key`, and counts them.
-pub(super) fn one_stream(target: &Target, key: &str, entries: u64, ids: Ids) -> Result<()> {
+pub(super) fn one_stream(target: &Target, key: &str, entries: u64, ids: Ids) -> Result<Load> {
     let before = target.connect()?.ok(&["XLEN", key]).int();
     let id = |index| match ids {
         Ids::Auto => "*".to_owned(),
         Ids::Known => id_of(index),
     };
     let mut fill = Fill { next: 0, entries, name: |_| key.to_owned(), id };
-    load::run(target.address, 1, None, &mut fill)?;
+    let load = load::run(target.address, 1, None, &mut fill)?;
     let len = target.connect()?.ok(&["XLEN", key]).int();
     ensure!(u64::try_from(len - before)? == entries, "{entries} appended, {len} there");
-    Ok(())
+    Ok(load)
 }
 
 /// Appends `entries` entries to `streams` streams by turns.
