@@ -1,5 +1,6 @@
 //! The thread that makes checkpoints.
 
+use std::fs;
 use std::sync::Arc;
 use std::thread;
 use std::time::{Duration, Instant};
@@ -20,6 +21,11 @@ use crate::retention;
 
 /// The lowest priority that an ordinary thread can have.
 const NICEST: i32 = 19;
+
+/// Percent of the last ten seconds in which some thread waited for a processor, from which on the machine
+/// is busy.
+const BUSY_PERCENT: f32 = 60.0;
+
 /// Blocks that take over their places on disk under one lock.
 const ADOPTED_SLICE: usize = 512;
 
@@ -88,17 +94,32 @@ fn run_beside_others(
 /// Gives the calling thread the lowest priority of all, for processors and (by that) for the disk.
 ///
 /// SCHED_IDLE and not the nicest value: whoever is woken while such a thread runs gets the processor at
-/// once, 0.05 ms at p99. A thread of nice 19 is left the rest of its slice first: 1.8 to 3.7 ms.
+/// once, 0.05 ms at p99. A thread of nice 19 is left the rest of its slice first: 1.8 to 3.7 ms. But on a
+/// machine whose processors others keep busy, SCHED_IDLE would hardly ever get one, and nice 19 does.
 fn step_back() {
-    let idle = ThreadSchedulePolicy::Normal(NormalThreadSchedulePolicy::Idle);
-    let thread = thread_native_id();
-    let Err(error) = set_thread_priority_and_policy(thread, ThreadPriority::Min, idle) else {
-        return;
-    };
-    tracing::debug!(?error, "the checkpoint cannot run when the system is idle");
+    if !is_machine_busy() {
+        let idle = ThreadSchedulePolicy::Normal(NormalThreadSchedulePolicy::Idle);
+        let thread = thread_native_id();
+        match set_thread_priority_and_policy(thread, ThreadPriority::Min, idle) {
+            Ok(()) => return,
+            Err(error) => tracing::debug!(?error, "the checkpoint cannot run as SCHED_IDLE"),
+        }
+    }
     if let Err(error) = rustix::process::setpriority_process(None, NICEST) {
         tracing::debug!(%error, "the checkpoint runs at normal priority");
     }
+}
+
+/// Also where the kernel does not tell (`Documentation/accounting/psi.rst`).
+fn is_machine_busy() -> bool {
+    let pressure = fs::read_to_string("/proc/pressure/cpu").ok();
+    pressure.and_then(|text| waited_percent(&text)).is_none_or(|percent| BUSY_PERCENT <= percent)
+}
+
+/// From `some avg10=1.25 avg60=... avg300=... total=...`.
+fn waited_percent(pressure: &str) -> Option<f32> {
+    let mut words = pressure.lines().find_map(|line| line.strip_prefix("some "))?.split(' ');
+    words.find_map(|word| word.strip_prefix("avg10="))?.parse().ok()
 }
 
 fn finish_checkpoint(shared: &Shared, report: &CheckpointReport, time: Duration) {
@@ -128,4 +149,18 @@ fn finish_checkpoint(shared: &Shared, report: &CheckpointReport, time: Duration)
         lock_us = longest.as_micros(),
         "checkpoint"
     );
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_pressure_on_processors_is_read() {
+        let text = "some avg10=61.25 avg60=3.00 avg300=0.10 total=5\nfull avg10=0.00 avg60=0.00\n";
+        assert_eq!(waited_percent(text), Some(61.25));
+        assert_eq!(waited_percent("full avg10=7.00\n"), None);
+        assert_eq!(waited_percent("some avg10=none\n"), None);
+        assert_eq!(waited_percent(""), None);
+    }
 }
