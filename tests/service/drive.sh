@@ -78,17 +78,6 @@ request 'XADD lost 1-1 field value'
 rm $orders/engine
 restarted "$before"
 
-# The scrubs' thread, and that of a checkpoint which is held up.
-part behind-others
-behind() { ps -L -o ni=,cls=,comm= -p "$(property MainPID)" | grep -E '^ *19 | IDL ' | tee /run/behind | wc -l; }
-are_behind() { [ "$(behind)" -eq 2 ]; }
-order checkpoint hold
-request BGSAVE
-until_true are_behind
-echo "behind=$(behind)"
-cat /run/behind
-rm $orders/checkpoint
-
 part reloaded
 systemctl reload headwater
 state

@@ -79,8 +79,7 @@ fn the_unit_is_closed() {
     let dir = tempfile::tempdir().expect("a temporary directory");
     let unit = dir.path().join("headwater.service");
     fs::copy(root().join("config/headwater.service"), &unit).expect("the unit can be copied");
-    // In tenths of what the tool prints. One tenth is for the calls by which a thread steps behind the
-    // others: the tool counts all of @resources as soon as one call of it is allowed.
+    // In tenths of what the tool prints.
     let exposure_is_at_most = |threshold: u32| {
         let command = Command::new("systemd-analyze")
             .args(["security", "--offline=yes", "--no-pager"])
@@ -89,17 +88,17 @@ fn the_unit_is_closed() {
             .output();
         let Ok(output) = command else { return false };
         let text = String::from_utf8_lossy(&output.stdout);
-        assert!(output.status.success(), "exposure above {threshold} tenths:\n{text}");
+        assert!(output.status.success(), "exposure above 0.{threshold}:\n{text}");
         true
     };
-    if !exposure_is_at_most(10) {
+    if !exposure_is_at_most(9) {
         skip("systemd-analyze is missing");
         return;
     }
     let drop_ins = dir.path().join("headwater.service.d");
     fs::create_dir(&drop_ins).expect("a new directory");
     fs::write(drop_ins.join("socket.conf"), socket_drop_in()).expect("a new file");
-    exposure_is_at_most(3);
+    exposure_is_at_most(2);
 }
 
 /// What the comment in `headwater.socket` tells operators to put into a drop-in of the service.
@@ -139,7 +138,6 @@ fn the_unit_starts_is_watched_and_stops() {
         // Half a second on a quiet machine, with a debug build; others may be at work here.
         drive.came_back_within(name, Duration::from_secs(5));
     }
-    assert!(drive.part("behind-others").contains("behind=2"), "{}", drive.log);
     drive.check("reloaded", &["ActiveState=active", "StatusText=Ready", "NRestarts=0"]);
     for name in ["stopped-by-signal", "stuck-engine", "stuck-commit"] {
         drive.check(name, &["ActiveState=active", "NRestarts=1", "\n:1\r\n"]);
