@@ -25,6 +25,19 @@ fn connect(server: &Server) -> Client {
     server.connect()
 }
 
+/// A server, one client that acts, and `count` that wait.
+fn scene(count: usize) -> (Server, Client, Vec<Client>) {
+    let server = start();
+    let writer = connect(&server);
+    let waiting = (0..count).map(|_| connect(&server)).collect();
+    (server, writer, waiting)
+}
+
+/// What a client that waits is given.
+fn served(client: &mut Client) -> Vec<String> {
+    strings(client.receive().expect("served"))
+}
+
 /// Sends a line and waits until that many clients are blocked: asked of the server, not of a clock.
 fn block(waiting: &mut Client, observer: &mut Client, line: &str, blocked: usize) {
     let words: Vec<_> = line.split_whitespace().collect();

@@ -1,20 +1,8 @@
 //! Clients that wait to take from a list: who is served, by which key, and in which order.
 
-use support::{Client, Server, Value};
+use support::Value;
 
-use super::{block, connect, start, strings, until_blocked};
-
-/// A server, one client that acts, and `count` that wait.
-fn scene(count: usize) -> (Server, Client, Vec<Client>) {
-    let server = start();
-    let writer = connect(&server);
-    let waiting = (0..count).map(|_| connect(&server)).collect();
-    (server, writer, waiting)
-}
-
-fn served(client: &mut Client) -> Vec<String> {
-    strings(client.receive().expect("served"))
-}
+use super::{block, connect, scene, served, start, strings, until_blocked};
 
 #[test]
 fn first_come_is_first_served_with_one_value_each() {

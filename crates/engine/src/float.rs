@@ -22,53 +22,6 @@ const TEXT_BYTES_MAX: usize = 5 * 1024;
 /// Digits that the reference prints behind the point, before it drops zeros.
 const FRACTION_DIGITS: u32 = 17;
 
-/// A number as C's `strtod` reads a whole string: blanks may stand before it, hexadecimal digits and
-/// infinities are numbers, nothing at all is 0, and a zero byte ends it. `None` for anything else, for
-/// NaN, and for what does not fit.
-pub(crate) fn parse_double(text: &[u8]) -> Option<f64> {
-    let text = text.split(|&byte| byte == 0).next().unwrap_or_default();
-    if text.is_empty() {
-        return Some(0.0);
-    }
-    let is_blank = |byte: &u8| matches!(byte, b' ' | b'\t'..=b'\r');
-    let blanks = text.iter().take_while(|byte| is_blank(byte)).count();
-    let text = std::str::from_utf8(&text[blanks..]).ok()?;
-    let unsigned = text.strip_prefix(['+', '-']).unwrap_or(text);
-    if let Some(digits) = unsigned.strip_prefix("0x").or_else(|| unsigned.strip_prefix("0X")) {
-        let value = parse_hexadecimal(digits)?;
-        return Some(if text.starts_with('-') { -value } else { value });
-    }
-    let value: f64 = text.parse().ok()?;
-    let is_asked_for = unsigned.starts_with(['i', 'I']);
-    // What overflows is an error, and so is what vanishes.
-    let fits = if value.is_finite() {
-        value.is_normal()
-            || !unsigned.split(['e', 'E']).next()?.contains(|c| matches!(c, '1'..='9'))
-    } else {
-        is_asked_for
-    };
-    (fits && !value.is_nan()).then_some(value)
-}
-
-/// Hexadecimal digits with an optional point and an optional exponent of two.
-fn parse_hexadecimal(text: &str) -> Option<f64> {
-    let (digits, exponent) = match text.find(['p', 'P']) {
-        None => (text, 0),
-        Some(at) => (&text[..at], parse_exponent(&text.as_bytes()[at + 1..])?),
-    };
-    let (whole, fraction) = digits.split_once('.').unwrap_or((digits, ""));
-    if whole.is_empty() && fraction.is_empty() {
-        return None;
-    }
-    let mut value = 0.0f64;
-    for digit in whole.chars().chain(fraction.chars()) {
-        value = value * 16.0 + f64::from(digit.to_digit(16)?);
-    }
-    let exponent = exponent - 4 * i64::try_from(fraction.len()).ok()?;
-    let value = value * f64::from(i32::try_from(exponent).ok()?).exp2();
-    value.is_finite().then_some(value)
-}
-
 /// The part behind the `e`; beyond six digits it only matters that it is huge.
 fn parse_exponent(text: &[u8]) -> Option<i64> {
     let (sign, digits) = match text {

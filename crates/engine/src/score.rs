@@ -62,6 +62,22 @@ pub fn parse_score(text: &[u8]) -> Option<f64> {
 /// all is 0, a zero byte ends it, and what is too large is infinite.
 #[must_use]
 pub fn parse_score_bound(text: &[u8]) -> Option<f64> {
+    as_c_reads(text, |text| parse_number(text, text.strip_prefix(['+', '-']).unwrap_or(text)))
+}
+
+/// A weight of SORT: a number as C's `strtod` reads it, blanks before it and all, that fits a double.
+pub(crate) fn parse_weight(text: &[u8]) -> Option<f64> {
+    as_c_reads(text, |text| {
+        let value = parse_score(text.as_bytes())?;
+        // A decimal number that small is never exact, and that is what the C library tells.
+        let is_exact = !value.is_subnormal() || text.contains(['x', 'X']);
+        is_exact.then_some(value)
+    })
+}
+
+/// What `parse` makes of a number where C's `strtod` would look for it: behind blanks, and before a zero
+/// byte. Nothing at all is 0.
+fn as_c_reads(text: &[u8], parse: impl FnOnce(&str) -> Option<f64>) -> Option<f64> {
     let text = text.split(|&byte| byte == 0).next().unwrap_or_default();
     if text.is_empty() {
         return Some(0.0);
@@ -69,7 +85,7 @@ pub fn parse_score_bound(text: &[u8]) -> Option<f64> {
     let is_blank = |byte: &u8| matches!(byte, b' ' | b'\t'..=b'\r');
     let blanks = text.iter().take_while(|byte| is_blank(byte)).count();
     let text = std::str::from_utf8(&text[blanks..]).ok()?;
-    parse_number(text, text.strip_prefix(['+', '-']).unwrap_or(text))
+    parse(text)
 }
 
 /// A number and nothing else, never NaN; infinite or zero if it does not fit.

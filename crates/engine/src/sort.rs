@@ -7,10 +7,10 @@ use crate::command::{ListEnd, Sort, SortPattern};
 use crate::decide::View;
 use crate::engine::Decision;
 use crate::error::CommandError;
-use crate::float;
 use crate::keyspace::Value;
 use crate::op::{Op, Ops};
 use crate::reply::{Reply, Shape, Strings};
+use crate::score::parse_weight;
 use crate::set::combine::replace;
 use crate::texts::Texts;
 
@@ -109,7 +109,7 @@ fn order<'e>(
     }
     let weighed: Option<Vec<(f64, &[u8])>> = strings
         .iter()
-        .map(|element| Some((weight(element).map_or(Some(0.0), float::parse_double)?, *element)))
+        .map(|element| Some((weight(element).map_or(Some(0.0), parse_weight)?, *element)))
         .collect();
     let mut weighed = weighed.ok_or(NO_SCORE)?;
     // No weight is NaN. Equal ones are told apart by the elements.

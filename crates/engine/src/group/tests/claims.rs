@@ -1,29 +1,17 @@
 //! XCLAIM and XAUTOCLAIM.
 
-use super::Bench;
-
-const READ: [&str; 5] = [
-    "XADD s 1-0 f 1-0",
-    "XADD s 2-0 f 2-0",
-    "XADD s 3-0 f 3-0",
-    "XGROUP CREATE s g 0",
-    "XREADGROUP GROUP g Alice STREAMS s >",
-];
-
-fn read() -> Bench {
-    Bench::after(&READ)
-}
+use super::{Bench, READ};
 
 #[test]
 fn history_shows_deleted_entries_as_null() {
-    let mut bench = read();
+    let mut bench = Bench::read();
     bench.run("XDEL s 2-0");
     bench.check("XREADGROUP GROUP g Alice STREAMS s 0", "[s:[1-0 2-0=nil 3-0]]");
 }
 
 #[test]
 fn xclaim_removes_pending_entries_whose_entry_is_gone() {
-    let mut bench = read();
+    let mut bench = Bench::read();
     bench.run("XDEL s 2-0");
     bench.check("XCLAIM s g Bob 0 1-0 2-0 3-0", "[1-0 3-0]");
     bench.check("XPENDING s g", "[2 1-0 3-0 [[Bob 2]]]");
@@ -32,7 +20,7 @@ fn xclaim_removes_pending_entries_whose_entry_is_gone() {
 
 #[test]
 fn xautoclaim_walks_and_lists_deleted_entries() {
-    let mut bench = read();
+    let mut bench = Bench::read();
     bench.run("XDEL s 1-0 2-0");
     bench.check("XAUTOCLAIM s g Bob 0 0-0 COUNT 1", "[2-0 [] [1-0]]");
     bench.check("XAUTOCLAIM s g Bob 0 2-0 COUNT 1", "[3-0 [] [2-0]]");
@@ -42,14 +30,14 @@ fn xautoclaim_walks_and_lists_deleted_entries() {
 
 #[test]
 fn xautoclaim_after_a_trim() {
-    let mut bench = read();
+    let mut bench = Bench::read();
     bench.run("XTRIM s MAXLEN 1");
     bench.check("XAUTOCLAIM s g Bob 0 0-0", "[0-0 [3-0] [1-0 2-0]]");
 }
 
 #[test]
 fn xautoclaim_takes_idle_entries_only_and_removes_ghosts_anyway() {
-    let mut bench = read();
+    let mut bench = Bench::read();
     bench.now += 10;
     bench.run("XREADGROUP GROUP g Alice COUNT 1 STREAMS s 0");
     bench.run("XDEL s 1-0");
@@ -76,7 +64,7 @@ fn xautoclaim_gives_up_after_ten_looks_per_count() {
 #[test]
 fn xclaim_sets_time_and_count() {
     let check = |options: &str, row: &str| {
-        let mut bench = read();
+        let mut bench = Bench::read();
         bench.now += 100;
         bench.run(&format!("XCLAIM s g Bob 0 1-0{options}"));
         bench.check("XPENDING s g - + 1", &format!("[[1-0 Bob {row}]]"));
@@ -99,7 +87,7 @@ fn xclaim_sets_time_and_count() {
 
 #[test]
 fn a_count_at_its_end_stays_there() {
-    let mut bench = read();
+    let mut bench = Bench::read();
     bench.run("XCLAIM s g Bob 0 1-0 RETRYCOUNT 9223372036854775807");
     bench.run("XREADGROUP GROUP g Bob STREAMS s 0");
     bench.run("XCLAIM s g Bob 0 1-0");
@@ -108,7 +96,7 @@ fn a_count_at_its_end_stays_there() {
 
 #[test]
 fn xclaim_leaves_entries_that_are_not_idle_or_not_pending() {
-    let mut bench = read();
+    let mut bench = Bench::read();
     bench.run("XADD s 4-0 f 4-0");
     bench.now += 10;
     bench.check("XCLAIM s g Bob 11 1-0 2-0", "[]");
@@ -125,7 +113,7 @@ fn xclaim_leaves_entries_that_are_not_idle_or_not_pending() {
 
 #[test]
 fn an_id_named_twice_sees_its_first_claim() {
-    let mut bench = read();
+    let mut bench = Bench::read();
     bench.run("XADD s 4-0 f 4-0");
     bench.now += 10;
     bench.check("XCLAIM s g Bob 5 1-0 1-0", "[1-0]");
@@ -140,7 +128,7 @@ fn an_id_named_twice_sees_its_first_claim() {
 
 #[test]
 fn claims_make_the_consumer_and_set_its_times() {
-    let mut bench = read();
+    let mut bench = Bench::read();
     bench.run("XGROUP DELCONSUMER s g Alice");
     bench.check("XCLAIM s g Bob 0 9-0", "[]");
     bench.check("XAUTOCLAIM s g Carl 0 -", "[0-0 [] []]");

@@ -18,6 +18,15 @@ use crate::op::Op;
 use crate::stream::Stream;
 use crate::{Before, Engine, Reply, Settings};
 
+/// Three entries that Alice of the group `g` has read.
+const READ: [&str; 5] = [
+    "XADD s 1-0 f 1-0",
+    "XADD s 2-0 f 2-0",
+    "XADD s 3-0 f 3-0",
+    "XGROUP CREATE s g 0",
+    "XREADGROUP GROUP g Alice STREAMS s >",
+];
+
 /// An engine, its clock, and a twin that sees only what the log would hold.
 struct Bench {
     engine: Engine,
@@ -40,6 +49,11 @@ impl Bench {
             assert!(!reply.starts_with(['!']), "{line}: {reply}");
         }
         bench
+    }
+
+    /// A bench after [`READ`].
+    fn read() -> Self {
+        Self::after(&READ)
     }
 
     fn check(&mut self, line: &str, expected: &str) {

@@ -2,22 +2,10 @@
 
 use super::Bench;
 
-const READ: [&str; 5] = [
-    "XADD s 1-0 f 1-0",
-    "XADD s 2-0 f 2-0",
-    "XADD s 3-0 f 3-0",
-    "XGROUP CREATE s g 0",
-    "XREADGROUP GROUP g Alice STREAMS s >",
-];
-
-fn read() -> Bench {
-    Bench::after(&READ)
-}
-
 #[test]
 fn each_mode_sets_the_count_and_the_entry_has_no_owner() {
     let check = |before: u64, release: &str, after: &str| {
-        let mut bench = read();
+        let mut bench = Bench::read();
         bench.run(&format!("XCLAIM s g Alice 0 1-0 RETRYCOUNT {before}"));
         bench.now += 50;
         bench.check(&format!("XNACK s g {release}"), "1");
@@ -36,7 +24,7 @@ fn each_mode_sets_the_count_and_the_entry_has_no_owner() {
 
 #[test]
 fn a_fatal_count_stays_at_its_end() {
-    let mut bench = read();
+    let mut bench = Bench::read();
     bench.check("XNACK s g FATAL 1-0", "1");
     bench.check("XCLAIM s g Bob 1000 1-0", "[1-0]");
     bench.check("XPENDING s g - + 1", "[[1-0 Bob 0 9223372036854775807]]");
@@ -46,7 +34,7 @@ fn a_fatal_count_stays_at_its_end() {
 
 #[test]
 fn what_is_not_pending_is_not_counted_unless_forced() {
-    let mut bench = read();
+    let mut bench = Bench::read();
     bench.run("XADD s 4-0 f 4-0");
     bench.run("XACK s g 1-0");
     bench.check("XNACK s g FAIL 1-0 4-0 9-0", "0");
@@ -68,7 +56,7 @@ fn what_is_not_pending_is_not_counted_unless_forced() {
 
 #[test]
 fn a_repeated_id_counts_each_time() {
-    let mut bench = read();
+    let mut bench = Bench::read();
     bench.run("XCLAIM s g Alice 0 2-0 RETRYCOUNT 9");
     bench.check("XNACK s g SILENT 2-0 2-0 2-0", "3");
     bench.check("XPENDING s g - + 9", "[[1-0 Alice 0 1] [2-0 '' -1 6] [3-0 Alice 0 1]]");
@@ -78,14 +66,14 @@ fn a_repeated_id_counts_each_time() {
 
 #[test]
 fn a_release_is_one_operation_and_nothing_is_none() {
-    let bench = read();
+    let bench = Bench::read();
     assert_eq!(bench.operations("XNACK s g FAIL 1-0 2-0"), 1);
     assert_eq!(bench.operations("XNACK s g FAIL 9-0"), 0);
 }
 
 #[test]
 fn released_entries_are_claimed_whatever_the_idle_time() {
-    let mut bench = read();
+    let mut bench = Bench::read();
     bench.run("XNACK s g FAIL 1-0 2-0");
     bench.check("XCLAIM s g Bob 99999999 1-0 3-0", "[1-0]");
     bench.check("XAUTOCLAIM s g Bob 99999999 -", "[0-0 [2-0] []]");
@@ -96,7 +84,7 @@ fn released_entries_are_claimed_whatever_the_idle_time() {
 
 #[test]
 fn neither_new_reads_nor_histories_return_released_entries() {
-    let mut bench = read();
+    let mut bench = Bench::read();
     bench.run("XNACK s g FAIL 2-0");
     bench.check("XREADGROUP GROUP g Alice STREAMS s >", "nil");
     bench.check("XREADGROUP GROUP g Alice STREAMS s 0", "[s:[1-0 3-0]]");
@@ -109,7 +97,7 @@ fn neither_new_reads_nor_histories_return_released_entries() {
 
 #[test]
 fn released_entries_outlive_their_entry_and_their_consumer() {
-    let mut bench = read();
+    let mut bench = Bench::read();
     bench.run("XNACK s g FAIL 1-0 2-0");
     bench.check("XGROUP DELCONSUMER s g Alice", "1");
     bench.run("XDEL s 1-0");
@@ -124,7 +112,7 @@ fn released_entries_outlive_their_entry_and_their_consumer() {
 
 #[test]
 fn reading_again_after_setid_takes_a_released_entry_over() {
-    let mut bench = read();
+    let mut bench = Bench::read();
     bench.run("XNACK s g FATAL 2-0");
     bench.run("XGROUP SETID s g 1-0");
     bench.check("XREADGROUP GROUP g Bob COUNT 1 STREAMS s >", "[s:[2-0]]");
