@@ -67,13 +67,18 @@ pub(crate) fn hash_scan<'a>(
     let Some(hash) = view.hash(key)? else {
         return Ok(Decision::reply(page(0, Reply::Array(Vec::new()))));
     };
-    let ScanFilter { pattern, count } = filter.clone()?;
+    let ScanFilter { pattern, count, names_only } = filter.clone()?;
     let (places, next) =
         if hashes::is_small(hash) { (0..hash.len(), 0) } else { slice(cursor, count, hash.len()) };
     let found = places.filter_map(|index| hash.get_index(index)).filter(|(field, _)| {
         pattern.is_none_or(|pattern| glob_matches(pattern, field, Case::Sensitive))
     });
-    Ok(Decision::reply(page(next, view.gather_strings(Shape::List, hashes::flat(found)))))
+    let elements = if names_only {
+        view.gather_strings(Shape::List, found.map(|(field, _)| &field[..]))
+    } else {
+        view.gather_strings(Shape::List, hashes::flat(found))
+    };
+    Ok(Decision::reply(page(next, elements)))
 }
 
 /// SSCAN. What Redis calls an intset comes whole.
@@ -87,7 +92,7 @@ pub(crate) fn set_scan<'a>(
     let Some(set) = view.set(key)? else {
         return Ok(Decision::reply(page(0, Reply::Array(Vec::new()))));
     };
-    let ScanFilter { pattern, count } = filter.clone()?;
+    let ScanFilter { pattern, count, .. } = filter.clone()?;
     let wanted = |member: &&[u8]| {
         pattern.is_none_or(|pattern| glob_matches(pattern, member, Case::Sensitive))
     };
@@ -111,7 +116,7 @@ pub(crate) fn sorted_set_scan<'a>(
     let Some(set) = view.sorted_set(key)? else {
         return Ok(Decision::reply(page(0, Reply::Array(Vec::new()))));
     };
-    let ScanFilter { pattern, count } = filter.clone()?;
+    let ScanFilter { pattern, count, .. } = filter.clone()?;
     let wanted = |(member, _): &(&[u8], f64)| {
         pattern.is_none_or(|pattern| glob_matches(pattern, member, Case::Sensitive))
     };

@@ -2,13 +2,15 @@
 
 use super::Deferred;
 
-/// What HSCAN or SSCAN lets through, and how much of it at once.
+/// What HSCAN, SSCAN or ZSCAN lets through, and how much of it at once.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ScanFilter<'a> {
     /// MATCH.
     pub pattern: Option<&'a [u8]>,
     /// COUNT.
     pub count: u64,
+    /// NOVALUES: the names of a hash without their values.
+    pub names_only: bool,
 }
 
 /// When a key shall expire.

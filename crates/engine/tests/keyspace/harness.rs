@@ -287,6 +287,7 @@ fn command<'a>(argv: &'a [&'a [u8]]) -> Command<'a> {
             filter: Ok(ScanFilter {
                 pattern: value_of("MATCH"),
                 count: value_of("COUNT").map_or(10, number),
+                names_only: has("NOVALUES"),
             }),
         },
         "HRANDFIELD" => Command::HRandField {

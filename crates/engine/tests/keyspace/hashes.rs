@@ -66,6 +66,8 @@ fn scanning_and_drawing() {
     run.check("HSET h a 1 b 2 c 3", "3");
     run.check("HSCAN h 0 COUNT 1", "[0 [a 1 b 2 c 3]]");
     run.check("HSCAN h 0 MATCH [ac]", "[0 [a 1 c 3]]");
+    run.check("HSCAN h 0 NOVALUES", "[0 [a b c]]");
+    run.check("HSCAN h 0 MATCH [ac] NOVALUES", "[0 [a c]]");
     run.check("HSCAN none 0", "[0 []]");
     run.check("ENCODING h", "listpack");
     run.check("HRANDFIELD none", "nil");

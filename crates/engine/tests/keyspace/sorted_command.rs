@@ -64,6 +64,7 @@ pub(crate) fn command<'a>(argv: &'a [&'a [u8]]) -> Command<'a> {
             filter: Ok(ScanFilter {
                 pattern: rest.get(2).copied().filter(|_| !has("COUNT")),
                 count: if has("COUNT") { number(rest[3]) } else { 10 },
+                names_only: false,
             }),
         },
         other => panic!("unknown to the harness: {other}"),

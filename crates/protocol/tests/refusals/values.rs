@@ -27,6 +27,10 @@ fn keys_strings_and_hashes() {
     check("scan a", "ERR invalid cursor");
     check("scan 0 foo", SYNTAX);
     check("hscan k 0 type foo", SYNTAX);
+    check("hscan k 0 novalues NOVALUES count 5", "");
+    for walk in ["scan 0", "sscan k 0", "zscan k 0"] {
+        check(&format!("{walk} novalues"), "ERR NOVALUES option can only be used in HSCAN");
+    }
     check("copy a b db", SYNTAX);
     check("swapdb a 1", "ERR invalid first DB index");
     check("swapdb 1 99999999999", "ERR invalid second DB index");

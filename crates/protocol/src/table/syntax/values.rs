@@ -23,7 +23,7 @@ pub(super) static ROWS: &[(&str, &str)] = &[
     ("hmget", "key:k field+"),
     ("hmset", "key:k field_value@(field value)+"),
     ("hrandfield", "key:k [options@(count:i [WITHVALUES])]"),
-    ("hscan", "key:k cursor:i [MATCH=pattern:p] [COUNT=count:i]"),
+    ("hscan", "key:k cursor:i [MATCH=pattern:p] [COUNT=count:i] [NOVALUES^7.4.0]"),
     ("hset", "key:k field_value@(field value)+"),
     ("hsetnx", "key:k field value"),
     ("hstrlen", "key:k field"),
