@@ -31,7 +31,7 @@ pub use command::{
     DebugCommand, Given, Hello, KillFilter, LatencyCommand, MemoryCommand, NO_SCRIPT,
     PubSubCommand, ReplicaOf, ReplyMode, Request, RestorePolicy, Save, ScriptAccess, ScriptCommand,
     ServerCommand, SessionCommand, Shutdown, SlowLogCommand, TrackingOptions, WakeReason, parse,
-    resolve,
+    parse_in_script, resolve,
 };
 pub use decode::{Args, Decoder, Limits};
 pub use encode::{TooLong, Version, encode, encode_array, encode_error};

@@ -14,6 +14,8 @@ pub(crate) struct Arguments<'a> {
     pub(crate) spec: &'static CommandSpec,
     /// A random number, for the commands that choose.
     pub(crate) draw: u64,
+    /// A script asks, which must not wait.
+    pub(crate) is_in_script: bool,
 }
 
 impl<'a> Arguments<'a> {
@@ -53,6 +55,28 @@ impl<'a> Arguments<'a> {
     pub(crate) fn keys_and_timeout(&self) -> Result<(&'a [&'a [u8]], u64), CommandError> {
         let (timeout, keys) = self.from(1).split_last().ok_or_else(|| self.wrong_number())?;
         Ok((keys, timeout_seconds(timeout)?))
+    }
+
+    /// The keys of a command that takes several elements from the first of them that has any, from which
+    /// end, and how many: `numkeys key ... END [COUNT count]`, the number at `index`.
+    pub(crate) fn pop_many<End>(
+        &self,
+        index: usize,
+        end: impl FnOnce(&[u8]) -> Result<End, CommandError>,
+    ) -> Result<(&'a [&'a [u8]], End, u64), CommandError> {
+        let number = key_count(self.at(index))?;
+        let (keys, mut options) =
+            self.counted_keys(index + 1, number).ok_or(CommandError::Syntax)?;
+        let end = end(options.value()?)?;
+        let mut count = None;
+        while let Some(word) = options.next() {
+            if !is(word, "count") || count.is_some() {
+                return Err(CommandError::Syntax);
+            }
+            const REFUSAL: &str = "ERR count should be greater than 0";
+            count = Some(positive(options.value()?).ok_or(CommandError::Fixed(REFUSAL))?);
+        }
+        Ok((keys, end, count.unwrap_or(1)))
     }
 
     pub(crate) fn wrong_number(&self) -> CommandError {
@@ -96,14 +120,18 @@ pub(crate) fn integer(text: &[u8]) -> Result<i64, CommandError> {
     parse_i64(text).ok_or(CommandError::NotAnInteger)
 }
 
+/// A number above 0.
+pub(crate) fn positive(text: &[u8]) -> Option<u64> {
+    u64::try_from(parse_i64(text)?).ok().filter(|&number| 0 < number)
+}
+
 pub(crate) fn float(text: &[u8]) -> Result<Extended, CommandError> {
     Extended::parse(text).ok_or(CommandError::NotAFloat)
 }
 
 /// The number of keys that stand behind it.
 pub(crate) fn key_count(text: &[u8]) -> Result<usize, CommandError> {
-    let count = parse_i64(text).and_then(|count| usize::try_from(count).ok());
-    let count = count.filter(|count| 0 < *count);
+    let count = positive(text).and_then(|count| usize::try_from(count).ok());
     count.ok_or(CommandError::Fixed("ERR numkeys should be greater than 0"))
 }
 

@@ -2,7 +2,7 @@
 
 use engine::{Command, CommandError, ListEnd, ListPlace, ListSearch};
 
-use super::args::{count, integer, is, key_count, timeout_seconds};
+use super::args::{count, integer, is, timeout_seconds};
 use super::{Arguments, Parsed, Request};
 use crate::number::parse_i64;
 
@@ -158,33 +158,13 @@ fn wait_and_pop(args: Arguments<'_>, end: ListEnd) -> Parsed<'_> {
 }
 
 pub(crate) fn lmpop(args: Arguments<'_>) -> Parsed<'_> {
-    let (keys, end, count) = pop_many(args, 1)?;
+    let (keys, end, count) = args.pop_many(1, end)?;
     Ok(Request::Engine(Command::LMPop { keys, end, count, block_ms: None }))
 }
 
 pub(crate) fn blmpop(args: Arguments<'_>) -> Parsed<'_> {
-    let (keys, end, count) = pop_many(args, 2)?;
+    let (keys, end, count) = args.pop_many(2, end)?;
     // The reference reads the first argument last.
     let block_ms = Some(timeout_seconds(args.at(1))?);
     Ok(Request::Engine(Command::LMPop { keys, end, count, block_ms }))
-}
-
-/// `numkeys key ... LEFT|RIGHT [COUNT count]`, the number at `index`.
-fn pop_many<'a>(
-    args: Arguments<'a>,
-    index: usize,
-) -> Result<(&'a [&'a [u8]], ListEnd, u64), CommandError> {
-    let number = key_count(args.at(index))?;
-    let (keys, mut options) = args.counted_keys(index + 1, number).ok_or(CommandError::Syntax)?;
-    let end = end(options.value()?)?;
-    let mut count = None;
-    while let Some(word) = options.next() {
-        if !is(word, "count") || count.is_some() {
-            return Err(CommandError::Syntax);
-        }
-        let number = parse_i64(options.value()?).and_then(|number| u64::try_from(number).ok());
-        let number = number.filter(|number| 0 < *number);
-        count = Some(number.ok_or(CommandError::Fixed("ERR count should be greater than 0"))?);
-    }
-    Ok((keys, end, count.unwrap_or(1)))
 }

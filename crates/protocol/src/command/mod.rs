@@ -89,11 +89,27 @@ pub fn parse<'a>(
     args: &'a [&'a [u8]],
     draw: u64,
 ) -> Result<Request<'a>, CommandError> {
+    read(Arguments { all: args, spec, draw, is_in_script: false })
+}
+
+/// As [`parse`], for a request that a script makes: what could wait for other clients is refused.
+///
+/// # Errors
+/// The refusal to give to the script.
+pub fn parse_in_script<'a>(
+    spec: &'static CommandSpec,
+    args: &'a [&'a [u8]],
+    draw: u64,
+) -> Result<Request<'a>, CommandError> {
+    read(Arguments { all: args, spec, draw, is_in_script: true })
+}
+
+fn read(args: Arguments<'_>) -> Parsed<'_> {
     // The parsers index arguments that the arity promises.
-    if !spec.takes(args.len()) {
-        return Err(CommandError::Arity(spec.name.into()));
+    if !args.spec.takes(args.all.len()) {
+        return Err(args.wrong_number());
     }
-    (spec.parse)(Arguments { all: args, spec, draw })
+    (args.spec.parse)(args)
 }
 
 /// Most bytes of a client's words in an error.

@@ -2,9 +2,8 @@
 
 use engine::{Command, CommandError, Direction, ScoreEnd, ZAdd, ZAddCondition, parse_score};
 
-use super::args::{count, is, key_count, symmetric};
+use super::args::{count, is, symmetric, timeout_seconds};
 use super::{Arguments, Parsed, Request};
-use crate::number::parse_i64;
 
 pub(crate) fn zadd(args: Arguments<'_>) -> Parsed<'_> {
     add(args, false)
@@ -132,39 +131,25 @@ fn wait_and_pop(args: Arguments<'_>, end: ScoreEnd) -> Parsed<'_> {
 }
 
 pub(crate) fn zmpop(args: Arguments<'_>) -> Parsed<'_> {
-    let (keys, end, count) = pop_many(args, 1)?;
+    let (keys, end, count) = args.pop_many(1, end)?;
     Ok(Request::Engine(Command::ZMPop { keys, end, count, block_ms: None }))
 }
 
 pub(crate) fn bzmpop(args: Arguments<'_>) -> Parsed<'_> {
-    let (keys, end, count) = pop_many(args, 2)?;
+    let (keys, end, count) = args.pop_many(2, end)?;
     // The reference reads the first argument last.
-    let block_ms = Some(super::args::timeout_seconds(args.at(1))?);
+    let block_ms = Some(timeout_seconds(args.at(1))?);
     Ok(Request::Engine(Command::ZMPop { keys, end, count, block_ms }))
 }
 
-/// `numkeys key ... MIN|MAX [COUNT count]`, the number at `index`.
-fn pop_many<'a>(
-    args: Arguments<'a>,
-    index: usize,
-) -> Result<(&'a [&'a [u8]], ScoreEnd, u64), CommandError> {
-    let number = key_count(args.at(index))?;
-    let (keys, mut options) = args.counted_keys(index + 1, number).ok_or(CommandError::Syntax)?;
-    let end = match options.value()? {
-        word if is(word, "min") => ScoreEnd::Lowest,
-        word if is(word, "max") => ScoreEnd::Highest,
-        _ => return Err(CommandError::Syntax),
-    };
-    let mut count = None;
-    while let Some(word) = options.next() {
-        if !is(word, "count") || count.is_some() {
-            return Err(CommandError::Syntax);
-        }
-        let number = parse_i64(options.value()?).and_then(|number| u64::try_from(number).ok());
-        let number = number.filter(|number| 0 < *number);
-        count = Some(number.ok_or(CommandError::Fixed("ERR count should be greater than 0"))?);
+fn end(word: &[u8]) -> Result<ScoreEnd, CommandError> {
+    if is(word, "min") {
+        Ok(ScoreEnd::Lowest)
+    } else if is(word, "max") {
+        Ok(ScoreEnd::Highest)
+    } else {
+        Err(CommandError::Syntax)
     }
-    Ok((keys, end, count.unwrap_or(1)))
 }
 
 /// Largest count with WITHSCORES: twice as many strings would be answered.

@@ -4,9 +4,9 @@ use engine::{
     Command, CommandError, Deferred, GroupReadFrom, ReadFrom, ReadLimits, XRead, XReadGroup,
 };
 
-use super::args::{clamped, is, timeout};
+use super::args::{clamped, is, positive, timeout};
 use super::stream_id::parse_id;
-use super::{Arguments, Parsed, Request};
+use super::{Arguments, Parsed, Request, text};
 use crate::number::parse_i64;
 
 pub(crate) fn xread(args: Arguments<'_>) -> Parsed<'_> {
@@ -60,16 +60,23 @@ impl<'a> Read<'a> {
         while let Some(word) = options.next() {
             let left = options.rest.len();
             if is(word, "block") && 1 <= left {
+                if args.is_in_script {
+                    // With the name as the script has written it.
+                    let rest = b" command is not allowed with BLOCK option from scripts";
+                    return Err(text(&[b"ERR ", args.at(0), rest]));
+                }
                 read.block_ms = Some(timeout(options.value()?)?);
             } else if is(word, "count") && 1 <= left {
                 // Zero and below: no limit.
                 read.limits.count = Some(clamped(options.integer()?)).filter(|&count| 0 < count);
             } else if is(word, "maxcount") && 1 <= left {
                 const REFUSAL: &str = "ERR MAXCOUNT must be a positive integer";
-                read.limits.total = Some(positive(options.value()?, REFUSAL)?);
+                read.limits.total =
+                    Some(positive(options.value()?).ok_or(CommandError::Fixed(REFUSAL))?);
             } else if is(word, "maxsize") && 1 <= left {
                 const REFUSAL: &str = "ERR MAXSIZE must be a positive integer";
-                read.limits.bytes = Some(positive(options.value()?, REFUSAL)?);
+                read.limits.bytes =
+                    Some(positive(options.value()?).ok_or(CommandError::Fixed(REFUSAL))?);
             } else if is(word, "streams") && 1 <= left {
                 if !left.is_multiple_of(2) {
                     return Err(unbalanced(kind));
@@ -114,11 +121,6 @@ impl<'a> Read<'a> {
         let (keys, ids) = self.keys_and_ids.split_at(self.keys_and_ids.len() / 2);
         keys.iter().copied().zip(ids.iter().copied())
     }
-}
-
-fn positive(text: &[u8], refusal: &'static str) -> Result<u64, CommandError> {
-    let number = parse_i64(text).and_then(|number| u64::try_from(number).ok());
-    number.filter(|number| 0 < *number).ok_or(CommandError::Fixed(refusal))
 }
 
 /// The shortest idle time of what is claimed.

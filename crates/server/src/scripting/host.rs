@@ -46,12 +46,7 @@ impl<'h, 'e> ScriptHost<'h, 'e> {
             Err(_) => return Err(self.refused("ERR Unknown Redis command called from script")),
         };
         self.admit(spec, args)?;
-        if wants_to_block(spec, args) {
-            // With the name as the script has written it.
-            let rest: &[u8] = b" command is not allowed with BLOCK option from scripts";
-            return Err(CommandError::Text([b"ERR ", args[0], rest].concat().into()));
-        }
-        let request = match protocol::parse(spec, args, self.executor.draw()) {
+        let request = match protocol::parse_in_script(spec, args, self.executor.draw()) {
             Ok(request) => request,
             Err(error) => {
                 self.executor.shared.stats.count_error(&error.text());
@@ -102,35 +97,6 @@ impl<'h, 'e> ScriptHost<'h, 'e> {
         }
         Ok(())
     }
-}
-
-/// Whether the reading of a request comes to a BLOCK option: it is refused there and then, before its
-/// value and whatever is wrong behind it, but not before what is wrong ahead of it.
-fn wants_to_block(spec: &'static CommandSpec, args: &[&[u8]]) -> bool {
-    let is_group_read = match spec.name {
-        "xread" => false,
-        "xreadgroup" => true,
-        _ => return false,
-    };
-    let mut at = 1;
-    while let Some(word) = args.get(at) {
-        at += match word.to_ascii_uppercase().as_slice() {
-            // As the last word it is no option.
-            b"BLOCK" if at + 1 < args.len() => break,
-            b"GROUP" => 3,
-            b"NOACK" => 1,
-            b"COUNT" | b"CLAIM" | b"MAXCOUNT" | b"MAXSIZE" => 2,
-            _ => return false,
-        };
-    }
-    if args.len() <= at {
-        return false;
-    }
-    let rest: &[&[u8]] = match is_group_read {
-        true => &[b"GROUP", b"g", b"c", b"STREAMS", b"k", b">"],
-        false => &[b"STREAMS", b"k", b"0"],
-    };
-    protocol::parse(spec, &[&args[..at], rest].concat(), 0).is_ok()
 }
 
 impl Host for ScriptHost<'_, '_> {
