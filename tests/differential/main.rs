@@ -16,6 +16,7 @@ mod found;
 mod generate;
 mod introspection;
 mod keys;
+mod kills;
 mod lists;
 mod play;
 mod reply;

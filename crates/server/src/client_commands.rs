@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use bytes::Bytes;
-use engine::{CommandError, Reply};
+use engine::{CommandError, Deferred, Reply};
 use protocol::{ClientCommand, ClientKind, ClientList, KillFilter, ReplyMode, WakeReason};
 
 use crate::client::{Client, Socket};
@@ -32,7 +32,7 @@ impl Executor<'_> {
                 Outcome::from(Reply::Ok)
             }
             ClientCommand::KillAddress { address } => self.kill_address(address).into(),
-            ClientCommand::Kill(filter) => self.kill(filter).into(),
+            ClientCommand::Kill { users, filter } => self.kill(users, filter).into(),
             ClientCommand::Unblock { id, reason } => self.unblock(*id, *reason).into(),
             ClientCommand::NoEvict { on } => {
                 self.client.facts.no_evict.store(*on, Ordering::Relaxed);
@@ -141,13 +141,16 @@ impl Executor<'_> {
         Ok(Reply::Ok)
     }
 
-    fn kill(&mut self, filter: &KillFilter<'_>) -> Result<Reply, CommandError> {
-        if let Some(user) = filter.user
-            && self.core.users.find(user).is_none()
-        {
-            let text = [b"ERR No such user '", user, b"'"].concat();
+    fn kill(
+        &mut self,
+        users: &[&[u8]],
+        filter: &Deferred<KillFilter<'_>>,
+    ) -> Result<Reply, CommandError> {
+        if let Some(user) = users.iter().find(|user| self.core.users.find(user).is_none()) {
+            let text = [b"ERR No such user '", *user, b"'"].concat();
             return Err(CommandError::Text(text.into()));
         }
+        let filter = filter.as_ref().map_err(Clone::clone)?;
         let now_ms = self.shared.clock.uptime_ms();
         let age_ms = |client: &Client| now_ms.saturating_sub(client.created_ms);
         let wanted = |client: &Arc<Client>| {

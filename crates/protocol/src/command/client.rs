@@ -1,8 +1,8 @@
 //! CLIENT and its subcommands.
 
-use engine::CommandError;
+use engine::{CommandError, Deferred};
 
-use super::args::{clamped, integer, is, timeout};
+use super::args::{clamped, integer, is, positive, timeout};
 use super::session::SessionCommand;
 use super::{Arguments, Parsed, Request, echo, subcommand_syntax, text};
 use crate::number::parse_i64;
@@ -30,8 +30,9 @@ pub enum ClientCommand<'a> {
     SetLibVersion { version: &'a [u8] },
     /// CLIENT KILL addr: `OK`, or `ERR No such client`.
     KillAddress { address: &'a [u8] },
-    /// CLIENT KILL with filters: the number of connections closed.
-    Kill(KillFilter<'a>),
+    /// CLIENT KILL with filters: the number of connections closed. `users` are those that it names ahead
+    /// of a mistake: a user that does not exist is refused before it.
+    Kill { users: Vec<&'a [u8]>, filter: Deferred<KillFilter<'a>> },
     /// CLIENT UNBLOCK.
     Unblock { id: u64, reason: WakeReason },
     /// CLIENT NO-EVICT.
@@ -94,7 +95,7 @@ pub struct KillFilter<'a> {
     pub local_address: Option<&'a [u8]>,
     /// TYPE.
     pub kind: Option<ClientKind>,
-    /// USER. Whether there is such a user is for the server to say.
+    /// USER.
     pub user: Option<&'a [u8]>,
     /// SKIPME, yes unless told otherwise.
     pub skip_me: bool,
@@ -218,6 +219,18 @@ pub(crate) fn kill(args: Arguments<'_>) -> Parsed<'_> {
     if let [address] = args.from(2) {
         return client(ClientCommand::KillAddress { address });
     }
+    let mut users = Vec::new();
+    let filter = kill_filter(args, &mut users);
+    match filter {
+        Err(error) if users.is_empty() => Err(error),
+        filter => client(ClientCommand::Kill { users, filter }),
+    }
+}
+
+fn kill_filter<'a>(
+    args: Arguments<'a>,
+    users: &mut Vec<&'a [u8]>,
+) -> Result<KillFilter<'a>, CommandError> {
     let mut filter = KillFilter {
         id: None,
         address: None,
@@ -245,6 +258,7 @@ pub(crate) fn kill(args: Arguments<'_>) -> Parsed<'_> {
         } else if is(word, "laddr") {
             filter.local_address = Some(value);
         } else if is(word, "user") {
+            users.push(value);
             filter.user = Some(value);
         } else if is(word, "skipme") {
             filter.skip_me = yes_or_no(value, "yes", "no")?;
@@ -252,11 +266,7 @@ pub(crate) fn kill(args: Arguments<'_>) -> Parsed<'_> {
             return Err(CommandError::Syntax);
         }
     }
-    client(ClientCommand::Kill(filter))
-}
-
-fn positive(text: &[u8]) -> Option<u64> {
-    u64::try_from(parse_i64(text)?).ok().filter(|&number| 0 < number)
+    Ok(filter)
 }
 
 fn yes_or_no(word: &[u8], yes: &str, no: &str) -> Result<bool, CommandError> {
