@@ -46,7 +46,11 @@ fn strings() {
          a SETRANGE k 1 ''
          a SETRANGE kx 1 ''
          a STRLEN nope
-         a GETRANGE nope 0 1",
+         a GETRANGE nope 0 1
+         a GETSET nope v
+         a SET nope2 v GET
+         a SET nope3 v XX GET
+         a EVAL_RO return(redis.call('get',KEYS[1])) 1 nope4",
     );
 }
 
@@ -70,6 +74,7 @@ fn keys() {
          a COPY b bb
          a COPY b bb REPLACE
          a COPY b bb DB 3
+         a COPY nope b
          a MOVE bb 3
          a MOVE b 4
          a DEL c d nope c
@@ -221,6 +226,11 @@ fn sorted_sets() {
          a ZRANGE nope 0 1
          a ZCOUNT nope 0 1
          a ZUNION 2 nope z1
+         a ZUNIONSTORE dst 2 nope z1
+         a ZINTERSTORE dst 2 z1 nope
+         a ZDIFFSTORE dst 2 nope nope2
+         a ZRANGESTORE dst nope 0 -1
+         a ZRANGESTORE dst z1 0 -1
          a ZRANK nope a
          a ZSCAN nope 0
          a BZMPOP 0 1 dst MAX COUNT 5",
@@ -248,6 +258,9 @@ fn sets() {
          a SINTERSTORE s1 s1 s3
          a SMEMBERS nope
          a SINTER nope s1
+         a SINTERSTORE d nope s1
+         a SUNIONSTORE d nope s1
+         a SDIFFSTORE d nope nope2
          a SISMEMBER nope q
          a SCARD nope
          a SREM s1 b c

@@ -1,5 +1,7 @@
 //! Keyspace notifications: what happens to keys, as messages of channels.
 
+use std::ops::Range;
+
 use engine::{Command, Context, Event, EventClass, Missing, Op, Reply, UnixMillis};
 use protocol::{ChannelKind, CommandSpec, Flags};
 
@@ -150,16 +152,15 @@ impl Executor<'_> {
     /// Tells of keys that a command is about to look for in vain.
     pub(crate) fn tell_misses(&mut self, spec: &'static CommandSpec, args: &[&[u8]]) {
         let core = &mut *self.core;
-        if !core.notify.is_on() || !core.notify.has(EventClass::KeyMiss) || !misses(spec) {
+        if !core.notify.is_on() || !core.notify.has(EventClass::KeyMiss) {
             return;
         }
+        let Some(read) = keys_read(spec, args) else { return };
         let db = self.session.db;
         // XREAD looks at each of its keys once more when it reads.
         let looks = if spec.name == "xread" { 2 } else { 1 };
-        // The second key of SORT is written.
-        let keys = if spec.name == "sort" { 1 } else { usize::MAX };
         for _ in 0..looks {
-            for key in spec.keys_in(args).take(keys) {
+            for key in spec.keys_in(args).skip(read.start).take(read.len()) {
                 if !core.exists(db, key, self.now) {
                     let class = EventClass::KeyMiss;
                     core.tell_event(Event { class, name: "keymiss", db, key });
@@ -169,13 +170,27 @@ impl Executor<'_> {
     }
 }
 
-/// Whether a command tells of keys that it misses: those that read, but for some that look without
-/// touching.
-fn misses(spec: &CommandSpec) -> bool {
+/// Which of its keys a command reads and tells of if they are missing; `None` for one that tells of none,
+/// as it writes, or looks without touching.
+fn keys_read(spec: &CommandSpec, args: &[&[u8]]) -> Option<Range<usize>> {
+    const ALL: Range<usize> = 0..usize::MAX;
     match spec.name {
-        "getdel" | "getex" | "xreadgroup" | "xack" | "xclaim" | "xautoclaim" | "sort" => true,
-        name if name.starts_with("object|") || name.starts_with("memory|") => false,
-        _ => spec.flags.contains(Flags::READONLY),
+        "getdel" | "getex" | "getset" | "xreadgroup" | "xack" | "xclaim" | "xautoclaim" => {
+            Some(ALL)
+        }
+        // The second one is written.
+        "sort" | "copy" => Some(0..1),
+        // The first one is written.
+        "zrangestore" | "sinterstore" | "sunionstore" | "sdiffstore" | "zinterstore"
+        | "zunionstore" | "zdiffstore" => Some(1..usize::MAX),
+        "set" => {
+            let asks = args.iter().skip(3).any(|word| word.eq_ignore_ascii_case(b"get"));
+            asks.then_some(ALL)
+        }
+        // Their commands tell.
+        "eval_ro" | "evalsha_ro" | "fcall_ro" => None,
+        name if name.starts_with("object|") || name.starts_with("memory|") => None,
+        _ => spec.flags.contains(Flags::READONLY).then_some(ALL),
     }
 }
 
