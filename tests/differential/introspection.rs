@@ -6,11 +6,12 @@ use std::collections::{BTreeMap, BTreeSet};
 use support::{Client, Launch, Server, Value};
 
 /// Arguments that came after 7.0, or that 7.0 leaves untold.
-const NEWER_ARGUMENTS: [&str; 11] = [
+const NEWER_ARGUMENTS: [&str; 12] = [
     "client|kill",
     "command|getkeys",
     "command|getkeysandflags",
     "debug",
+    "hscan",
     "replconf",
     "xadd",
     "xread",
@@ -22,9 +23,6 @@ const NEWER_ARGUMENTS: [&str; 11] = [
 
 /// Commands that take one argument more since 7.2: their arity was exact.
 const NEWER_ARITIES: [&str; 2] = ["zrank", "zrevrank"];
-
-/// Of INFO: what an allocator, a compiler or a library of Redis is called.
-const FOREIGN_FIELDS: [&str; 2] = ["atomicvar_api", "gcc_version"];
 
 /// What Redis can change while it runs, and Headwater takes at the start, or by SIGHUP.
 const SET_AT_START: [&str; 9] = [
@@ -117,8 +115,8 @@ fn commands_are_described_as_redis_describes_them() {
     assert!(100 < compared, "only {compared} commands were compared");
 }
 
-/// Arguments, group and version by name.
-fn documents(docs: Value, into: &mut BTreeMap<String, [Option<Value>; 3]>) {
+/// Arguments, group, version and history by name.
+fn documents(docs: Value, into: &mut BTreeMap<String, [Option<Value>; 4]>) {
     let Value::Map(docs) = docs else { panic!("a map") };
     for (name, doc) in docs {
         let Value::Map(facts) = doc else { panic!("a map") };
@@ -126,11 +124,22 @@ fn documents(docs: Value, into: &mut BTreeMap<String, [Option<Value>; 3]>) {
             let found = facts.iter().find(|(fact, _)| fact.text() == wanted);
             found.map(|(_, value)| sorted(value))
         };
-        into.insert(name.text(), ["arguments", "group", "since"].map(fact));
+        into.insert(name.text(), ["arguments", "group", "since", "history"].map(fact));
         if let Some((_, subcommands)) = facts.iter().find(|(f, _)| f.text() == "subcommands") {
             documents(subcommands.clone(), into);
         }
     }
+}
+
+/// The versions that changed a command; what they changed is told in words of our own.
+fn versions(history: &Option<Value>) -> Vec<String> {
+    let Some(Value::Set(changes)) = history else { return Vec::new() };
+    changes.iter().map(|change| change.clone().array()[0].text()).collect()
+}
+
+/// Whether one of the versions is not after 7.0, so that Redis 7.0 would tell it.
+fn is_past(versions: &[String]) -> bool {
+    versions.iter().any(|version| version.as_str() < "7.1")
 }
 
 #[test]
@@ -141,10 +150,16 @@ fn commands_are_documented_with_the_arguments_of_redis() {
     documents(redis.words("COMMAND DOCS"), &mut expected);
     documents(ours.words("COMMAND DOCS"), &mut seen);
     let mut wrong = Vec::new();
-    for (name, [arguments, group, since]) in &expected {
-        let Some([our_arguments, our_group, our_since]) = seen.get(name) else { continue };
+    for (name, [arguments, group, since, history]) in &expected {
+        let Some([our_arguments, our_group, our_since, our_history]) = seen.get(name) else {
+            continue;
+        };
         if (group, since) != (our_group, our_since) {
             wrong.push(format!("{name}: {group:?} {since:?}, ours {our_group:?} {our_since:?}"));
+        }
+        let (changed, ours_changed) = (versions(history), versions(our_history));
+        if !ours_changed.starts_with(&changed) || is_past(&ours_changed[changed.len()..]) {
+            wrong.push(format!("{name}: changed in {changed:?}, ours {ours_changed:?}"));
         }
         let is_newer = NEWER_ARGUMENTS.contains(&name.as_str());
         if is_newer == (arguments == our_arguments) {
@@ -185,9 +200,8 @@ fn info_has_every_section_and_field_of_redis_in_its_order() {
         client.words("CONFIG SET appendonly yes");
     }
     // What is counted by command comes in an order of its own.
-    let is_fixed = |(section, field): &(String, String)| {
+    let is_fixed = |(section, _): &(String, String)| {
         !["Commandstats", "Latencystats"].contains(&section.as_str())
-            && !FOREIGN_FIELDS.contains(&field.as_str())
     };
     let listed = |client: &mut Client| {
         let info = fields(&info(client));

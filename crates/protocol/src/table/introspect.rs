@@ -4,7 +4,7 @@ use engine::pattern::{Case, glob_matches};
 use engine::{CommandError, Reply};
 
 use super::keyspec::{Begin, Extent, KeySpec};
-use super::{CommandSpec, Flags, commands, deprecated, find, syntax, tips};
+use super::{CommandSpec, Flags, commands, deprecated, find, history, syntax, tips};
 use crate::command::{Arguments, Parsed, Request, is, resolve};
 
 /// Longest pattern that COMMAND LIST looks for.
@@ -237,6 +237,13 @@ fn document(spec: &'static CommandSpec) -> Reply {
         pairs.push((Reply::text("replaced_by"), Reply::text(instead)));
     } else if deprecated::is_internal(spec.name) {
         pairs.push((Reply::text("doc_flags"), Reply::Set(vec![Reply::Simple("syscmd")])));
+    }
+    let history = history::of(spec.name);
+    if !history.is_empty() {
+        let change = |(since, what): &(&'static str, &'static str)| {
+            Reply::Array(vec![Reply::text(since), Reply::text(what)])
+        };
+        pairs.push((Reply::text("history"), Reply::Set(history.iter().map(change).collect())));
     }
     if let Some(syntax) = syntax::of(spec.name) {
         pairs.push((Reply::text("arguments"), syntax::arguments(syntax)));

@@ -9,6 +9,7 @@ mod acl;
 mod connections;
 mod deprecated;
 mod hashes;
+mod history;
 pub(crate) mod introspect;
 mod keys;
 mod keyspec;

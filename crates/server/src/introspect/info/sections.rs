@@ -42,6 +42,9 @@ fn server(snapshot: &InfoSnapshot<'_>, page: &mut Page) {
     page.field("arch_bits", usize::BITS);
     page.field("monotonic_clock", "POSIX clock_gettime");
     page.field("multiplexing_api", "epoll");
+    // What stands in their place: the atomics of the language, and no C compiler.
+    page.field("atomicvar_api", "rust-core");
+    page.field("gcc_version", "0.0.0");
     page.field("process_id", process.pid);
     let supervised = if std::env::var_os("NOTIFY_SOCKET").is_some() { "systemd" } else { "no" };
     page.field("process_supervised", supervised);
