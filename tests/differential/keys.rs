@@ -58,7 +58,7 @@ const LINES: &[&str] = &[
     "EXPIRE K T LT",
     "EXPIRE K T NX GT",
     "EXPIRE K T FOO",
-    "PEXPIRE K T",
+    "PEXPIRE K M",
     "EXPIREAT K T",
     "EXPIREAT X 99999999999",
     "PEXPIREAT K 99999999999999",
@@ -74,7 +74,7 @@ const LINES: &[&str] = &[
     "SET S n",
     "SET K V",
     "SET S V EX T",
-    "SET S V PX T",
+    "SET S V PX M",
     "SET S V NX",
     "SET S V XX",
     "SET S V XX GET",
@@ -88,7 +88,7 @@ const LINES: &[&str] = &[
     "SET S V EX 10 KEEPTTL",
     "SETNX S V",
     "SETEX S T V",
-    "PSETEX S T V",
+    "PSETEX S M V",
     "GET S",
     "GET K",
     "GETSET S V",
@@ -214,11 +214,12 @@ fn fill(g: &mut Generator, word: Argument) -> Argument {
         b"H" => bytes(*g.pick(&["hash1", "hash2", "hash2", "s4"])),
         b"N" if g.one_in(2) => bytes(*g.pick(NUMBERS)),
         b"N" | b"n" => bytes(g.rng.below(0..20).to_string()),
-        // Nothing that ends while the script runs.
-        b"T" if g.one_in(6) => match *g.pick(NUMBERS) {
+        // Nothing that ends while the script runs, be it ever so slow: T are seconds, M milliseconds.
+        b"T" | b"M" if g.one_in(6) => match *g.pick(NUMBERS) {
             "1" => bytes("1000000"),
             edge => bytes(edge),
         },
+        b"M" => bytes((600_000 + g.rng.below(0..600_000)).to_string()),
         b"T" => bytes((600 + g.rng.below(0..600)).to_string()),
         b"F" => bytes(*g.pick(&["f1", "f2", "f3", "", "\0", "10"])),
         b"V" => bytes(*g.pick(VALUES)),
