@@ -198,8 +198,8 @@ fn what_replicas_do_is_refused_clearly() {
 #[test]
 fn redis_benchmark_runs_its_tests() {
     let server = super::start();
-    let tests =
-        "ping_inline,ping_mbulk,set,get,incr,lpush,rpush,lpop,rpop,sadd,hset,spop,lrange,mset";
+    let tests = "ping_inline,ping_mbulk,set,get,incr,lpush,rpush,lpop,rpop,sadd,hset,spop,zadd,\
+                 zpopmin,lrange,mset";
     let output = Command::new(require_tool("timeout"))
         .arg(super::CLIENT_TIMEOUT)
         .arg(require_tool("redis-benchmark"))
@@ -210,6 +210,6 @@ fn redis_benchmark_runs_its_tests() {
     let printed = String::from_utf8_lossy(&output.stdout);
     assert!(output.status.success(), "{printed}{}", String::from_utf8_lossy(&output.stderr));
     // One line for each, four for LRANGE, which first fills its list, and a heading.
-    assert!(18 <= printed.lines().count(), "{printed}");
+    assert!(20 <= printed.lines().count(), "{printed}");
     assert!(!printed.contains("error"), "{printed}");
 }

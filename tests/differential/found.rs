@@ -31,6 +31,9 @@ const FOUND: &[&str] = &[
      |EVAL return(redis.call(unpack(ARGV))) 0 XREAD FOO BLOCK 0 STREAMS s1 0\
      |EVAL return(redis.call(unpack(ARGV))) 0 XREAD COUNT 1 STREAMS BLOCK 0\
      |EVAL return(redis.call(unpack(ARGV))) 0 xreadgroup BLOCK 0 GROUP g c STREAMS s1 > 3",
+    // Such a refusal counts among the errors.
+    "CONFIG RESETSTAT|EVAL return(redis.pcall(unpack(ARGV))) 0 XREAD BLOCK 0 STREAMS s1 $\
+     |INFO errorstats",
     // What a script answers with as an error or a status is read up to its first zero byte.
     "EVAL return{err=ARGV[1]} 0 a\0b|EVAL return{ok=ARGV[1]} 0 a\0b|EVAL error(ARGV[1]) 0 a\0b\
      |EVAL error({err=ARGV[1]}) 0 a\0b|EVAL return(redis.error_reply(ARGV[1])) 0 a\0b",
