@@ -169,7 +169,7 @@ impl Side {
     pub(crate) fn raw(&mut self, bytes: &[u8]) -> Vec<u8> {
         let mut wire = self.connect();
         wire.send(bytes);
-        wire.rest(Duration::from_millis(500))
+        wire.rest(REPLY_TIMEOUT)
     }
 
     /// Generated IDs differ between two servers; they are numbered in the order in which each
