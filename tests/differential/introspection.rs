@@ -37,13 +37,13 @@ const SET_AT_START: [&str; 9] = [
     "tls-protocols",
 ];
 
-struct Pair {
-    redis: Client,
-    ours: Client,
-    _servers: [Server; 2],
+pub(crate) struct Pair {
+    pub(crate) redis: Client,
+    pub(crate) ours: Client,
+    pub(crate) _servers: [Server; 2],
 }
 
-fn pair() -> Pair {
+pub(crate) fn pair() -> Pair {
     let servers = [
         Launch::reference("redis-server").start(),
         Launch::new(env!("CARGO_BIN_EXE_headwater")).start(),
@@ -170,7 +170,7 @@ fn commands_are_documented_with_the_arguments_of_redis() {
 }
 
 /// The text of INFO, which both send as a verbatim string.
-fn info(client: &mut Client) -> String {
+pub(crate) fn info(client: &mut Client) -> String {
     let Value::Verbatim(bytes) = client.words("INFO everything") else { panic!("verbatim") };
     let text = String::from_utf8(bytes).expect("UTF-8");
     text.strip_prefix("txt:").expect("its kind").to_owned()

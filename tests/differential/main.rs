@@ -12,6 +12,7 @@
 //! A failure is shrunk: commands are dropped for as long as the difference stays.
 
 mod by_design;
+mod error_counts;
 mod found;
 mod generate;
 mod introspection;

@@ -217,6 +217,13 @@ pub(crate) fn acl_check(args: &MultiValue, host: &Mutex<&mut dyn Host>) -> mlua:
         .ok_or_else(|| table_error("ERR Invalid command passed to redis.acl_check_cmd()"))
 }
 
+/// Whether a value is the error of a command, which counted when the command failed.
+pub(crate) fn is_counted(value: &Value) -> bool {
+    let Value::Table(table) = value else { return false };
+    let mark = table.raw_get::<Value>("ignore_error_stats_update");
+    mark.is_ok_and(|mark| mark == Value::Boolean(true))
+}
+
 /// Makes a table of whatever was raised: its text and where it was raised. Runs where the error is,
 /// before the stack is gone.
 pub(crate) fn report(lua: &Lua, error: Value) -> mlua::Result<Table> {
@@ -224,8 +231,7 @@ pub(crate) fn report(lua: &Lua, error: Value) -> mlua::Result<Table> {
     let mut is_counted = false;
     let text = match &error {
         Value::Table(raised) => {
-            is_counted =
-                raised.raw_get::<Value>("ignore_error_stats_update")? == Value::Boolean(true);
+            is_counted = self::is_counted(&error);
             match raised.raw_get::<Value>("err")? {
                 Value::String(text) => text.as_bytes().to_vec(),
                 _ => b"ERR unknown error".to_vec(),

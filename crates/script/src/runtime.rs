@@ -234,8 +234,10 @@ impl Runtime {
             self.redis.raw_set("acl_check_cmd", acl_check)?;
             run(&self.sandbox.globals)
         });
+        let mut is_counted = false;
         let result = match outcome {
             Ok((true, value)) => {
+                is_counted = redis_table::is_counted(&value);
                 let is_resp3 = self.state.is_resp3();
                 Replier { lua: &self.lua, is_resp3, bytes_left: reply_bytes_max, elements: 0 }
                     .reply(&value, 0)
@@ -250,7 +252,7 @@ impl Runtime {
         }
         match result {
             Ok(Reply::Error(CommandError::Text(text))) => {
-                Err(Failure { is_counted: false, ..Failure::new(text.into_vec()) })
+                Err(Failure { is_counted, ..Failure::new(text.into_vec()) })
             }
             other => other,
         }

@@ -213,8 +213,8 @@ impl Executor<'_> {
                 if self.core.has_audience {
                     self.show(spec, parsed.args, Source::Client);
                 }
-                self.counters(spec).failed();
-                self.refused(error)
+                self.misread(spec, &error);
+                Outcome::from(error)
             }
         }
     }

@@ -244,9 +244,20 @@ impl Executor<'_> {
                 if self.core.has_audience {
                     self.show(spec, args, Source::Client);
                 }
+                self.misread(spec, &error);
                 Outcome::from(error)
             }
         }
+    }
+
+    /// Counts a request whose arguments cannot be read: in Redis they are read by the command itself, so
+    /// it is a call like any other that fails.
+    pub(crate) fn misread(&self, spec: &'static CommandSpec, error: &CommandError) {
+        let counters = &self.client.worker.counters;
+        counters.commands[spec.index()].executed(0);
+        counters.commands[spec.index()].failed();
+        counters.commands_processed.add(1);
+        self.shared.stats.count_error(&error.text());
     }
 }
 

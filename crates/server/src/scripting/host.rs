@@ -49,7 +49,7 @@ impl<'h, 'e> ScriptHost<'h, 'e> {
         let request = match protocol::parse_in_script(spec, args, self.executor.draw()) {
             Ok(request) => request,
             Err(error) => {
-                self.executor.shared.stats.count_error(&error.text());
+                self.executor.misread(spec, &error);
                 return Err(error);
             }
         };
