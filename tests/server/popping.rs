@@ -2,7 +2,7 @@
 
 use support::Value;
 
-use super::{block, connect, scene, served, start, strings, until_blocked};
+use super::{block, connect, scene, served, strings, until_blocked};
 
 #[test]
 fn first_come_is_first_served_with_one_value_each() {
