@@ -31,7 +31,8 @@ const BODIES: &[&str] = &[
     "return {ok = ARGV[1]}",
     "return {err = ARGV[#ARGV]}",
     "error(ARGV[1])",
-    "error({err = ARGV[1]})",
+    // Without any text it ends Redis 7.0.
+    "error({err = ARGV[1] or 'none'})",
     "return nothing",
     "x = ARGV[1]",
     "return redis.call('SELECT', ARGV[#ARGV])",

@@ -93,3 +93,27 @@ fn states_that_do_not_fit_are_refused_in_redis_words() {
     client.words("XREAD BLOCK 0 STREAMS k $");
     assert_eq!(client.words("EXEC"), Value::Array(vec![Value::Null]), "nothing blocks in EXEC");
 }
+
+#[test]
+fn a_key_whose_time_had_passed_may_go_after_watch() {
+    let server = start();
+    let mut client = connect(&server);
+    // The sweep may come before WATCH, but not every time.
+    for attempt in 0..1000 {
+        let key = format!("k{attempt}");
+        let removed = client.info("expired_keys");
+        client.ok(&["SET", &key, "v", "PX", "1"]);
+        while client.ok(&["EXISTS", &key]) == Value::Int(1) {}
+        client.ok(&["WATCH", &key]);
+        if client.info("expired_keys") != removed {
+            client.words("UNWATCH");
+            continue;
+        }
+        while client.info("expired_keys") == removed {}
+        client.words("MULTI");
+        client.words("PING");
+        assert_eq!(client.words("EXEC").array(), [Value::simple("PONG")]);
+        return;
+    }
+    panic!("each key went before it was watched");
+}

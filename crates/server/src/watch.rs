@@ -18,7 +18,8 @@ pub(crate) struct Watches {
 #[derive(Debug)]
 struct Watcher {
     client: Arc<Client>,
-    /// Whether the key was there at WATCH. FLUSHDB does not touch a key that was missing all along.
+    /// Whether the key was there at WATCH. What removes a key that was missing all along, or whose time
+    /// had passed by then, changes nothing for the watcher.
     existed: bool,
 }
 
@@ -54,10 +55,13 @@ impl Watches {
     pub(crate) fn note(&self, op: &Op<'_>) {
         match op.touched() {
             Touched::Nothing => {}
-            Touched::Key(db, key) => self.break_key(db, key),
+            Touched::Key(db, key) => {
+                let removes = matches!(op, Op::Delete { .. });
+                self.break_key(db, key, |watcher| watcher.existed || !removes);
+            }
             Touched::Keys(first, second) => {
-                self.break_key(first.0, first.1);
-                self.break_key(second.0, second.1);
+                self.break_key(first.0, first.1, |_| true);
+                self.break_key(second.0, second.1, |_| true);
             }
             Touched::Db(db) => self.break_all(|watched| watched == db),
             Touched::Dbs(first, second) => {
@@ -67,10 +71,11 @@ impl Watches {
         }
     }
 
-    fn break_key(&self, db: u8, key: &[u8]) {
+    fn break_key(&self, db: u8, key: &[u8], concerns: impl Fn(&Watcher) -> bool) {
         // The map's key owns its bytes, so a lookup needs them owned too; only while somebody
         // watches.
-        for watcher in self.keys.get(&(db, key.into())).into_iter().flatten() {
+        let watchers = self.keys.get(&(db, key.into())).into_iter().flatten();
+        for watcher in watchers.filter(|watcher| concerns(watcher)) {
             watcher.client.watch_broken.store(true, Ordering::Relaxed);
         }
     }
