@@ -155,7 +155,7 @@ fn start_at(bound: u64) -> u64 {
 
 /// Bytes from which on writers are slowed down.
 fn slow_at(bound: u64) -> u64 {
-    bound / 4 * 3
+    bound - bound / 4
 }
 
 /// How long a connection waits before its next commands, with so many bytes in memory; `None` at the
