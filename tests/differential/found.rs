@@ -37,6 +37,11 @@ const FOUND: &[&str] = &[
     // What a script answers with as an error or a status is read up to its first zero byte.
     "EVAL return{err=ARGV[1]} 0 a\0b|EVAL return{ok=ARGV[1]} 0 a\0b|EVAL error(ARGV[1]) 0 a\0b\
      |EVAL error({err=ARGV[1]}) 0 a\0b|EVAL return(redis.error_reply(ARGV[1])) 0 a\0b",
+    "FUNCTION LOAD a\0b c|FUNCTION LOAD abcdefghijklmnopqrstuvwxyzabcdefghijklmnopqrstuvwxyzabcdefghijklmn\
+     opqrstuvwxyzabcdefghijklmnopqrstuvwxyzabcdefghijklmnopqrstuvwxyz c",
+    // What is no command has failed none.
+    "EVAL return(cjson.encode({redis.pcall()})) 0|EVAL return(cjson.encode(redis.pcall({}))) 0",
+    "CONFIG RESETSTAT|EVAL redis.call() 0|EVAL return(redis.pcall()) 0|INFO errorstats",
     "FCALL nothing -0|FCALL nothing +1|EVAL return 01|EVAL return -0",
     "SET k v|HELLO 2 a\0b|EXPIRE k 10 a\0b|XGROUP CREATE s g 0 MKSTREAM|XCLAIM s g c 0 1-1 a\0b",
 ];

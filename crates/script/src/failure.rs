@@ -9,6 +9,8 @@ pub(crate) enum Raised {
     Plain(Vec<u8>),
     /// An error of the `redis` table: a table with this `err`.
     Table(Vec<u8>),
+    /// The same, the error of a command, which counted when the command failed.
+    Failed(Vec<u8>),
     /// The script was told to end: nothing in it may catch this.
     Killed,
 }
@@ -20,7 +22,7 @@ impl Raised {
     /// The text, as a script or a client sees it.
     pub(crate) fn text(&self) -> &[u8] {
         match self {
-            Raised::Plain(text) | Raised::Table(text) => text,
+            Raised::Plain(text) | Raised::Table(text) | Raised::Failed(text) => text,
             Raised::Killed => KILLED,
         }
     }

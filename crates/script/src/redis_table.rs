@@ -165,7 +165,7 @@ pub(crate) fn call(
     host: &Mutex<&mut dyn Host>,
     state: &RunState,
 ) -> mlua::Result<Told> {
-    let refuse = |text: &str| Ok(Told::Error(text.as_bytes().to_vec()));
+    let refuse = |text| Ok(Told::Misuse(text));
     if args.is_empty() {
         return refuse("ERR Please specify at least one argument for this redis lib call");
     }
@@ -182,7 +182,8 @@ pub(crate) fn call(
 pub(crate) fn told_or_raised(told: Told) -> mlua::Result<Value> {
     match told {
         Told::Value(value) => Ok(value),
-        Told::Error(text) => Err(Raised::Table(text).into()),
+        Told::Error(text) => Err(Raised::Failed(text).into()),
+        Told::Misuse(text) => Err(table_error(text)),
     }
 }
 
@@ -194,6 +195,11 @@ pub(crate) fn told_as_value(lua: &Lua, told: Told) -> mlua::Result<Value> {
             let table = lua.create_table_with_capacity(0, 2)?;
             table.raw_set("err", lua.create_string(text)?)?;
             table.raw_set("ignore_error_stats_update", true)?;
+            Ok(Value::Table(table))
+        }
+        Told::Misuse(text) => {
+            let table = lua.create_table_with_capacity(0, 1)?;
+            table.raw_set("err", text)?;
             Ok(Value::Table(table))
         }
     }
@@ -238,8 +244,8 @@ pub(crate) fn report(lua: &Lua, error: Value) -> mlua::Result<Table> {
             }
         }
         Value::Error(inner) => match Raised::find(inner) {
-            Some(raised @ (Raised::Table(_) | Raised::Killed)) => {
-                is_counted = matches!(raised, Raised::Table(_));
+            Some(raised @ (Raised::Table(_) | Raised::Failed(_) | Raised::Killed)) => {
+                is_counted = matches!(raised, Raised::Failed(_));
                 raised.text().to_vec()
             }
             _ => [b"ERR ", &*crate::failure::words(inner)].concat(),

@@ -262,7 +262,9 @@ impl Runtime {
 /// An error that came when the sandbox could not report it any more.
 fn ended(error: mlua::Error) -> Failure {
     Failure::new(match Raised::find(&error) {
-        Some(raised @ (Raised::Killed | Raised::Table(_))) => raised.text().to_vec(),
+        Some(raised @ (Raised::Killed | Raised::Table(_) | Raised::Failed(_))) => {
+            raised.text().to_vec()
+        }
         _ => [b"ERR ", &*words(&error)].concat(),
     })
 }

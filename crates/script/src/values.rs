@@ -31,6 +31,8 @@ pub(crate) enum Told {
     Value(Value),
     /// An error, without its `-`.
     Error(Vec<u8>),
+    /// It was no command.
+    Misuse(&'static str),
 }
 
 /// Reads one encoded reply. It comes from our own encoder: what it cannot be is taken for nil.

@@ -187,7 +187,7 @@ pub(crate) fn function_load(args: Arguments<'_>) -> Parsed<'_> {
     let mut replaces = false;
     for option in options {
         if !is(option, "replace") {
-            return Err(text(&[b"ERR Unknown option given: ", super::echo(option, 128)]));
+            return Err(text(&[b"ERR Unknown option given: ", super::echo(option, usize::MAX)]));
         }
         replaces = true;
     }
