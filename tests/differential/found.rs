@@ -42,6 +42,11 @@ const FOUND: &[&str] = &[
     // What is no command has failed none.
     "EVAL return(cjson.encode({redis.pcall()})) 0|EVAL return(cjson.encode(redis.pcall({}))) 0",
     "CONFIG RESETSTAT|EVAL redis.call() 0|EVAL return(redis.pcall()) 0|INFO errorstats",
+    // Of an error of a script, line ends go at the end alone.
+    "EVAL error({err=ARGV[1]}) 0 \r\n|EVAL error({err=ARGV[1]}) 0 \na\n|EVAL error(ARGV[1]) 0 \na\n\
+     |EVAL return{err=ARGV[1]} 0 \r\na\r\n|EVAL return{err=ARGV[1]} 0 \r\n|EVAL return{{err=ARGV[1]}} 0 \na\n\
+     |EVAL return(redis.error_reply(ARGV[1])) 0 \na\n|EVAL return(redis.error_reply(ARGV[1])) 0 \r\n\
+     |EVAL return(redis.error_reply(ARGV[1]..string.char(32)..ARGV[2])) 0 \r\na \nb\r\n",
     "FCALL nothing -0|FCALL nothing +1|EVAL return 01|EVAL return -0",
     "SET k v|HELLO 2 a\0b|EXPIRE k 10 a\0b|XGROUP CREATE s g 0 MKSTREAM|XCLAIM s g c 0 1-1 a\0b",
 ];

@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use crate::values::error_line;
+
 /// What a function of ours raises inside Lua. Scripts see it as a string; see `sandbox.lua`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Raised {
@@ -94,6 +96,6 @@ impl Failure {
             text.extend_from_slice(source);
             text.extend_from_slice(format!(":{line}.").as_bytes());
         }
-        text
+        error_line(&text)
     }
 }

@@ -149,12 +149,15 @@ fn error_reply(lua: &Lua, args: MultiValue) -> mlua::Result<Table> {
     let text = text.as_bytes();
     let text = crate::check::up_to_zero(&text);
     let text = text.strip_prefix(b"-").unwrap_or(text);
-    let end = text.iter().rposition(|byte| !matches!(byte, b'\r' | b'\n'));
-    let text = &text[..end.map_or(0, |last| last + 1)];
-    let text = match text.contains(&b' ') {
-        true => text.to_vec(),
-        false => [b"ERR ", text].concat(),
+    // Line ends go at both ends of what follows the code.
+    let (code, words) = match text.iter().position(|byte| *byte == b' ') {
+        Some(blank) => (&text[..blank], &text[blank + 1..]),
+        None => (&b"ERR"[..], text),
     };
+    let is_end = |byte: &u8| matches!(byte, b'\r' | b'\n');
+    let end = words.iter().rposition(|byte| !is_end(byte)).map_or(0, |last| last + 1);
+    let begin = words[..end].iter().take_while(|byte| is_end(byte)).count();
+    let text = [code, b" ", &words[begin..end]].concat();
     single(lua, "err", Value::String(lua.create_string(text)?))
 }
 

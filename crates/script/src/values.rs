@@ -218,8 +218,8 @@ impl Replier<'_> {
 
     fn table(&mut self, table: &Table, depth: usize) -> mlua::Result<Reply> {
         if let Value::String(text) = table.raw_get("err")? {
-            let text = check::up_to_zero(&text.as_bytes()).into();
-            return Ok(Reply::Error(CommandError::Text(text)));
+            let text = error_line(check::up_to_zero(&text.as_bytes()));
+            return Ok(Reply::Error(CommandError::Text(text.into_boxed_slice())));
         }
         if let Value::String(text) = table.raw_get("ok")? {
             let text = one_line(check::up_to_zero(&text.as_bytes()));
@@ -287,6 +287,13 @@ impl Replier<'_> {
         }
         Ok(Reply::Set(members))
     }
+}
+
+/// An error as it is told: in Redis line ends go from behind it alone, as a `-` stands in front.
+pub(crate) fn error_line(text: &[u8]) -> Vec<u8> {
+    let is_end = |byte: &u8| matches!(byte, b'\r' | b'\n');
+    let len = text.iter().rposition(|byte| !is_end(byte)).map_or(0, |last| last + 1);
+    one_line(&text[..len])
 }
 
 /// Line ends become blanks, so that no text splits into two lines.
