@@ -172,17 +172,28 @@ impl Side {
         wire.rest(REPLY_TIMEOUT)
     }
 
+    fn named(&mut self, piece: &[u8]) -> Vec<u8> {
+        if !is_generated(piece) {
+            return piece.to_vec();
+        }
+        let known = self.auto_ids.iter().position(|id| id == piece);
+        let number = known.unwrap_or_else(|| {
+            self.auto_ids.push(piece.to_vec());
+            self.auto_ids.len() - 1
+        });
+        format!("<auto-{number}>").into_bytes()
+    }
+
     /// Generated IDs differ between two servers; they are numbered in the order in which each
     /// server showed them first.
     fn name_auto_ids(&mut self, node: &mut Node) {
         match node {
-            Node::Text(b'$', bytes) if is_generated(bytes) => {
-                let known = self.auto_ids.iter().position(|id| id == bytes);
-                let number = known.unwrap_or_else(|| {
-                    self.auto_ids.push(bytes.clone());
-                    self.auto_ids.len() - 1
-                });
-                *bytes = format!("<auto-{number}>").into_bytes();
+            // Also inside a text that a script made.
+            Node::Text(b'$', bytes) => {
+                let may_be_of_id = |byte: &u8| byte.is_ascii_digit() || *byte == b'-';
+                let pieces = bytes.chunk_by(|a, b| may_be_of_id(a) == may_be_of_id(b));
+                let named: Vec<_> = pieces.map(|piece| self.named(piece)).collect();
+                *bytes = named.concat();
             }
             Node::List(_, items) => items.iter_mut().for_each(|item| self.name_auto_ids(item)),
             _ => {}
