@@ -219,6 +219,20 @@ const DIFFERENCES: &[ByDesign] = &[
         },
     },
     ByDesign {
+        why: "a part of an ID has no sign: `+1` is refused, which 7.0 takes for 1",
+        rule: |case, redis, headwater| {
+            let is_refused = headwater.is_error("ERR Invalid stream ID");
+            let is_signed = |word: &String| {
+                word.strip_prefix('+')
+                    .is_some_and(|rest| rest.starts_with(|c: char| c.is_ascii_digit()))
+            };
+            if is_refused && redis != headwater && case.words.iter().any(is_signed) {
+                return Verdict::Parted;
+            }
+            Verdict::Normalised
+        },
+    },
+    ByDesign {
         why: "where a count of keys is no whole number, 7.0 has a second reader, which takes the digits \
               that it begins with",
         rule: |case, redis, headwater| {
