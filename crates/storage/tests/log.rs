@@ -244,6 +244,11 @@ fn a_busy_log_uses_its_segments_again_and_one_at_rest_gives_them_back() {
     database.log().mark(8).unwrap();
     assert_eq!(database.log().stats().spares, 1);
     assert_eq!(files(), before - 3);
+    // And after a checkpoint while it rests.
+    let report = checkpointer.run(database.log().durable()).unwrap();
+    database.log().remove_before(report.log_needed_from).unwrap();
+    database.log().mark(9).unwrap();
+    assert_eq!(database.log().stats().spares, 1);
 }
 
 /// What is only kept for going back goes before a write is refused.

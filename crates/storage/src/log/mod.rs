@@ -348,14 +348,15 @@ impl Log {
     }
 
     /// Puts the present durable LSN itself on disk, so that damage to the last records is told from
-    /// a torn tail, and gives back segments that a busy log would use again. For an idle moment; does
-    /// nothing if the newest record is a mark already.
+    /// a torn tail, and gives back segments that a busy log would use again. For an idle moment; there
+    /// is no second mark behind one.
     ///
     /// # Errors
     ///
     /// As [`Log::commit`].
     pub fn mark(&self, now: u64) -> Result<(), StorageError> {
         self.check()?;
+        self.remove_surplus();
         let appended = {
             let mut buffer = self.buffer.lock();
             let durable = self.durable();
@@ -369,13 +370,11 @@ impl Log {
             appended
         };
         match appended {
-            Ok(_) => self.commit()?,
+            Ok(_) => self.commit().map(|_| ()),
             // Not worth the last room.
-            Err(StorageError::NoSpace { .. }) => return Ok(()),
-            Err(error) => return Err(error),
-        };
-        self.remove_surplus();
-        Ok(())
+            Err(StorageError::NoSpace { .. }) => Ok(()),
+            Err(error) => Err(error),
+        }
     }
 
     /// Gives back the segments that were kept to be used again.
