@@ -123,3 +123,13 @@ pub(crate) fn to_f64(number: i64) -> f64 {
 pub(crate) fn up_to_zero(text: &[u8]) -> &[u8] {
     text.split(|&byte| byte == 0).next().unwrap_or_default()
 }
+
+pub(crate) fn is_line_end(byte: u8) -> bool {
+    matches!(byte, b'\r' | b'\n')
+}
+
+/// A text without the line ends that it ends with.
+pub(crate) fn trim_line_ends_behind(text: &[u8]) -> &[u8] {
+    let last = text.iter().rposition(|byte| !is_line_end(*byte));
+    &text[..last.map_or(0, |last| last + 1)]
+}

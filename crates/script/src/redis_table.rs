@@ -154,10 +154,9 @@ fn error_reply(lua: &Lua, args: MultiValue) -> mlua::Result<Table> {
         Some(blank) => (&text[..blank], &text[blank + 1..]),
         None => (&b"ERR"[..], text),
     };
-    let is_end = |byte: &u8| matches!(byte, b'\r' | b'\n');
-    let end = words.iter().rposition(|byte| !is_end(byte)).map_or(0, |last| last + 1);
-    let begin = words[..end].iter().take_while(|byte| is_end(byte)).count();
-    let text = [code, b" ", &words[begin..end]].concat();
+    let words = crate::check::trim_line_ends_behind(words);
+    let begin = words.iter().take_while(|byte| crate::check::is_line_end(**byte)).count();
+    let text = [code, b" ", &words[begin..]].concat();
     single(lua, "err", Value::String(lua.create_string(text)?))
 }
 

@@ -291,13 +291,10 @@ impl Replier<'_> {
 
 /// An error as it is told: in Redis line ends go from behind it alone, as a `-` stands in front.
 pub(crate) fn error_line(text: &[u8]) -> Vec<u8> {
-    let is_end = |byte: &u8| matches!(byte, b'\r' | b'\n');
-    let len = text.iter().rposition(|byte| !is_end(byte)).map_or(0, |last| last + 1);
-    one_line(&text[..len])
+    one_line(check::trim_line_ends_behind(text))
 }
 
 /// Line ends become blanks, so that no text splits into two lines.
 pub(crate) fn one_line(text: &[u8]) -> Vec<u8> {
-    let blank = |byte: &u8| if matches!(byte, b'\r' | b'\n') { b' ' } else { *byte };
-    text.iter().map(blank).collect()
+    text.iter().map(|&byte| if check::is_line_end(byte) { b' ' } else { byte }).collect()
 }

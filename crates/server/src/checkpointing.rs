@@ -41,7 +41,7 @@ pub(crate) fn checkpoint_loop(shared: &Shared, hash_seed: u64) {
     while shared.checkpoints.next() {
         let started = Instant::now();
         shared.commit();
-        let log_bytes_written = shared.log.stats().bytes_written;
+        let log_bytes_written = shared.log.bytes_written();
         let is_on = !shared.config.settings().retention.is_off();
         checkpointer.set_retains(is_on && has_room);
         checkpointer.set_memory_max(shared.pressure.checkpoint_memory_max());

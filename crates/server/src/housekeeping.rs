@@ -137,7 +137,7 @@ fn every_second(shared: &Shared, checkpoint_asked_at: &mut u64, last_at_rest: &m
     report_step(shared);
     // What the recovery had to replay counts: otherwise a server that is restarted often enough
     // would never get around to a checkpoint, and each start would take longer.
-    let written = shared.recovery.report.bytes + shared.log.stats().bytes_written;
+    let written = shared.recovery.report.bytes + shared.log.bytes_written();
     let limit = shared.config.settings().checkpoint_log_bytes;
     // A failed checkpoint is tried again: the disk that was full may have room by now.
     let is_retry = shared.checkpoints.retry_is_due(CHECKPOINT_RETRY);
