@@ -10,10 +10,10 @@ use bytes::Bytes;
 
 use crate::engine::Engine;
 use crate::keyspace::Value;
-use crate::stream::{Block, BlockHeader, BlockLocation, BlockSource, Body, Stored, Stream};
+use crate::stream::{Block, BlockHeader, BlockLocation, BlockSource, Body};
 
 /// A sealed block as `storage` sees it.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub struct BlockRef<'e> {
     /// Database of the stream.
     pub db: u8,
@@ -23,7 +23,7 @@ pub struct BlockRef<'e> {
     pub header: BlockHeader,
     /// Where it lies on disk, if it does.
     pub location: Option<BlockLocation>,
-    body: &'e Body,
+    body: Body,
 }
 
 impl BlockRef<'_> {
@@ -83,7 +83,7 @@ impl Engine {
                 key,
                 header: block.header(),
                 location: block.body.location(),
-                body: &block.body,
+                body: block.into_owned().body,
             })
         })
     }
@@ -101,7 +101,7 @@ impl Engine {
                 let key: Box<[u8]> = key.into();
                 let mut is_lost = |block: &Block| {
                     let location = block.body.location();
-                    let (header, body) = (block.header(), &block.body);
+                    let (header, body) = (block.header(), block.body.clone());
                     is_lost(&BlockRef { db: number, key: &key, header, location, body })
                 };
                 for block in stream.drop_blocks(&mut is_lost) {
@@ -141,7 +141,7 @@ impl Engine {
                 let halfway = cursor.halfway.take().filter(|(left, _)| **left == *key);
                 if let Value::Stream(stream) = value {
                     let from = halfway.map_or(0, |(_, number)| number);
-                    if let Some(next) = adopt_blocks(stream, from, &mut budget, adopt) {
+                    if let Some(next) = stream.adopt(from, &mut budget, adopt) {
                         let halfway = Some((key.into(), next));
                         return Some(AdoptCursor { places: Some(places), halfway, ..cursor });
                     }
@@ -153,23 +153,4 @@ impl Engine {
         }
         None
     }
-}
-
-/// Visits the blocks from number `from` on. Returns the next one if the budget ends before.
-fn adopt_blocks(
-    stream: &mut Stream,
-    from: u64,
-    budget: &mut usize,
-    adopt: Adopt<'_>,
-) -> Option<u64> {
-    for block in stream.blocks_mut_from(from) {
-        if *budget == 0 {
-            return Some(block.number);
-        }
-        *budget -= 1;
-        if let Some((source, at)) = adopt(block.number, block.body.location()) {
-            block.body = Body::Stored(Stored { source, at });
-        }
-    }
-    None
 }

@@ -67,6 +67,7 @@ pub use score::{parse_score, parse_score_bound, score_text};
 pub use sorted_set::command::*;
 pub use stream::{
     BadBlock, BlockHeader, BlockItem, BlockLocation, BlockMemory, BlockSource, DamagedBlock,
-    EntryRange, IDMP_DURATION_S_MAX, IDMP_IIDS_MAX, IdmpItem, IdmpSettings, Pairs, StreamItem,
+    EntryRange, IDMP_DURATION_S_MAX, IDMP_IIDS_MAX, IdmpItem, IdmpSettings, PackItem, Pairs,
+    StreamItem,
 };
 pub use texts::Texts;

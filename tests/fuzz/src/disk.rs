@@ -63,16 +63,27 @@ pub struct State {
 
 impl State {
     pub fn of(engine: &Engine) -> Self {
-        let (mut items, mut entries) = (Vec::new(), Vec::new());
+        let (mut items, mut entries, mut blocks) = (Vec::new(), Vec::new(), Vec::new());
         for mut item in engine.image() {
             if let Item::Stream { key, .. } = &item {
                 entries.push(all_entries(engine, key));
             }
-            if let Item::StreamPart { part: StreamItem::Blocks { blocks } } = &mut item {
-                for block in blocks {
-                    block.location = None;
-                    block.bytes = engine::Text::Borrowed(b"");
+            match &mut item {
+                Item::StreamPart { part: StreamItem::Pack { pack } } => {
+                    blocks.extend(pack.blocks().expect("an engine packs well"));
+                    continue;
                 }
+                Item::StreamPart { part: StreamItem::Blocks { blocks: more } } => {
+                    blocks.append(more);
+                    continue;
+                }
+                _ => {}
+            }
+            // Which of them are packed is as little a part of the state as their place.
+            for mut block in blocks.drain(..) {
+                block.location = None;
+                block.bytes = engine::Text::Borrowed(b"");
+                items.push(format!("{block:?}"));
             }
             // A restart may forget when a consumer was seen.
             if let Item::GroupPart { part: GroupItem::Consumer { seen, .. } } = &mut item {

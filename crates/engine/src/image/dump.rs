@@ -208,7 +208,7 @@ impl OneValue {
                     self.push_item(&Item::StreamPart { part })
                 }
                 StreamItem::Idmp { .. } => self.push_item(item),
-                StreamItem::Blocks { .. } | StreamItem::Tail { .. } => {
+                StreamItem::Blocks { .. } | StreamItem::Pack { .. } | StreamItem::Tail { .. } => {
                     Err("blocks belong to their engine")
                 }
             },

@@ -265,7 +265,10 @@ impl ImageLoader {
     fn stream_for(&mut self, part: &StreamItem<'_>) -> Result<&mut Stream, &'static str> {
         match (self.at, part) {
             (At::NewStream, StreamItem::Numbers { .. }) => self.at = At::Stream,
-            (At::Stream, StreamItem::Blocks { .. } | StreamItem::Idmp { .. }) => {}
+            (
+                At::Stream,
+                StreamItem::Blocks { .. } | StreamItem::Pack { .. } | StreamItem::Idmp { .. },
+            ) => {}
             (At::Stream, StreamItem::Tail { .. }) => self.at = At::Groups,
             _ => return Err("a part of a stream out of place"),
         }

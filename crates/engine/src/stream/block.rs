@@ -86,6 +86,12 @@ impl Block {
         checked_slots(self.body.bytes(), self.number, &self.span, &self.body)
     }
 
+    /// The entry of a live slot is gone.
+    pub(super) fn delete(&mut self, id: StreamId, slot: u32) {
+        assert!(self.span.reaches_over(id), "a deleted entry lies in a block");
+        self.span.delete(slot);
+    }
+
     /// What its bytes begin with.
     pub(crate) fn header(&self) -> BlockHeader {
         let Span { first, last, slots, .. } = self.span;

@@ -8,10 +8,12 @@ use serde::{Deserialize, Serialize};
 
 use super::bitmap::Bitmap;
 use super::block::{Block, Span};
+use super::pack::{Pack, PackItem};
 use super::slots::{Names, Pairs};
 use super::tail::{Tail, payload_bytes};
 use super::write::ENTRY_BYTES_MAX;
 use super::{BlockHeader, BlockLocation, BlockSource, Body, IdmpItem, Sealer, Stored, Stream};
+use crate::blocks::Adopt;
 use crate::engine::Settings;
 use crate::fields::Fields;
 use crate::id::StreamId;
@@ -39,7 +41,7 @@ pub enum StreamItem<'a> {
         /// Entries ever appended.
         entries_added: u64,
     },
-    /// Sealed blocks, above those before.
+    /// Sealed blocks, above those before. Packs come before them.
     Blocks {
         /// In order.
         #[serde(borrow)]
@@ -64,6 +66,12 @@ pub enum StreamItem<'a> {
         /// A part of it.
         #[serde(borrow)]
         part: IdmpItem<'a>,
+    },
+    /// Sealed blocks on disk, above those before.
+    Pack {
+        /// The blocks.
+        #[serde(borrow)]
+        pack: PackItem<'a>,
     },
 }
 
@@ -105,11 +113,12 @@ impl Stream {
         });
         let idmp = self.idmp.iter().flat_map(|idmp| idmp.items());
         let idmp = idmp.map(|part| StreamItem::Idmp { part });
-        std::iter::once(numbers).chain(idmp).chain(self.block_items()).chain(tail)
+        let packs = self.blocks.pack_items().map(|pack| StreamItem::Pack { pack });
+        std::iter::once(numbers).chain(idmp).chain(packs).chain(self.block_items()).chain(tail)
     }
 
     fn block_items(&self) -> impl Iterator<Item = StreamItem<'_>> {
-        let mut rest = self.blocks.iter().peekable();
+        let mut rest = self.blocks.loose().peekable();
         std::iter::from_fn(move || {
             rest.peek()?;
             let mut blocks = Vec::new();
@@ -155,6 +164,9 @@ impl Stream {
                         return Ok(Err(reason));
                     }
                 }
+            }
+            StreamItem::Pack { pack } => {
+                return Ok(Pack::load(pack, source)?.and_then(|pack| self.load_pack(pack)));
             }
             StreamItem::Tail { first, last, slots, deleted, bytes } => {
                 let tail = Span::load(*first, *last, *slots, deleted)
@@ -216,12 +228,24 @@ impl Stream {
         {
             return Err("a block that is not what the item says");
         }
-        if self.blocks.back().is_some_and(|before| span.first <= before.span.last) {
+        if !self.is_above_blocks(span.first, item.number) {
             return Err("blocks out of order");
         }
         self.length += u64::from(span.live);
-        self.blocks.push_back(Block { number: item.number, span, body });
+        self.blocks.push(Block { number: item.number, span, body });
         Ok(())
+    }
+
+    fn load_pack(&mut self, pack: Pack) -> Result<(), &'static str> {
+        if !self.is_above_blocks(pack.first, pack.number_first()) {
+            return Err("blocks out of order");
+        }
+        self.length += pack.live;
+        self.blocks.push_pack(pack)
+    }
+
+    fn is_above_blocks(&self, first: StreamId, number: u64) -> bool {
+        self.blocks.last().is_none_or(|(last, last_number)| last < first && last_number < number)
     }
 
     fn load_tail(&mut self, tail: Tail) {
@@ -237,7 +261,7 @@ impl Stream {
     pub(crate) fn finish_load(&self) -> Result<(), &'static str> {
         let ends = self.nodes_up_to(StreamId::MAX).next().map(|node| node.span().last);
         let tail_first = self.tail.span.first;
-        let below_tail = self.blocks.back().map(|block| block.span.last);
+        let below_tail = self.blocks.last().map(|(last, _)| last);
         if !self.tail.is_empty() && below_tail.is_some_and(|last| tail_first <= last) {
             return Err("a tail that is not above the blocks");
         }
@@ -270,7 +294,7 @@ impl Block {
 }
 
 impl Span {
-    fn load(
+    pub(super) fn load(
         first: StreamId,
         last: StreamId,
         slots: u32,
@@ -305,13 +329,12 @@ impl Tail {
 /// Blocks as `storage` sees them.
 impl Stream {
     /// The sealed blocks, oldest first.
-    pub(crate) fn blocks(&self) -> impl DoubleEndedIterator<Item = &Block> {
+    pub(crate) fn blocks(&self) -> impl Iterator<Item = Cow<'_, Block>> {
         self.blocks.iter()
     }
 
-    /// The sealed blocks from number `from` on, for their bytes and places to be exchanged.
-    pub(crate) fn blocks_mut_from(&mut self, from: u64) -> impl Iterator<Item = &mut Block> {
-        let start = self.blocks.partition_point(|block| block.number < from);
-        self.blocks.range_mut(start..)
+    /// See [`Chain::adopt`](super::chain::Chain::adopt).
+    pub(crate) fn adopt(&mut self, from: u64, budget: &mut usize, adopt: Adopt<'_>) -> Option<u64> {
+        self.blocks.adopt(from, budget, adopt)
     }
 }

@@ -21,7 +21,7 @@ enum SlotBytes<'s> {
 
 impl<'s> LiveIds<'s> {
     pub(super) fn new(node: Node<'s>) -> Result<Self, Damage> {
-        let bytes = match node {
+        let bytes = match &node {
             Node::Block(block) => SlotBytes::Read(block.slots()?),
             Node::Tail(tail) => SlotBytes::Tail(&tail.bytes),
         };

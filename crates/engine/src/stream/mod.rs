@@ -1,7 +1,8 @@
 //! Streams: a chain of blocks, sealed ones and one open tail.
 //!
 //! Reading order: `slots` (the bytes of an entry), `block` (a sealed run of them), `tail` (the open
-//! one), this file (the chain and its numbers), `range` (reading), `trim`, `items` (the way through
+//! one), `pack` (what is kept of blocks on disk), `chain` (all blocks), this file (the chain and its
+//! numbers), `range` (reading), `trim`, `items` (the way through
 //! a snapshot), then the rules of the commands: `write`, `references` and `dispose` (what removal means
 //! for groups), `read`, `info`.
 
@@ -9,11 +10,13 @@ mod bitmap;
 mod block;
 mod body;
 pub(crate) mod budget;
+mod chain;
 pub(crate) mod dispose;
 pub(crate) mod idmp;
 pub(crate) mod info;
 mod items;
 mod live;
+mod pack;
 mod range;
 pub(crate) mod read;
 mod references;
@@ -23,17 +26,20 @@ mod tail;
 mod trim;
 pub(crate) mod write;
 
-use std::collections::{BTreeMap, VecDeque};
+use std::borrow::Cow;
+use std::collections::BTreeMap;
 
 pub(crate) use block::Block;
 use block::Span;
 pub use block::{BadBlock, BlockHeader};
 pub use body::{BlockSource, DamagedBlock};
 pub(crate) use body::{Body, Stored};
+use chain::Chain;
 use idmp::Idmp;
 pub use idmp::{IDMP_DURATION_S_MAX, IDMP_IIDS_MAX, IdmpItem, IdmpSettings};
 pub use items::{BlockItem, StreamItem};
 use live::LiveIds;
+pub use pack::PackItem;
 pub use range::EntryRange;
 pub use sealer::BlockMemory;
 pub(crate) use sealer::Sealer;
@@ -66,7 +72,7 @@ pub struct BlockLocation {
 pub(crate) struct Stream {
     /// Consumer groups in byte order of the name.
     pub(crate) groups: BTreeMap<Box<[u8]>, Group>,
-    blocks: VecDeque<Block>,
+    blocks: Chain,
     tail: Tail,
     /// Live entries.
     length: u64,
@@ -126,14 +132,14 @@ impl Damage {
 }
 
 /// A sealed block or the tail.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 enum Node<'s> {
-    Block(&'s Block),
+    Block(Cow<'s, Block>),
     Tail(&'s Tail),
 }
 
 impl<'s> Node<'s> {
-    fn span(self) -> &'s Span {
+    fn span(&self) -> &Span {
         match self {
             Node::Block(block) => &block.span,
             Node::Tail(tail) => &tail.span,
@@ -145,15 +151,15 @@ impl<'s> Node<'s> {
         LiveIds::new(self)
     }
 
-    fn last_live(self) -> Result<StreamId, Damage> {
+    fn last_live(&self) -> Result<StreamId, Damage> {
         if let Some(id) = self.span().last_live() {
             return Ok(id);
         }
-        let last = self.live_ids()?.last().ok_or_else(|| self.damage())?;
+        let last = self.clone().live_ids()?.last().ok_or_else(|| self.damage())?;
         last.map(|(id, _)| id)
     }
 
-    fn damage(self) -> Damage {
+    fn damage(&self) -> Damage {
         let body = match self {
             Node::Block(block) => Some(&block.body),
             Node::Tail(_) => None,
@@ -201,19 +207,10 @@ impl Stream {
 
     /// Bytes of memory that the stream occupies. Blocks that lie on disk count with their index.
     pub(crate) fn memory_bytes(&self) -> usize {
-        let blocks: usize = self
-            .blocks
-            .iter()
-            .map(|block| {
-                let bytes = if block.body.location().is_some() { 0 } else { block.body.len() };
-                bytes + size_of_val(block.span.deleted.words())
-            })
-            .sum();
         let groups: usize =
             self.groups.iter().map(|(name, group)| name.len() + group.memory_bytes()).sum();
         size_of::<Self>()
-            + self.blocks.capacity() * size_of::<Block>()
-            + blocks
+            + self.blocks.memory_bytes()
             + self.tail.bytes.capacity()
             + self.idmp.as_ref().map_or(0, |idmp| idmp.heap_bytes())
             + groups
@@ -244,7 +241,7 @@ impl Stream {
 
     /// The newest live entry.
     pub(crate) fn last_live_id(&self) -> Result<Option<StreamId>, Damage> {
-        self.nodes_up_to(StreamId::MAX).next().map(Node::last_live).transpose()
+        self.nodes_up_to(StreamId::MAX).next().map(|node| node.last_live()).transpose()
     }
 
     /// The slot of a live entry in its block.
@@ -263,17 +260,14 @@ impl Stream {
 
     /// Blocks and tail that begin at or below `id`, the last one first.
     fn nodes_up_to(&self, id: StreamId) -> impl Iterator<Item = Node<'_>> {
-        let end = self.blocks.partition_point(|block| block.span.first <= id);
         let tail = Some(&self.tail).filter(|tail| !tail.is_empty() && tail.span.first <= id);
-        let blocks = self.blocks.range(..end).rev().map(Node::Block);
-        tail.map(Node::Tail).into_iter().chain(blocks)
+        tail.map(Node::Tail).into_iter().chain(self.blocks.up_to(id).map(Node::Block))
     }
 
     /// Blocks and tail from the first on that reaches up to `id`.
     fn nodes_from(&self, id: StreamId) -> impl Iterator<Item = Node<'_>> {
-        let start = self.blocks.partition_point(|block| block.span.last < id);
         let tail = Some(&self.tail).filter(|tail| !tail.is_empty() && id <= tail.span.last);
-        self.blocks.range(start..).map(Node::Block).chain(tail.map(Node::Tail))
+        self.blocks.from(id).map(Node::Block).chain(tail.map(Node::Tail))
     }
 }
 
@@ -289,7 +283,7 @@ impl Stream {
     ) {
         assert!(self.last_id < id, "an entry is appended above the last ID");
         if self.tail.is_full(fields, settings) {
-            self.blocks.push_back(sealer.seal(&mut self.tail));
+            self.blocks.push(sealer.seal(&mut self.tail));
         }
         self.tail.append(id, fields);
         if self.length == 0 {
@@ -309,12 +303,9 @@ impl Stream {
 
     /// Removes blocks that end below `before`, and `front_slots` slots of the one then in front.
     pub(crate) fn apply_trim(&mut self, before: StreamId, front_slots: u32, first_id: StreamId) {
-        while let Some(block) = self.blocks.pop_front_if(|block| block.span.last < before) {
-            self.length -= u64::from(block.span.live);
-        }
-        if let Some(front) = self.blocks.front_mut() {
-            self.length -= u64::from(front.span.delete_below(front_slots));
-            self.blocks.pop_front_if(|block| block.span.live == 0);
+        self.length -= self.blocks.remove_below(before);
+        if let Some(removed) = self.blocks.cut_front(front_slots) {
+            self.length -= removed;
         } else if !self.tail.is_empty() {
             let whole = self.tail.span.last < before;
             let slots = if whole { self.tail.span.slots } else { front_slots };
@@ -333,20 +324,12 @@ impl Stream {
         max_deleted_id: StreamId,
     ) {
         assert_eq!(ids.len(), slots.len(), "one slot per ID");
-        let mut emptied = false;
-        for (&id, &slot) in ids.iter().zip(slots) {
-            let at = self.blocks.partition_point(|block| block.span.last < id);
-            let span = self.blocks.get_mut(at).map_or(&mut self.tail.span, |block| &mut block.span);
-            assert!(span.first <= id && id <= span.last, "a deleted entry lies in a block");
-            span.delete(slot);
-            emptied |= span.live == 0;
+        let in_blocks = self.blocks.delete(ids, slots);
+        for (&id, &slot) in ids.iter().zip(slots).skip(in_blocks) {
+            assert!(self.tail.span.reaches_over(id), "a deleted entry lies in a block");
+            self.tail.span.delete(slot);
         }
-        if emptied {
-            // Nearly always the front; closing gaps elsewhere costs time in proportion to the stream.
-            while self.blocks.pop_front_if(|block| block.span.live == 0).is_some() {}
-            if self.blocks.iter().any(|block| block.span.live == 0) {
-                self.blocks.retain(|block| block.span.live != 0);
-            }
+        if !self.tail.is_empty() {
             self.clear_dead_tail();
         }
         self.length -= ids.len() as u64;
@@ -369,9 +352,7 @@ impl Stream {
     /// Takes out the blocks that are lost, as if their entries had been deleted. The others must be
     /// readable: the first entry is looked for in them.
     pub(crate) fn drop_blocks(&mut self, is_lost: &mut dyn FnMut(&Block) -> bool) -> Vec<Block> {
-        let (lost, kept): (Vec<_>, Vec<_>) =
-            std::mem::take(&mut self.blocks).into_iter().partition(|block| is_lost(block));
-        self.blocks = kept.into();
+        let lost = self.blocks.remove(is_lost);
         for block in &lost {
             self.length -= u64::from(block.span.live);
             self.max_deleted_id = self.max_deleted_id.max(block.span.last);

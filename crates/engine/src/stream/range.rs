@@ -67,13 +67,13 @@ impl Stream {
         // Entries that the range holds for certain, and at most.
         let (mut certain, mut possible) = (0, 0);
         let mut take = |node: Node<'_>| {
-            let span = node.span();
             let left = count - certain;
-            runs.push(Run::of_range(node, start, end, order, left));
+            let span = node.span();
             possible += u64::from(span.live);
             if start <= span.first && span.last <= end {
                 certain += u64::from(span.live);
             }
+            runs.push(Run::of_range(node, start, end, order, left));
             certain < count
         };
         if start <= end && count != 0 {
@@ -115,7 +115,7 @@ impl Run {
     /// What a range needs of a block; `left` is how many entries it still wants.
     fn of_range(node: Node<'_>, start: StreamId, end: StreamId, order: Order, left: u64) -> Self {
         match node {
-            Node::Block(block) => Self::of_block(block),
+            Node::Block(block) => Self::of_block(block.into_owned()),
             Node::Tail(tail) => Self::of_tail(tail, start, end, order, left),
         }
     }
@@ -125,9 +125,9 @@ impl Run {
         Self::of_range(node, start, end, Order::Ascending, u64::MAX)
     }
 
-    fn of_block(block: &Block) -> Self {
-        let source = Source::Sealed { number: block.number };
-        Self { span: block.span.clone(), body: block.body.clone(), source }
+    fn of_block(block: Block) -> Self {
+        let Block { number, span, body } = block;
+        Self { span, body, source: Source::Sealed { number } }
     }
 
     /// Copies no more slots than needed: the tail may hold huge entries, and the lock is held.

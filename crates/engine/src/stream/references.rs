@@ -123,7 +123,7 @@ impl Singles {
             };
             let is_wanted = |id| start <= id && (id < end || end == StreamId::MAX);
             let is_gone = |id| is_wanted(id) && id <= reach && stream.is_finished(id);
-            let Ok(found) = slots_where(node, is_gone) else { break };
+            let Ok(found) = slots_where(&node, is_gone) else { break };
             if limit - removed < found.len() as u64 {
                 break;
             }
@@ -152,10 +152,11 @@ impl Singles {
 
 /// The live slots whose ID passes, as ID and index.
 fn slots_where(
-    node: Planned<'_>,
+    node: &Planned<'_>,
     passes: impl Fn(StreamId) -> bool,
 ) -> Result<Vec<(StreamId, u32)>, Damage> {
-    node.live_slots()?.filter(|slot| slot.as_ref().map_or(true, |(id, _)| passes(*id))).collect()
+    let slots = node.clone().live_slots()?;
+    slots.filter(|slot| slot.as_ref().map_or(true, |(id, _)| passes(*id))).collect()
 }
 
 /// The oldest live entry from `start` on that is none of the sorted `ids`.
@@ -167,7 +168,7 @@ fn first_kept(
 ) -> StreamId {
     let is_kept = |id| start <= id && ids.binary_search(&id).is_err();
     for node in planned(Some(stream), appended).filter(|node| start <= node.last_slot()) {
-        match slots_where(node, is_kept) {
+        match slots_where(&node, is_kept) {
             Ok(kept) => match kept.first() {
                 Some((id, _)) => return *id,
                 None => continue,

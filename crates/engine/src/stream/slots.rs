@@ -244,7 +244,7 @@ fn take_string<'a>(bytes: &mut &'a [u8]) -> Option<&'a [u8]> {
 
 /// Seven bits per byte, the lowest first; the top bit says that another byte follows.
 #[inline]
-fn take_varint(bytes: &mut &[u8]) -> Option<u64> {
+pub(crate) fn take_varint(bytes: &mut &[u8]) -> Option<u64> {
     let (&byte, rest) = bytes.split_first()?;
     *bytes = rest;
     if byte < 0x80 { Some(u64::from(byte)) } else { take_long_varint(byte, bytes) }
@@ -269,7 +269,7 @@ fn take_long_varint(first: u8, bytes: &mut &[u8]) -> Option<u64> {
 
 #[inline]
 #[expect(clippy::cast_possible_truncation, reason = "the low seven bits are meant")]
-fn put_varint(out: &mut Vec<u8>, mut value: u64) {
+pub(crate) fn put_varint(out: &mut Vec<u8>, mut value: u64) {
     while 0x80 <= value {
         out.push(value as u8 | 0x80);
         value >>= 7;

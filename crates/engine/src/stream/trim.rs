@@ -26,7 +26,7 @@ pub(crate) struct Appended {
 }
 
 /// A block as it will stand after the append.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub(super) struct Planned<'s> {
     node: Option<Node<'s>>,
     appended: Option<StreamId>,
@@ -127,7 +127,7 @@ pub(super) fn planned<'s>(
     stream: Option<&'s Stream>,
     appended: Option<Appended>,
 ) -> impl Iterator<Item = Planned<'s>> {
-    let blocks = stream.into_iter().flat_map(|stream| &stream.blocks);
+    let blocks = stream.into_iter().flat_map(|stream| stream.blocks.iter());
     let tail = stream.map(|stream| &stream.tail).filter(|tail| !tail.is_empty());
     let joins = tail.is_some() && appended.is_some_and(|appended| !appended.seals);
     let id = appended.map(|appended| appended.id);
@@ -139,7 +139,7 @@ pub(super) fn planned<'s>(
 
 impl Planned<'_> {
     /// Whether the threshold lets the whole block go, `excess` entries being too many.
-    pub(super) fn may_go(self, trim: Trim, excess: u64) -> bool {
+    pub(super) fn may_go(&self, trim: Trim, excess: u64) -> bool {
         match trim.keep {
             TrimKeep::MaxLen(_) => self.live() <= excess,
             TrimKeep::MinId(min) => match trim.precision {
@@ -150,26 +150,26 @@ impl Planned<'_> {
         }
     }
 
-    fn live(self) -> u64 {
-        let live = self.node.map_or(0, |node| node.span().live);
+    fn live(&self) -> u64 {
+        let live = self.node.as_ref().map_or(0, |node| node.span().live);
         u64::from(live) + u64::from(self.appended.is_some())
     }
 
-    fn slots(self) -> u32 {
-        self.node.map_or(0, |node| node.span().slots) + u32::from(self.appended.is_some())
+    fn slots(&self) -> u32 {
+        self.node.as_ref().map_or(0, |node| node.span().slots) + u32::from(self.appended.is_some())
     }
 
-    pub(super) fn last_slot(self) -> StreamId {
-        let node = self.node.map_or(StreamId::MIN, |node| node.span().last);
+    pub(super) fn last_slot(&self) -> StreamId {
+        let node = self.node.as_ref().map_or(StreamId::MIN, |node| node.span().last);
         self.appended.unwrap_or(node)
     }
 
     /// Whether every live entry lies below `min`. Looks at the slots only where it must.
-    fn ends_below(self, min: StreamId) -> bool {
+    fn ends_below(&self, min: StreamId) -> bool {
         if self.last_slot() < min {
             return true;
         }
-        match self.node {
+        match &self.node {
             Some(node) if self.appended.is_none() && node.span().first < min => {
                 node.last_live().is_ok_and(|last| last < min)
             }
@@ -181,14 +181,14 @@ impl Planned<'_> {
     pub(super) fn live_slots(
         self,
     ) -> Result<impl Iterator<Item = Result<(StreamId, u32), Damage>>, Damage> {
-        let slots = self.node.map(Node::live_ids).transpose()?;
         let appended = self.appended.map(|id| Ok((id, self.slots() - 1)));
+        let slots = self.node.map(Node::live_ids).transpose()?;
         Ok(slots.into_iter().flatten().chain(appended))
     }
 
     /// Cuts off up to `excess` entries that `keep` does not want, below `ceiling`.
-    fn cut(self, excess: u64, keep: TrimKeep, ceiling: Option<StreamId>) -> Result<Cut, Damage> {
-        for (removed, slot) in (0..).zip(self.live_slots()?) {
+    fn cut(&self, excess: u64, keep: TrimKeep, ceiling: Option<StreamId>) -> Result<Cut, Damage> {
+        for (removed, slot) in (0..).zip(self.clone().live_slots()?) {
             let (id, index) = slot?;
             let stays = match keep {
                 TrimKeep::MaxLen(_) => removed == excess,
@@ -204,17 +204,20 @@ impl Planned<'_> {
     }
 
     /// The block stays as it is.
-    fn uncut(self) -> Cut {
+    fn uncut(&self) -> Cut {
         Cut { front_slots: 0, removed: 0, first_id: self.first_live() }
     }
 
     /// The oldest live entry; of a block that is damaged, its first slot stands for it.
-    pub(super) fn first_live(self) -> StreamId {
-        let first_slot = self.node.map(|node| node.span().first).or(self.appended);
-        let first_live = match self.node {
-            Some(node) if !node.span().is_live(0) => {
-                self.live_slots().ok().and_then(|mut slots| slots.next()).and_then(Result::ok)
-            }
+    pub(super) fn first_live(&self) -> StreamId {
+        let first_slot = self.node.as_ref().map(|node| node.span().first).or(self.appended);
+        let first_live = match &self.node {
+            Some(node) if !node.span().is_live(0) => self
+                .clone()
+                .live_slots()
+                .ok()
+                .and_then(|mut slots| slots.next())
+                .and_then(Result::ok),
             _ => None,
         };
         first_live.map(|(id, _)| id).or(first_slot).unwrap_or_default()

@@ -4,11 +4,15 @@
 
 #![expect(clippy::unwrap_used, reason = "a test ends where its preparation fails")]
 
+mod disk;
 mod idmp;
 mod model;
 mod references;
 mod vectors;
 
+use std::sync::Arc;
+
+use disk::Disk;
 use engine::*;
 
 /// An engine, its twin fed by encoded operations, and the answers as text.
@@ -17,13 +21,14 @@ pub(crate) struct Pair {
     twin: Engine,
     version: u64,
     pub(crate) now: UnixMillis,
+    disk: Arc<Disk>,
 }
 
 impl Pair {
     pub(crate) fn new(block_entries_max: u64) -> Self {
         let settings = Settings { block_entries_max, ..Settings::default() };
         let new = |seed| Engine::new(settings, seed);
-        Self { engine: new(1), twin: new(2), version: 0, now: 1_000_000 }
+        Self { engine: new(1), twin: new(2), version: 0, now: 1_000_000, disk: Arc::default() }
     }
 
     /// Runs a command; its operations go to both engines.
@@ -52,17 +57,23 @@ impl Pair {
     /// Replayed and reloaded engines are the same as this one.
     pub(crate) fn check_twins(&self) {
         let items: Vec<_> = self.engine.image().collect();
-        assert_eq!(items, self.twin.image().collect::<Vec<_>>(), "replayed");
+        let content = disk::content(&self.engine);
+        assert_eq!(content, disk::content(&self.twin), "replayed");
         let config = bincode::config::standard();
         let mut loader = ImageLoader::new(3, self.version);
         for item in &items {
             let bytes = bincode::serde::encode_to_vec(item, config).unwrap();
             let (item, _) = bincode::serde::borrow_decode_from_slice(&bytes, config).unwrap();
-            let mut no_block = |_| -> Result<_, ()> { panic!("no block lies on disk") };
-            loader.push(&item, &mut no_block).unwrap();
+            loader.push(&item, &mut |at| self.disk.source(at)).unwrap();
         }
         let loaded = loader.finish().unwrap();
         assert_eq!(items, loaded.image().collect::<Vec<_>>(), "loaded");
+        assert_eq!(content, disk::content(&loaded), "loaded");
+    }
+
+    /// Lets the engine find blocks on disk, `budget` at a time: those in memory, or all of them.
+    pub(crate) fn store(&mut self, all: bool, budget: usize) {
+        self.disk.store(&mut self.engine, all, budget);
     }
 
     /// `XADD key id f v`, with a trim.

@@ -9,14 +9,35 @@ use crate::Pair;
 
 #[derive(Debug, Clone)]
 enum Step {
-    Add { gap: u64, seq: u64, names: usize, value: Vec<u8>, max_len: Option<u64> },
-    Del { ids: Vec<(u64, u64)> },
+    Add {
+        gap: u64,
+        seq: u64,
+        names: usize,
+        value: Vec<u8>,
+        max_len: Option<u64>,
+    },
+    Del {
+        ids: Vec<(u64, u64)>,
+    },
     TrimLen(u64),
     TrimId(u64, u64),
     TrimAbout(u64),
-    Range { start: (u64, u64), end: (u64, u64), count: Option<i64>, order: Order },
-    ReadAfter { after: (u64, u64), count: Option<u64> },
+    Range {
+        start: (u64, u64),
+        end: (u64, u64),
+        count: Option<i64>,
+        order: Order,
+    },
+    ReadAfter {
+        after: (u64, u64),
+        count: Option<u64>,
+    },
     BlockEntries(u64),
+    /// Blocks go to the disk: the new ones, or all of them to another place.
+    Store {
+        all: bool,
+        budget: usize,
+    },
 }
 
 fn steps() -> impl Strategy<Value = Vec<Step>> {
@@ -36,8 +57,9 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
         2 => (id(), prop::option::of(1..5u64))
             .prop_map(|(after, count)| Step::ReadAfter { after, count }),
         1 => (0..6u64).prop_map(Step::BlockEntries),
+        2 => (any::<bool>(), 0..9usize).prop_map(|(all, budget)| Step::Store { all, budget }),
     ];
-    prop::collection::vec(step, 1..120)
+    prop::collection::vec(step, 1..160)
 }
 
 const NAMES: [&[&[u8]]; 3] = [&[b"a", b"b"], &[b"a"], &[b"b", b"a", b""]];
@@ -151,6 +173,7 @@ fn check(steps: &[Step]) {
                 let block_bytes_max = if *max % 2 == 0 { 512 } else { 0 };
                 pair.apply(&[Op::Configure { block_entries_max: *max, block_bytes_max }]);
             }
+            Step::Store { all, budget } => pair.store(*all, *budget),
         }
         let first = model.entries.keys().next().copied().unwrap_or_default();
         if model.last != StreamId::MIN {

@@ -65,15 +65,22 @@ impl Noting {
             Item::Db { db } => self.db = *db,
             Item::Stream { key, .. } => self.key = Arc::from(&**key),
             Item::StreamPart { part: StreamItem::Blocks { blocks } } => {
-                for block in blocks {
-                    let Some(location) = block.location else { continue };
-                    let BlockItem { number, first, last, slots, .. } = *block;
-                    let header = BlockHeader { number, first, last, slots };
-                    let (len, db, key) = (location.len, self.db, Arc::clone(&self.key));
-                    each(location, NotedBlock { len, header, db, key });
-                }
+                blocks.iter().for_each(|block| self.block(block, &mut each));
+            }
+            Item::StreamPart { part: StreamItem::Pack { pack } } => {
+                // One that cannot be decoded is found when the item is loaded.
+                let blocks = pack.blocks().unwrap_or_default();
+                blocks.iter().for_each(|block| self.block(block, &mut each));
             }
             _ => {}
         }
+    }
+
+    fn block(&self, block: &BlockItem<'_>, each: &mut impl FnMut(BlockLocation, NotedBlock)) {
+        let Some(location) = block.location else { return };
+        let BlockItem { number, first, last, slots, .. } = *block;
+        let header = BlockHeader { number, first, last, slots };
+        let (len, db, key) = (location.len, self.db, Arc::clone(&self.key));
+        each(location, NotedBlock { len, header, db, key });
     }
 }

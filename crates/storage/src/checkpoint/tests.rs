@@ -7,7 +7,7 @@ use super::*;
 use crate::dir;
 use crate::fs::RealFs;
 use crate::snapshot::load_newest;
-use crate::testing::{Live, answers, data_dir, put, state};
+use crate::testing::{Live, answers, data_dir, put};
 
 const KEYS: [&[u8]; 3] = [b"alpha", b"beta", b"copy"];
 
@@ -98,7 +98,8 @@ fn what_was_live_comes_back_with_deletes_and_trims_between() {
     assert_eq!(snapshots, [second.lsn, live.lsn()], "two are kept");
     let loaded = load_newest(&RealFs, dir.path(), 3, live.lsn() + 1).unwrap();
     assert_same(&live.engine, &loaded.engine);
-    assert_eq!(state(&loaded.engine).len(), state(&live.engine).len());
+    let headers = |engine: &Engine| engine.blocks().map(|block| block.header).collect::<Vec<_>>();
+    assert_eq!(headers(&loaded.engine), headers(&live.engine));
 }
 
 #[test]

@@ -56,24 +56,19 @@ impl Keep {
             tracing::debug!("a backup is being made: what it may need stays until the next time");
             return Ok(());
         };
-        let mut removed = false;
         for lsn in dir::list_snapshots(fs, dir)? {
             if !self.lsns.contains(&lsn) {
                 remove(fs, &dir::snapshot(dir, lsn))?;
-                removed = true;
             }
         }
-        if removed {
+        let mut files = dir::list_block_files(fs, dir)?;
+        files.retain(|number| !self.files.contains(number));
+        if !files.is_empty() {
             // Otherwise a power cut could bring a snapshot back whose block files are gone.
             let snapshots = dir::snapshots(dir);
             fs.sync_dir(&snapshots).map_err(StorageError::io("sync", &snapshots))?;
         }
-        for number in dir::list_block_files(fs, dir)? {
-            if !self.files.contains(&number) {
-                remove(fs, &dir::block_file(dir, number))?;
-            }
-        }
-        Ok(())
+        files.into_iter().try_for_each(|number| remove(fs, &dir::block_file(dir, number)))
     }
 }
 

@@ -27,19 +27,31 @@ pub type Entry = (StreamId, Vec<u8>);
 impl State {
     pub fn of(engine: &Engine) -> Self {
         let (mut image, mut streams, mut db) = (Vec::new(), Vec::new(), 0);
+        let mut blocks = Vec::new();
         for mut item in engine.image() {
             match &mut item {
                 Item::Db { db: number } => db = *number,
                 Item::Stream { key, .. } => {
                     streams.push(entries(engine, db, key));
                 }
-                Item::StreamPart { part: StreamItem::Blocks { blocks } } => {
-                    for block in blocks {
-                        block.location = None;
-                        block.bytes = Text::Borrowed(b"");
-                    }
+                Item::StreamPart { part: StreamItem::Pack { pack } } => {
+                    blocks.extend(pack.blocks().expect("an engine packs well"));
+                    continue;
+                }
+                Item::StreamPart { part: StreamItem::Blocks { blocks: more } } => {
+                    blocks.append(more);
+                    continue;
                 }
                 _ => {}
+            }
+            // Which of them are packed is as little a part of the state as their place.
+            if !blocks.is_empty() {
+                for block in &mut blocks {
+                    block.location = None;
+                    block.bytes = Text::Borrowed(b"");
+                }
+                let part = StreamItem::Blocks { blocks: std::mem::take(&mut blocks) };
+                codec::encode_into(&Item::StreamPart { part }, &mut image);
             }
             codec::encode_into(&item, &mut image);
         }
