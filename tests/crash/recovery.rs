@@ -50,3 +50,47 @@ fn a_start_says_how_much_it_has_read_and_how_fast() {
         assert!(1e6 < read / seconds, "slower than a million a second");
     }
 }
+
+/// How a server is asked to stop.
+#[derive(Debug, Clone, Copy)]
+enum Stop {
+    Sigterm,
+    Shutdown(&'static str),
+}
+
+/// Writes so many entries of 100 KB, stops, starts again; the records that the start then replayed.
+fn replayed_after(entries: u64, stop: Stop) -> u64 {
+    let dir = support::temp_dir();
+    let launch = crate::launch().dir(dir.path());
+    let server = launch.start();
+    let mut client = server.connect();
+    let value = "v".repeat(100_000);
+    for _ in 0..entries {
+        client.ok(&["XADD", "s", "*", "f", &value]);
+    }
+    let status = match stop {
+        Stop::Sigterm => server.terminate(),
+        Stop::Shutdown(how) => {
+            client.send_command(&["SHUTDOWN", how]).expect("sent");
+            server.wait()
+        }
+    };
+    assert!(status.success(), "{stop:?}: {status}");
+    let server = launch.start();
+    let mut client = server.connect();
+    assert_eq!(client.ok(&["XLEN", "s"]).int().cast_unsigned(), entries, "{stop:?}");
+    client.info("recovery_records").parse().expect("a number")
+}
+
+/// As after PostgreSQL's checkpoint at shutdown, the next start has nothing to replay.
+#[test]
+fn a_clean_stop_leaves_a_checkpoint_if_it_is_worth_it() {
+    if crate::launch().is_redis() {
+        return;
+    }
+    // The log's own records may be one more: the last one says that the one before is durable.
+    assert!(replayed_after(20, Stop::Sigterm) <= 1, "2 MB of log");
+    assert!(2 <= replayed_after(2, Stop::Sigterm), "little log is soon read");
+    assert!(replayed_after(2, Stop::Shutdown("SAVE")) <= 1);
+    assert!(20 <= replayed_after(20, Stop::Shutdown("NOSAVE")));
+}

@@ -303,12 +303,13 @@ const SCRIPT_PATIENCE: Duration = Duration::from_millis(100);
 
 fn stop(running: Running, housekeeping: Housekeeping) -> ExitCode {
     let shared = Arc::clone(&running.shared);
-    shared.checkpoints.stop();
     shared.script.kill_if_harmless();
     running.stop(shared.config.settings().shutdown_timeout);
     if shared.script.is_running() && shared.core.try_lock_for(SCRIPT_PATIENCE).is_none() {
         shared.end_at_once();
     }
+    shared.checkpoint_at_stop();
+    shared.checkpoints.stop();
     housekeeping.join();
     // Held to the end: a connection that outlived the patience must not append behind the mark.
     let core = shared.core.lock();

@@ -13,10 +13,12 @@ use thread_priority::{
     NormalThreadSchedulePolicy, ThreadPriority, ThreadSchedulePolicy,
     set_thread_priority_and_policy, thread_native_id,
 };
+use tokio::runtime::Handle;
 
 use crate::checkpoints::CheckpointDone;
 use crate::core::Shared;
 use crate::latency::Event;
+use crate::pressure::LOG_BYTES_MIN;
 use crate::retention;
 
 /// The lowest priority that an ordinary thread can have.
@@ -25,6 +27,9 @@ const NICEST: i32 = 19;
 /// Percent of the last ten seconds in which some thread waited for a processor, from which on the machine
 /// is busy.
 const BUSY_PERCENT: f32 = 60.0;
+
+/// How long a stop waits for its checkpoint. Without it the next start replays the log.
+const STOP_PATIENCE: Duration = Duration::from_secs(2);
 
 /// Blocks that take over their places on disk under one lock.
 const ADOPTED_SLICE: usize = 512;
@@ -45,7 +50,7 @@ pub(crate) fn checkpoint_loop(shared: &Shared, hash_seed: u64) {
         let is_on = !shared.config.settings().retention.is_off();
         checkpointer.set_retains(is_on && has_room);
         checkpointer.set_memory_max(shared.pressure.checkpoint_memory_max());
-        let is_urgent = shared.pressure.is_urgent();
+        let is_urgent = shared.pressure.is_urgent() || shared.stopping().is_so();
         match run_beside_others(&mut checkpointer, shared.log.durable(), is_urgent) {
             Ok(report) => {
                 has_room = true;
@@ -120,6 +125,23 @@ fn is_machine_busy() -> bool {
 fn waited_percent(pressure: &str) -> Option<f32> {
     let mut words = pressure.lines().find_map(|line| line.strip_prefix("some "))?.split(' ');
     words.find_map(|word| word.strip_prefix("avg10="))?.parse().ok()
+}
+
+impl Shared {
+    /// A checkpoint for the next start, which then has nothing to replay; not if there is little of
+    /// that, and not for ever: whatever becomes of it, everything is in the log. Needs a runtime.
+    pub(crate) fn checkpoint_at_stop(&self) {
+        let is_worth_it = LOG_BYTES_MIN <= self.log_bytes_since_checkpoint();
+        if !*self.shutdown_saves.get().unwrap_or(&is_worth_it) {
+            return;
+        }
+        let ended = self.checkpoints.wait();
+        self.checkpoints.request();
+        let waiting = async { tokio::time::timeout(STOP_PATIENCE, ended).await };
+        if Handle::current().block_on(waiting).is_err() {
+            tracing::warn!("stopping without a checkpoint: the next start replays the log");
+        }
+    }
 }
 
 fn finish_checkpoint(shared: &Shared, report: &CheckpointReport, time: Duration) {

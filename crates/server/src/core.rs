@@ -3,8 +3,8 @@
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering, fence};
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use access::Users;
@@ -116,6 +116,8 @@ pub(crate) struct Shared {
     pub(crate) script: Arc<RunningScript>,
     /// A client has sent SHUTDOWN.
     pub(crate) shutdown: Notify,
+    /// Its SAVE or NOSAVE.
+    pub(crate) shutdown_saves: OnceLock<bool>,
     pub(crate) recovery: Recovered,
     /// The disk, and the data directory on it.
     pub(crate) place: (Arc<dyn Fs>, PathBuf),
@@ -182,6 +184,7 @@ impl Shared {
             scrubbing,
             script: Arc::default(),
             shutdown: Notify::new(),
+            shutdown_saves: OnceLock::new(),
             recovery: parts.recovery,
             place,
             retained,
@@ -411,6 +414,10 @@ impl Shared {
 pub(crate) struct Stopping(watch::Receiver<bool>);
 
 impl Stopping {
+    pub(crate) fn is_so(&self) -> bool {
+        *self.0.borrow()
+    }
+
     pub(crate) async fn wait(&mut self) {
         // An error means that the sender is gone, and with it the server.
         let _ = self.0.wait_for(|stop| *stop).await;

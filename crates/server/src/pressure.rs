@@ -36,7 +36,7 @@ const SAME_WAIT: Duration = Duration::from_secs(5);
 const BOUND_MIN: u64 = 1 << 20;
 
 /// A checkpoint for less than this much log frees no memory worth its work.
-const LOG_BYTES_MIN: u64 = 1 << 20;
+pub(crate) const LOG_BYTES_MIN: u64 = 1 << 20;
 
 /// Whether writers have to wait, and who waits.
 #[derive(Debug)]
@@ -209,7 +209,7 @@ impl Shared {
     }
 
     /// Bytes of records that the next checkpoint finds, those that the start had to replay included.
-    fn log_bytes_since_checkpoint(&self) -> u64 {
+    pub(crate) fn log_bytes_since_checkpoint(&self) -> u64 {
         let written = self.log.bytes_written();
         match self.checkpoints.state().log_bytes_written {
             0 => written.saturating_add(self.recovery.report.bytes),

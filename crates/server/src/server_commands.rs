@@ -287,13 +287,17 @@ impl Executor<'_> {
         }
     }
 
-    /// SHUTDOWN: everything acknowledged is on disk already, so SAVE and NOSAVE are the same. The
-    /// answer is the end of the connection.
+    /// SHUTDOWN: everything acknowledged is on disk already; SAVE and NOSAVE say whether the next start
+    /// shall find a checkpoint of it. The answer is the end of the connection.
     fn shutdown(&mut self, how: Shutdown) -> Outcome {
         if how.abort {
             return Outcome::from(CommandError::Fixed("ERR No shutdown in progress."));
         }
         tracing::info!(client = self.client.id, "shutdown asked for by a client");
+        if let Some(save) = how.save {
+            // The first one counts.
+            let _ = self.shared.shutdown_saves.set(save);
+        }
         self.shared.shutdown.notify_one();
         self.session.closing = true;
         Outcome::Silent
