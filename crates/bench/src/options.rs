@@ -25,7 +25,8 @@ pub(crate) struct Options {
     #[arg(long)]
     history: Option<u64>,
 
-    /// Only workloads whose name contains one of these words
+    /// Only workloads whose name contains one of these words. How cost grows (`grow`) is measured only
+    /// when it is named
     #[arg(value_name = "WORKLOAD")]
     only: Vec<String>,
 
@@ -103,9 +104,12 @@ impl Options {
     }
 
     pub(crate) fn workloads(&self) -> Result<Vec<Workload>> {
-        let chosen: Vec<_> = Workload::all()
-            .filter(|w| self.only.is_empty() || self.only.iter().any(|o| w.name().contains(o)))
-            .collect();
+        let is_name = |w: &Workload, word: &String| {
+            w.name().contains(word) && (w.is_of_the_table() || word.starts_with("grow"))
+        };
+        let is_named = |w: &Workload| self.only.iter().any(|word| is_name(w, word));
+        let is_chosen = |w: &Workload| is_named(w) || (self.only.is_empty() && w.is_of_the_table());
+        let chosen: Vec<_> = Workload::all().filter(is_chosen).collect();
         if chosen.is_empty() {
             let names: Vec<_> = Workload::all().map(|w| w.name()).collect();
             bail!("no workload matches {:?}; there are {}", self.only, names.join(", "));

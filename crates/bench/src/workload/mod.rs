@@ -5,6 +5,7 @@ mod blocked;
 mod cold;
 mod drain;
 mod fill;
+mod growth;
 mod history;
 mod pending;
 mod range;
@@ -64,11 +65,24 @@ pub(crate) enum Workload {
     Blocked,
     /// A history ten times as large as memory.
     Cold,
+    /// How cost grows with one thing. Not a comparison, and not run unless it is named.
+    Growth { name: &'static str, of: Growth },
+}
+
+/// What there is more and more of.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Growth {
+    Connections,
+    Streams,
+    Groups,
+    History,
+    Pending,
 }
 
 impl Workload {
     pub(crate) fn all() -> impl Iterator<Item = Self> {
         use Fsync::{Always, EverySec};
+        let growth = |name, of| Self::Growth { name, of };
         let xadd =
             |name, connections, pipeline, fsync| Self::Xadd { name, connections, pipeline, fsync };
         [
@@ -88,13 +102,23 @@ impl Workload {
             Self::HistorySmall,
             Self::History,
             Self::Cold,
+            growth("grow-connections", Growth::Connections),
+            growth("grow-streams", Growth::Streams),
+            growth("grow-groups", Growth::Groups),
+            growth("grow-history", Growth::History),
+            growth("grow-pending", Growth::Pending),
         ]
         .into_iter()
     }
 
+    /// Whether it runs although nobody has named it.
+    pub(crate) const fn is_of_the_table(&self) -> bool {
+        !matches!(self, Self::Growth { .. })
+    }
+
     pub(crate) const fn name(&self) -> &'static str {
         match self {
-            Self::Xadd { name, .. } | Self::Range { name, .. } => name,
+            Self::Xadd { name, .. } | Self::Range { name, .. } | Self::Growth { name, .. } => name,
             Self::XaddStreams => "xadd-streams everysec",
             Self::Drain => "drain",
             Self::History => "history",
@@ -120,6 +144,11 @@ impl Workload {
             Self::Pending => pending::run(run),
             Self::Blocked => blocked::run(run),
             Self::Cold => cold::run(run),
+            Self::Growth { of: Growth::Connections, .. } => growth::connections(run),
+            Self::Growth { of: Growth::Streams, .. } => growth::streams(run),
+            Self::Growth { of: Growth::Groups, .. } => growth::groups(run),
+            Self::Growth { of: Growth::History, .. } => growth::history(run),
+            Self::Growth { of: Growth::Pending, .. } => growth::pending(run),
         }
     }
 }

@@ -56,7 +56,7 @@ fn expect_pending(target: &Target, entries: u64) -> Result<()> {
 
 /// Consumers read everything.
 fn deliver(target: &Target, entries: u64) -> Result<Measured> {
-    let mut readers = Readers { is_done: vec![false; CONSUMERS], read: 0 };
+    let mut readers = Readers::new(KEY, GROUP, CONSUMERS);
     let measured = measure(target, || {
         let load = load::run(target.address, CONSUMERS, None, &mut readers)?;
         Ok((entries, load.elapsed, load.latency))
@@ -65,9 +65,18 @@ fn deliver(target: &Target, entries: u64) -> Result<Measured> {
     Ok(measured)
 }
 
-struct Readers {
+/// Consumers of a group that read everything and acknowledge nothing.
+pub(super) struct Readers {
+    key: &'static str,
+    group: &'static str,
     is_done: Vec<bool>,
-    read: u64,
+    pub(super) read: u64,
+}
+
+impl Readers {
+    pub(super) fn new(key: &'static str, group: &'static str, consumers: usize) -> Self {
+        Self { key, group, is_done: vec![false; consumers], read: 0 }
+    }
 }
 
 impl Traffic for Readers {
@@ -78,7 +87,17 @@ impl Traffic for Readers {
         let (consumer, count) = (format!("consumer-{connection}"), COUNT.to_string());
         encode_into(
             out,
-            &["XREADGROUP", "GROUP", GROUP, &consumer, "COUNT", &count, "STREAMS", KEY, ">"],
+            &[
+                "XREADGROUP",
+                "GROUP",
+                self.group,
+                &consumer,
+                "COUNT",
+                &count,
+                "STREAMS",
+                self.key,
+                ">",
+            ],
         );
         1
     }

@@ -17,13 +17,7 @@ pub(super) fn run(run: &Run<'_>, name: &str, count: u64) -> Result<Vec<Row>> {
     let (_dir, target) = run.start(Fsync::EverySec)?;
     let entries = run.scale.range_entries;
     fill::one_stream(&target, KEY, entries, Ids::Known)?;
-    let mut ranges = Ranges {
-        entries,
-        count,
-        rng: Rng::new(1),
-        expected: vec![String::new(); CONNECTIONS],
-        read: 0,
-    };
+    let mut ranges = Ranges::new(KEY, entries, count, CONNECTIONS);
     load::run(target.address, CONNECTIONS, Some(run.scale.warm_up), &mut ranges)?;
     ranges.read = 0;
     let measured = measure(&target, || {
@@ -35,7 +29,9 @@ pub(super) fn run(run: &Run<'_>, name: &str, count: u64) -> Result<Vec<Row>> {
     Ok(vec![measured.row(name, "entries/s")])
 }
 
-struct Ranges {
+/// Ranges from random positions of a stream filled with [`Ids::Known`].
+pub(super) struct Ranges {
+    key: &'static str,
     entries: u64,
     count: u64,
     rng: Rng,
@@ -44,11 +40,18 @@ struct Ranges {
     read: u64,
 }
 
+impl Ranges {
+    pub(super) fn new(key: &'static str, entries: u64, count: u64, connections: usize) -> Self {
+        let expected = vec![String::new(); connections];
+        Self { key, entries, count, rng: Rng::new(1), expected, read: 0 }
+    }
+}
+
 impl Traffic for Ranges {
     fn batch(&mut self, connection: usize, out: &mut Vec<u8>) -> u32 {
         let index = self.rng.below(0..self.entries - self.count);
         let first = fill::id_of(index);
-        encode_into(out, &["XRANGE", KEY, &first, "+", "COUNT", &self.count.to_string()]);
+        encode_into(out, &["XRANGE", self.key, &first, "+", "COUNT", &self.count.to_string()]);
         self.expected[connection] = format!("*{}\r\n{}", self.count, entry(&first, index));
         1
     }

@@ -35,9 +35,9 @@ pub(super) fn one_stream(
 }
 
 /// The same bytes in every batch.
-struct Repeat {
-    batch: Vec<u8>,
-    replies: u32,
+pub(super) struct Repeat {
+    pub(super) batch: Vec<u8>,
+    pub(super) replies: u32,
 }
 
 impl Traffic for Repeat {
@@ -74,7 +74,7 @@ pub(super) struct RandomStreams {
 }
 
 impl RandomStreams {
-    fn new(streams: u64, pipeline: u32) -> Self {
+    pub(super) fn new(streams: u64, pipeline: u32) -> Self {
         let request = encode(&[b"XADD", stream_key(0).as_bytes(), b"*", b"data", &payload(0)]);
         let digits = request.windows(6).position(|w| w == b"000000").expect("the key is in it");
         Self { request, digits, streams, pipeline, rng: Rng::new(1) }
