@@ -12,17 +12,20 @@ use crate::id::StreamId;
 /// Sealed blocks. IDs and numbers rise from block to block.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Chain {
+    /// Blocks that were in packs: those in front change most, as they are trimmed or done with.
+    opened: VecDeque<Block>,
     /// Changed as wholes: to change one block of a pack makes a new pack of its blocks.
     packs: VecDeque<Pack>,
     /// Blocks in packs.
     packed: usize,
+    /// Blocks that no pack has had yet.
     loose: VecDeque<Block>,
 }
 
 impl Chain {
     /// Number of blocks.
     pub(super) fn len(&self) -> usize {
-        self.packed + self.loose.len()
+        self.opened.len() + self.packed + self.loose.len()
     }
 
     /// Bytes of memory. Blocks that lie on disk count with what is kept of them.
@@ -32,46 +35,55 @@ impl Chain {
             let bytes = if block.body.location().is_some() { 0 } else { block.body.len() };
             bytes + size_of_val(block.span.deleted.words())
         };
-        let loose: usize = self.loose.iter().map(bytes_of).sum();
-        packs + self.loose.capacity() * size_of::<Block>() + loose
+        let others: usize = self.opened.iter().chain(&self.loose).map(bytes_of).sum();
+        let capacity = self.opened.capacity() + self.loose.capacity();
+        packs + capacity * size_of::<Block>() + others
     }
 
     /// ID of the last slot and number of the last block.
     pub(super) fn last(&self) -> Option<(StreamId, u64)> {
+        let of_block = |block: &Block| (block.span.last, block.number);
         let packed = || self.packs.back().map(|pack| (pack.last, pack.number_last));
-        self.loose.back().map(|block| (block.span.last, block.number)).or_else(packed)
+        let opened = || self.opened.back().map(of_block);
+        self.loose.back().map(of_block).or_else(packed).or_else(opened)
     }
 
     /// All blocks.
     pub(super) fn iter(&self) -> impl Iterator<Item = Cow<'_, Block>> {
-        let packed = self.packs.iter().flat_map(Pack::blocks);
-        packed.map(Cow::Owned).chain(self.loose.iter().map(Cow::Borrowed))
+        self.from(StreamId::MIN)
     }
 
     /// The blocks from the first on that reaches up to `id`.
     pub(super) fn from(&self, id: StreamId) -> impl Iterator<Item = Cow<'_, Block>> {
         let start = self.packs.partition_point(|pack| pack.last < id);
         let packed = self.packs.range(start..).flat_map(move |pack| pack.blocks_from(id));
-        let start = self.loose.partition_point(|block| block.span.last < id);
-        packed.map(Cow::Owned).chain(self.loose.range(start..).map(Cow::Borrowed))
+        let from =
+            |blocks: &'_ VecDeque<Block>| blocks.partition_point(|block| block.span.last < id);
+        let opened = self.opened.range(from(&self.opened)..).map(Cow::Borrowed);
+        let loose = self.loose.range(from(&self.loose)..).map(Cow::Borrowed);
+        opened.chain(packed.map(Cow::Owned)).chain(loose)
     }
 
     /// The blocks that begin at or below `id`, the last one first.
     pub(super) fn up_to(&self, id: StreamId) -> impl Iterator<Item = Cow<'_, Block>> {
-        let end = self.loose.partition_point(|block| block.span.first <= id);
-        let loose = self.loose.range(..end).rev().map(Cow::Borrowed);
+        let up_to =
+            |blocks: &'_ VecDeque<Block>| blocks.partition_point(|block| block.span.first <= id);
+        let loose = self.loose.range(..up_to(&self.loose)).rev().map(Cow::Borrowed);
         let end = self.packs.partition_point(|pack| pack.first <= id);
         let packed = self.packs.range(..end).rev().flat_map(move |pack| {
             let mut blocks: Vec<Block> = pack.blocks().collect();
             blocks.truncate(blocks.partition_point(|block| block.span.first <= id));
             blocks.into_iter().rev()
         });
-        loose.chain(packed.map(Cow::Owned))
+        let opened = self.opened.range(..up_to(&self.opened)).rev().map(Cow::Borrowed);
+        loose.chain(packed.map(Cow::Owned)).chain(opened)
     }
 
-    /// The packs for a snapshot.
+    /// The blocks on disk in front as packs, for a snapshot.
     pub(super) fn pack_items(&self) -> impl Iterator<Item = PackItem<'_>> {
-        self.packs.iter().map(Pack::item)
+        let opened: Vec<Block> = self.opened.iter().cloned().collect();
+        let opened = Pack::of(&opened).map(Pack::into_item);
+        opened.into_iter().chain(self.packs.iter().map(Pack::item))
     }
 
     /// The other blocks.
@@ -103,38 +115,44 @@ impl Chain {
     /// Removes the blocks that end below `before`; returns how many live entries went.
     pub(super) fn remove_below(&mut self, before: StreamId) -> u64 {
         let mut removed = 0;
-        while let Some(pack) = self.packs.pop_front_if(|pack| pack.last < before) {
-            self.packed -= pack.blocks as usize;
-            removed += pack.live;
-        }
-        match self.packs.front() {
-            // Only if a block of it goes: most trims end at a block that stays.
-            Some(pack) if pack.blocks().next().is_some_and(|block| block.span.last < before) => {
-                let live = pack.live;
-                self.edit(0, |blocks| blocks.retain(|block| before <= block.span.last));
-                removed += live - self.packs.front().map_or(0, |pack| pack.live);
+        let mut remove = |blocks: &mut VecDeque<Block>| {
+            while let Some(block) = blocks.pop_front_if(|block| block.span.last < before) {
+                removed += u64::from(block.span.live);
             }
-            Some(_) => {}
-            None => {
-                while let Some(block) = self.loose.pop_front_if(|block| block.span.last < before) {
-                    removed += u64::from(block.span.live);
-                }
+        };
+        remove(&mut self.opened);
+        if self.opened.is_empty() && self.packs.is_empty() {
+            remove(&mut self.loose);
+            return removed;
+        }
+        let mut in_packs = 0;
+        if self.opened.is_empty() {
+            while let Some(pack) = self.packs.pop_front_if(|pack| pack.last < before) {
+                self.packed -= pack.blocks as usize;
+                in_packs += pack.live;
+            }
+            if self.packs.is_empty() {
+                remove(&mut self.loose);
+            } else if self.packs.front().is_some_and(|pack| pack.first < before) {
+                self.open_front();
+                remove(&mut self.opened);
             }
         }
-        removed
+        removed + in_packs
     }
 
     /// Removes the entries in the first slots of the first block; returns how many were live, `None`
     /// if there is no block.
     pub(super) fn cut_front(&mut self, slots: u32) -> Option<u64> {
-        let mut removed = 0;
-        if self.packs.is_empty() {
-            let front = self.loose.front_mut()?;
-            removed = front.span.delete_below(slots);
-            self.loose.pop_front_if(|block| block.span.live == 0);
-        } else if slots != 0 {
-            self.edit(0, |blocks| removed = blocks[0].span.delete_below(slots));
+        if slots == 0 {
+            return (self.len() != 0).then_some(0);
         }
+        if self.opened.is_empty() {
+            self.open_front();
+        }
+        let blocks = if self.opened.is_empty() { &mut self.loose } else { &mut self.opened };
+        let removed = blocks.front_mut()?.span.delete_below(slots);
+        blocks.pop_front_if(|block| block.span.live == 0);
         Some(removed.into())
     }
 
@@ -143,10 +161,19 @@ impl Chain {
     pub(super) fn delete(&mut self, ids: &[StreamId], slots: &[u32]) -> usize {
         let mut marks = ids.iter().copied().zip(slots.iter().copied()).peekable();
         let mut done = 0;
-        let mut is_block_empty = false;
+        let (mut is_opened_dead, mut is_loose_dead) = (false, false);
         while let Some(&(id, slot)) = marks.peek() {
-            let at = self.packs.partition_point(|pack| pack.last < id);
-            if let Some(pack) = self.packs.get(at) {
+            let in_opened = self.opened.partition_point(|block| block.span.last < id);
+            if let Some(block) = self.opened.get_mut(in_opened) {
+                block.delete(id, slot);
+                is_opened_dead |= block.span.live == 0;
+            } else if let at = self.packs.partition_point(|pack| pack.last < id)
+                && let Some(pack) = self.packs.get(at)
+            {
+                if at == 0 && self.opened.len() < PACK_BLOCKS {
+                    self.open_front();
+                    continue;
+                }
                 let span = pack.first..=pack.last;
                 assert!(span.contains(&id), "a deleted entry lies in a block");
                 self.edit(at, |blocks| {
@@ -157,20 +184,20 @@ impl Chain {
                     }
                 });
                 continue;
+            } else {
+                let in_loose = self.loose.partition_point(|block| block.span.last < id);
+                let Some(block) = self.loose.get_mut(in_loose) else { break };
+                block.delete(id, slot);
+                is_loose_dead |= block.span.live == 0;
             }
-            let at = self.loose.partition_point(|block| block.span.last < id);
-            let Some(block) = self.loose.get_mut(at) else { break };
-            block.delete(id, slot);
-            is_block_empty |= block.span.live == 0;
             marks.next();
             done += 1;
         }
-        if is_block_empty {
-            // Nearly always the front; closing gaps elsewhere costs time in proportion to the blocks.
-            while self.loose.pop_front_if(|block| block.span.live == 0).is_some() {}
-            if self.loose.iter().any(|block| block.span.live == 0) {
-                self.loose.retain(|block| block.span.live != 0);
-            }
+        if is_opened_dead {
+            remove_dead(&mut self.opened);
+        }
+        if is_loose_dead {
+            remove_dead(&mut self.loose);
         }
         done
     }
@@ -188,6 +215,9 @@ impl Chain {
     /// Stops when `budget` has been used up (at the end of a pack, if it was in one) and returns the
     /// number of the next block.
     pub(crate) fn adopt(&mut self, from: u64, budget: &mut usize, adopt: Adopt<'_>) -> Option<u64> {
+        if let Some(next) = adopt_each(&mut self.opened, from, budget, adopt) {
+            return Some(next);
+        }
         let mut at = self.packs.partition_point(|pack| pack.number_last < from);
         while let Some(pack) = self.packs.get(at) {
             if *budget == 0 {
@@ -207,18 +237,7 @@ impl Chain {
             }
             at += 1;
         }
-        let start = self.loose.partition_point(|block| block.number < from);
-        let mut next = None;
-        for block in self.loose.range_mut(start..) {
-            if *budget == 0 {
-                next = Some(block.number);
-                break;
-            }
-            *budget -= 1;
-            if let Some((source, at)) = adopt(block.number, block.body.location()) {
-                block.body = Body::Stored(Stored { source, at });
-            }
-        }
+        let next = adopt_each(&mut self.loose, from, budget, adopt);
         self.pack();
         next
     }
@@ -238,6 +257,14 @@ impl Chain {
         }
     }
 
+    /// Opens the first pack, if there is one.
+    fn open_front(&mut self) {
+        if let Some(pack) = self.packs.pop_front() {
+            self.packed -= pack.blocks as usize;
+            self.opened.extend(pack.blocks());
+        }
+    }
+
     /// Changes the blocks of a pack. Those without a live entry disappear, and the pack with the last.
     fn edit(&mut self, at: usize, change: impl FnOnce(&mut Vec<Block>)) {
         let mut blocks: Vec<Block> = self.packs[at].blocks().collect();
@@ -249,5 +276,34 @@ impl Chain {
             Some(pack) => self.packs[at] = pack,
             None => drop(self.packs.remove(at)),
         }
+    }
+}
+
+/// As [`Chain::adopt`] for some of the blocks.
+fn adopt_each(
+    blocks: &mut VecDeque<Block>,
+    from: u64,
+    budget: &mut usize,
+    adopt: Adopt<'_>,
+) -> Option<u64> {
+    let start = blocks.partition_point(|block| block.number < from);
+    for block in blocks.range_mut(start..) {
+        if *budget == 0 {
+            return Some(block.number);
+        }
+        *budget -= 1;
+        if let Some((source, at)) = adopt(block.number, block.body.location()) {
+            block.body = Body::Stored(Stored { source, at });
+        }
+    }
+    None
+}
+
+/// Removes the blocks without a live entry.
+fn remove_dead(blocks: &mut VecDeque<Block>) {
+    // Nearly always the front; closing gaps elsewhere costs time in proportion to the blocks.
+    while blocks.pop_front_if(|block| block.span.live == 0).is_some() {}
+    if blocks.iter().any(|block| block.span.live == 0) {
+        blocks.retain(|block| block.span.live != 0);
     }
 }

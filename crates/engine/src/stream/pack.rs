@@ -280,6 +280,13 @@ impl Pack {
         }
     }
 
+    /// The pack for a snapshot, if it was made for that.
+    pub(super) fn into_item(self) -> PackItem<'static> {
+        let Self { files, blocks, bytes, .. } = self;
+        let files = files.iter().map(|file| file.number).collect();
+        PackItem { files, blocks, bytes: Text::Owned(bytes.into()) }
+    }
+
     /// A pack out of a snapshot. `source` gives what a block is read from.
     ///
     /// # Errors
