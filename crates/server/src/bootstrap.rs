@@ -298,19 +298,18 @@ async fn serve(
     }
 }
 
-/// How long a script may take, beyond the patience with clients, to come to its end.
-const SCRIPT_PATIENCE: Duration = Duration::from_millis(100);
-
 fn stop(running: Running, housekeeping: Housekeeping) -> ExitCode {
     let shared = Arc::clone(&running.shared);
     shared.script.kill_if_harmless();
-    running.stop(shared.config.settings().shutdown_timeout);
-    if shared.script.is_running() && shared.core.try_lock_for(SCRIPT_PATIENCE).is_none() {
-        shared.end_at_once();
-    }
-    shared.checkpoint_at_stop();
+    let patience = shared.config.settings().shutdown_timeout;
+    let deadline = Instant::now() + patience;
+    running.stop(patience);
+    shared.end_if_hogged();
+    shared.checkpoint_at_stop(deadline);
     shared.checkpoints.stop();
     housekeeping.join();
+    // A connection that outlived the patience may have begun another one.
+    shared.end_if_hogged();
     // Held to the end: a connection that outlived the patience must not append behind the mark.
     let core = shared.core.lock();
     let result = shared.log.stop_cleanly(shared.clock.now());

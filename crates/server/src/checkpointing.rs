@@ -54,7 +54,10 @@ pub(crate) fn checkpoint_loop(shared: &Shared, hash_seed: u64) {
         match run_beside_others(&mut checkpointer, shared.log.durable(), is_urgent) {
             Ok(report) => {
                 has_room = true;
-                finish_checkpoint(shared, &report, started.elapsed());
+                // At a stop nobody reads from the blocks any more, and the next checkpoint frees what it may.
+                if !shared.stopping().is_so() {
+                    finish_checkpoint(shared, &report, started.elapsed());
+                }
                 shared.checkpoints.succeeded(CheckpointDone {
                     lsn: report.lsn,
                     log_bytes_written,
@@ -65,7 +68,7 @@ pub(crate) fn checkpoint_loop(shared: &Shared, hash_seed: u64) {
             Err(error) => {
                 tracing::error!(%error, "a checkpoint failed: the log is kept, nothing is lost");
                 has_room = !error.is_space();
-                if !has_room {
+                if !has_room && !shared.stopping().is_so() {
                     retention::give_way(shared);
                 }
                 shared.checkpoints.failed();
@@ -128,19 +131,38 @@ fn waited_percent(pressure: &str) -> Option<f32> {
 }
 
 impl Shared {
-    /// A checkpoint for the next start, which then has nothing to replay; not if there is little of
-    /// that, and not for ever: whatever becomes of it, everything is in the log. Needs a runtime.
-    pub(crate) fn checkpoint_at_stop(&self) {
-        let is_worth_it = LOG_BYTES_MIN <= self.log_bytes_since_checkpoint();
-        if !*self.shutdown_saves.get().unwrap_or(&is_worth_it) {
-            return;
-        }
+    /// A checkpoint for the next start, which then has nothing to replay: if there is much of that, and
+    /// time for it until `deadline`. Whatever becomes of it, everything is in the log. With SHUTDOWN SAVE
+    /// in any case, however long it takes. Needs a runtime.
+    pub(crate) fn checkpoint_at_stop(&self, deadline: Instant) {
+        let patience = match self.shutdown_saves.get() {
+            Some(false) => return,
+            Some(true) => Duration::MAX,
+            None => {
+                let patience =
+                    deadline.saturating_duration_since(Instant::now()).min(STOP_PATIENCE);
+                if !self.is_checkpoint_worth_it(patience) {
+                    return;
+                }
+                patience
+            }
+        };
         let ended = self.checkpoints.wait();
         self.checkpoints.request();
-        let waiting = async { tokio::time::timeout(STOP_PATIENCE, ended).await };
-        if Handle::current().block_on(waiting).is_err() {
-            tracing::warn!("stopping without a checkpoint: the next start replays the log");
+        match Handle::current().block_on(async { tokio::time::timeout(patience, ended).await }) {
+            Ok(true) => {}
+            Ok(false) => {
+                tracing::error!("no checkpoint at the stop: the next start replays the log")
+            }
+            Err(_) => tracing::warn!("no time for a checkpoint: the next start replays the log"),
         }
+    }
+
+    /// Whether there is log to replay, and a checkpoint likely to be made within `patience`.
+    fn is_checkpoint_worth_it(&self, patience: Duration) -> bool {
+        let state = self.checkpoints.state();
+        let time = state.last_time.unwrap_or(self.recovery.time);
+        LOG_BYTES_MIN <= self.log_bytes_since_checkpoint() && !state.failed && time < patience
     }
 }
 

@@ -48,6 +48,9 @@ const SYNC_INLINE_CLIENTS_MAX: usize = 64;
 /// of it must not wait for it.
 const SYNC_INLINE_TIME_MAX: Duration = Duration::from_millis(10);
 
+/// How long a script may take, beyond the patience with clients, to come to its end.
+const SCRIPT_PATIENCE: Duration = Duration::from_millis(100);
+
 /// How often one who waits for the core asks whether a script hogs it.
 const SCRIPT_LOOK: Duration = Duration::from_millis(20);
 
@@ -289,6 +292,13 @@ impl Shared {
         self.observer.configure(settings);
         self.pressure.set_bound(settings.checkpoint_memory);
         self.stats.set_tracks_times(settings.tracks_times);
+    }
+
+    /// [`Shared::end_at_once`] if a script holds the core that would not come to its end.
+    pub(crate) fn end_if_hogged(&self) {
+        if self.script.is_running() && self.core.try_lock_for(SCRIPT_PATIENCE).is_none() {
+            self.end_at_once();
+        }
     }
 
     /// Ends the process while a script holds the core: what is recorded gets to the disk, and the script

@@ -96,10 +96,16 @@ impl ImageLoader {
     ) -> Result<(), LoadError<E>> {
         let pushed = match item {
             // The only item that refers to bytes elsewhere.
-            Item::StreamPart { part } => match self.stream_for(part) {
-                Ok(stream) => stream.load(part, source).map_err(LoadError::Block)?,
-                Err(reason) => Err(reason),
-            },
+            Item::StreamPart { part } => {
+                let block_next = self.engine.sealer.next;
+                match self.stream_for(part) {
+                    Ok(stream) => {
+                        let loaded = stream.load(part, source).map_err(LoadError::Block)?;
+                        loaded.and_then(|()| stream.blocks_are_below(block_next))
+                    }
+                    Err(reason) => Err(reason),
+                }
+            }
             item => self.push_item(item),
         };
         pushed.map_err(|reason| ImageError::Sequence(reason).into())

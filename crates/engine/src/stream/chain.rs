@@ -4,10 +4,13 @@ use std::borrow::Cow;
 use std::collections::VecDeque;
 
 use super::block::Block;
-use super::pack::{PACK_BLOCKS, Pack, PackItem};
+use super::pack::{PACK_BLOCKS, PACK_WORDS, Pack, PackItem};
 use super::{Body, Stored};
 use crate::blocks::Adopt;
 use crate::id::StreamId;
+
+/// Blocks that are packed under one lock: more than a slice of an adoption visits.
+const PACKED_AT_ONCE: usize = 1024;
 
 /// Sealed blocks. IDs and numbers rise from block to block.
 #[derive(Debug, Clone, Default)]
@@ -80,10 +83,12 @@ impl Chain {
     }
 
     /// The blocks on disk in front as packs, for a snapshot.
-    pub(super) fn pack_items(&self) -> impl Iterator<Item = PackItem<'_>> {
-        let opened: Vec<Block> = self.opened.iter().cloned().collect();
-        let opened = Pack::of(&opened).map(Pack::into_item);
-        opened.into_iter().chain(self.packs.iter().map(Pack::item))
+    pub(super) fn pack_items<'c>(&'c self) -> impl Iterator<Item = PackItem<'c>> {
+        let opened = packs_of(self.opened.iter().cloned().collect());
+        opened
+            .into_iter()
+            .map(|pack| -> PackItem<'c> { pack.into_item() })
+            .chain(self.packs.iter().map(Pack::item))
     }
 
     /// The other blocks.
@@ -121,10 +126,6 @@ impl Chain {
             }
         };
         remove(&mut self.opened);
-        if self.opened.is_empty() && self.packs.is_empty() {
-            remove(&mut self.loose);
-            return removed;
-        }
         let mut in_packs = 0;
         if self.opened.is_empty() {
             while let Some(pack) = self.packs.pop_front_if(|pack| pack.last < before) {
@@ -138,6 +139,7 @@ impl Chain {
                 remove(&mut self.opened);
             }
         }
+        self.shrink_opened();
         removed + in_packs
     }
 
@@ -153,6 +155,7 @@ impl Chain {
         let blocks = if self.opened.is_empty() { &mut self.loose } else { &mut self.opened };
         let removed = blocks.front_mut()?.span.delete_below(slots);
         blocks.pop_front_if(|block| block.span.live == 0);
+        self.shrink_opened();
         Some(removed.into())
     }
 
@@ -195,6 +198,7 @@ impl Chain {
         }
         if is_opened_dead {
             remove_dead(&mut self.opened);
+            self.shrink_opened();
         }
         if is_loose_dead {
             remove_dead(&mut self.loose);
@@ -242,18 +246,24 @@ impl Chain {
         next
     }
 
-    /// Packs the oldest blocks, as far as they lie on disk and fill packs.
+    /// Packs the oldest blocks, as far as they lie on disk and fill packs; no more than so many at a time.
     fn pack(&mut self) {
         let is_stored = |block: &Block| block.body.location().is_some();
-        let stored = self.loose.iter().take_while(|block| is_stored(block)).count();
-        for _ in 0..stored / PACK_BLOCKS {
-            let blocks: Vec<Block> = self.loose.drain(..PACK_BLOCKS).collect();
-            self.packs.extend(Pack::of(&blocks));
-            self.packed += PACK_BLOCKS;
+        let stored = self.loose.iter().take(PACKED_AT_ONCE).take_while(|block| is_stored(block));
+        let whole = stored.count() / PACK_BLOCKS * PACK_BLOCKS;
+        if whole == 0 {
+            return;
         }
+        self.packs.extend(packs_of(self.loose.drain(..whole).collect()));
+        self.packed += whole;
         // What the blocks took before they lay on disk.
-        if stored / PACK_BLOCKS != 0 {
-            self.loose.shrink_to(2 * self.loose.len());
+        self.loose.shrink_to(2 * self.loose.len());
+    }
+
+    /// Whoever trims one block after the other has them all, and then none.
+    fn shrink_opened(&mut self) {
+        if self.opened.is_empty() {
+            self.opened = VecDeque::new();
         }
     }
 
@@ -272,11 +282,32 @@ impl Chain {
         change(&mut blocks);
         blocks.retain(|block| block.span.live != 0);
         self.packed += blocks.len();
-        match Pack::of(&blocks) {
+        let mut packs = packs_of(blocks).into_iter();
+        match packs.next() {
             Some(pack) => self.packs[at] = pack,
             None => drop(self.packs.remove(at)),
         }
+        for (at, pack) in (at + 1..).zip(packs) {
+            self.packs.insert(at, pack);
+        }
     }
+}
+
+/// Packs of blocks that lie on disk, none with more than it may have.
+fn packs_of(blocks: Vec<Block>) -> Vec<Pack> {
+    let mut packs = Vec::new();
+    let mut rest = &blocks[..];
+    while !rest.is_empty() {
+        let mut words = 0;
+        let fits = rest.iter().take(PACK_BLOCKS).take_while(|block| {
+            words += block.span.deleted.words().len();
+            words <= PACK_WORDS
+        });
+        let (pack, more) = rest.split_at(fits.count().max(1));
+        packs.extend(Pack::of(pack));
+        rest = more;
+    }
+    packs
 }
 
 /// As [`Chain::adopt`] for some of the blocks.

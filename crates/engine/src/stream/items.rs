@@ -244,6 +244,18 @@ impl Stream {
         self.blocks.push_pack(pack)
     }
 
+    /// Whether the next block to be sealed has a number above those that are there.
+    ///
+    /// # Errors
+    ///
+    /// If not.
+    pub(crate) fn blocks_are_below(&self, block_next: u64) -> Result<(), &'static str> {
+        match self.blocks.last() {
+            Some((_, number)) if block_next <= number => Err("a block of a number to come"),
+            _ => Ok(()),
+        }
+    }
+
     fn is_above_blocks(&self, first: StreamId, number: u64) -> bool {
         self.blocks.last().is_none_or(|(last, last_number)| last < first && last_number < number)
     }

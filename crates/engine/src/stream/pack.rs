@@ -19,6 +19,9 @@ use crate::op::Text;
 /// run, so that all of them meet packs.
 pub(super) const PACK_BLOCKS: usize = if cfg!(debug_assertions) { 4 } else { 64 };
 
+/// Words of bitmaps in a pack of more than one block: a change of one entry copies them.
+pub(super) const PACK_WORDS: usize = 512;
+
 /// Most blocks of a pack that a snapshot may have.
 const BLOCKS_MAX: u32 = 1 << 16;
 

@@ -104,6 +104,20 @@ fn streams_and_groups_survive_an_image() {
     }
 }
 
+/// Otherwise blocks of the same number, or numbers that fall, would come of it.
+#[test]
+fn blocks_have_numbers_below_the_next_one() {
+    let mut engine = Engine::new(Settings::default(), 1);
+    fill(&mut engine, "stream", 7);
+    let mut items = image(&engine);
+    let config = bincode::config::standard();
+    for (block_next, is_good) in [(4, true), (3, false), (1, false)] {
+        let first = Item::Engine { block_entries_max: 2, block_bytes_max: 0, block_next };
+        items[0] = bincode::serde::encode_to_vec(&first, config).unwrap();
+        assert_eq!(reload(&items, &BTreeMap::new()).is_ok(), is_good, "{block_next}");
+    }
+}
+
 /// Places every unplaced block in slices of `budget`, with `meanwhile` between them.
 fn place_all(engine: &mut Engine, budget: usize, mut meanwhile: impl FnMut(&mut Engine, usize)) {
     let new: BTreeMap<u64, Bytes> =
