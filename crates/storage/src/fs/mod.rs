@@ -179,7 +179,7 @@ pub trait File: Debug + Send + Sync {
     }
 
     /// Asks the system to forget what it keeps of these bytes in memory, so that reading them asks
-    /// the disk. Nothing depends on whether it does.
+    /// the disk; a length of 0 stands for all that follow. What is not on disk yet stays.
     fn forget_cached(&self, offset: u64, len: u64) {
         let _ = (offset, len);
     }

@@ -7,7 +7,9 @@
 //! - Names made, changed or removed since their directory's last sync are kept or lost, each for
 //!   itself.
 //! - EIO from any call. A sync that fails drops what it should have written, keeps it readable until
-//!   the power goes, and the next sync says yes.
+//!   the power goes, and the next sync says yes. What is written to such a place once more is synced
+//!   without an error, and not there after a power cut, unless the cache was made to forget the place
+//!   before (ext4 does so to blocks that were laid out and not written yet).
 //! - ENOSPC from any call that allocates, a disk of limited capacity, and short writes.
 //! - Bits that flip and files that shrink or vanish at rest: not survived, but noticed and named.
 //!
@@ -95,6 +97,8 @@ struct Content {
     durable: Arc<Vec<u8>>,
     /// Sectors written since the last sync.
     dirty: BTreeSet<usize>,
+    /// Sectors of a sync that failed: nothing written through the cache gets to the disk.
+    stuck: BTreeSet<usize>,
 }
 
 /// What a call does, as far as faults are concerned.
@@ -239,6 +243,7 @@ impl SimFs {
         change(Arc::make_mut(&mut content.seen));
         content.durable = content.seen.clone();
         content.dirty.clear();
+        content.stuck.clear();
     }
 
     /// Lets a file vanish at rest.
@@ -343,10 +348,11 @@ impl Disk {
             if content.durable.len() != len {
                 Arc::make_mut(&mut content.durable).resize(len, 0);
             }
+            let stuck = std::mem::take(&mut content.stuck);
             for sector in std::mem::take(&mut content.dirty) {
                 let start = sector * SECTOR_BYTES;
                 let end = (start + SECTOR_BYTES).min(len).min(content.seen.len());
-                if end <= start || random.one_in(2) {
+                if end <= start || random.one_in(2) || stuck.contains(&sector) {
                     continue;
                 }
                 // Once in a while a sector is torn itself.
@@ -401,10 +407,31 @@ impl Content {
         let durable = Arc::make_mut(&mut self.durable);
         durable.resize(self.seen.len(), 0);
         for sector in std::mem::take(&mut self.dirty) {
+            if self.stuck.contains(&sector) {
+                continue;
+            }
             let start = (sector * SECTOR_BYTES).min(self.seen.len());
             let end = (start + SECTOR_BYTES).min(self.seen.len());
             durable[start..end].copy_from_slice(&self.seen[start..end]);
         }
+    }
+
+    /// What is clean in a range of bytes is read from the disk from now on.
+    fn forget(&mut self, from: usize, to: usize) {
+        let sectors = from / SECTOR_BYTES..to.div_ceil(SECTOR_BYTES);
+        let (dirty, durable) = (&self.dirty, &self.durable);
+        let seen = Arc::make_mut(&mut self.seen);
+        self.stuck.retain(|sector| {
+            if !sectors.contains(sector) || dirty.contains(sector) {
+                return true;
+            }
+            let start = (sector * SECTOR_BYTES).min(seen.len());
+            let end = (start + SECTOR_BYTES).min(seen.len());
+            for (at, byte) in (start..end).zip(&mut seen[start..end]) {
+                *byte = durable.get(at).copied().unwrap_or(0);
+            }
+            false
+        });
     }
 
     fn write(&mut self, bytes: &[u8], offset: usize) {
@@ -612,13 +639,21 @@ impl File for SimFile {
         let content = &mut disk.files[self.index];
         if fault.is_some() {
             // As Linux does: the pages count as clean now, and will never be written.
-            content.dirty.clear();
+            content.stuck.append(&mut content.dirty);
             return Err(eio());
         }
         if !is_lying {
             content.sync();
         }
         Ok(())
+    }
+
+    fn forget_cached(&self, offset: u64, len: u64) {
+        let content = &mut self.disk.lock().files[self.index];
+        let limit = content.seen.len();
+        let from = usize::try_from(offset).unwrap_or(limit).min(limit);
+        let len = if len == 0 { limit } else { usize::try_from(len).unwrap_or(limit) };
+        content.forget(from, limit.min(from.saturating_add(len)));
     }
 
     fn size(&self) -> io::Result<u64> {

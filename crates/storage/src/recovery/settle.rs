@@ -34,40 +34,94 @@ impl Scan {
     ///
     /// Records that nothing proves durable may only be in the page cache, where an earlier process
     /// left them, possibly after a failed sync that marked them clean: then no sync would ever write
-    /// them. So they are written again.
+    /// them. So they are written again, and read again from the disk.
+    ///
+    /// A page whose write failed must not be written through once more. ext4 remembers in it that its
+    /// blocks are written, which they are not: what is then written reaches them, is synced without an
+    /// error, and reads as zeros after the next mount, as the blocks still count as laid out only. So
+    /// the cache forgets all files that are going to be written before anything is.
     pub(crate) fn settle(&self, fs: &dyn Fs, dir: &Path) -> Result<(), StorageError> {
+        let spares = dir::list_spares(fs, dir)?.into_iter().map(|number| dir::spare(dir, number));
+        let ready = dir::list_ready(fs, dir)?.into_iter().map(|number| dir::ready(dir, number));
+        for path in spares.chain(ready) {
+            let file = fs.open(&path).map_err(StorageError::io("open", &path))?;
+            file.forget_cached(0, 0);
+        }
         for part in &self.unproven {
             let path = dir::segment(dir, part.first);
             let file = fs.open_write(&path).map_err(StorageError::io("open", &path))?;
+            let again = write_again(&*file, part.from, part.to)
+                .map_err(StorageError::io("write again", &path))?;
             if let Some(torn) = self.torn.as_ref().filter(|torn| torn.file == part.path) {
-                overwrite(&*file, torn.offset, torn.bytes, false)
+                clear(&*file, torn.offset, torn.bytes)
                     .map_err(StorageError::io("cut the torn tail of", &path))?;
             }
-            overwrite(&*file, part.from, part.to - part.from, true)
-                .map_err(StorageError::io("write again", &path))?;
             if let Some((next, successor, salt)) = part.seal {
                 let seal = record::seal((next, successor), part.upto, salt);
                 file.write_all_at(&seal, part.to).map_err(StorageError::io("seal", &path))?;
             }
             file.sync_data().map_err(StorageError::io("sync", &path))?;
+            file.forget_cached(0, 0);
+            let there = checksum(&*file, part.from, part.to)
+                .map_err(StorageError::io("read again", &path))?;
+            if there != again {
+                let error = std::io::Error::other("the disk does not have what was synced");
+                return Err(StorageError::io("write again", &path)(error));
+            }
         }
         Ok(())
     }
 }
 
-/// Writes zeros to a part of a file, or what it has already.
-fn overwrite(file: &dyn File, mut at: u64, bytes: u64, keep: bool) -> std::io::Result<()> {
-    const PIECE_BYTES: u64 = 1 << 20;
-    let end = at + bytes;
-    let mut piece = vec![0; usize::try_from(bytes.min(PIECE_BYTES)).expect("at most a piece")];
-    while at < end {
-        let count = usize::try_from((end - at).min(PIECE_BYTES)).expect("at most a piece");
-        let piece = &mut piece[..count];
-        if keep {
-            file.read_exact_at(piece, at)?;
-        }
-        file.write_all_at(piece, at)?;
-        at += count as u64;
+/// Bytes in memory at a time, and the places where they begin: no page of the cache, however large,
+/// lies in two such windows.
+const WINDOW_BYTES: u64 = 2 << 20;
+
+/// From where to where the windows go that cover a part of a file.
+fn windows(from: u64, to: u64) -> impl Iterator<Item = (u64, u64)> {
+    let start = from / WINDOW_BYTES * WINDOW_BYTES;
+    let windows = (start..to).step_by(usize::try_from(WINDOW_BYTES).expect("a window"));
+    windows.map(move |at| (at.max(from), to.min(at + WINDOW_BYTES)))
+}
+
+fn read(file: &dyn File, from: u64, to: u64) -> std::io::Result<Vec<u8>> {
+    let mut bytes = vec![0; usize::try_from(to - from).expect("at most a window")];
+    file.read_exact_at(&mut bytes, from)?;
+    Ok(bytes)
+}
+
+fn checksum(file: &dyn File, from: u64, to: u64) -> std::io::Result<u32> {
+    let mut crc = crc32fast::Hasher::new();
+    for (from, to) in windows(from, to) {
+        crc.update(&read(file, from, to)?);
+    }
+    Ok(crc.finalize())
+}
+
+/// Writes what stands there already through pages that come anew from the disk, and has the cache
+/// forget all that follows. The checksum of what was written.
+fn write_again(file: &dyn File, from: u64, to: u64) -> std::io::Result<u32> {
+    let mut crc = crc32fast::Hasher::new();
+    for (from, to) in windows(from, to) {
+        let bytes = read(file, from, to)?;
+        file.forget_cached(from / WINDOW_BYTES * WINDOW_BYTES, WINDOW_BYTES);
+        file.write_all_at(&bytes, from)?;
+        crc.update(&bytes);
+    }
+    // The window in which it ends is dirty by now, if it was not empty, and has been forgotten before.
+    let after = if from < to {
+        to.next_multiple_of(WINDOW_BYTES)
+    } else {
+        to / WINDOW_BYTES * WINDOW_BYTES
+    };
+    file.forget_cached(after, 0);
+    Ok(crc.finalize())
+}
+
+/// Writes zeros.
+fn clear(file: &dyn File, from: u64, bytes: u64) -> std::io::Result<()> {
+    for (from, to) in windows(from, from + bytes) {
+        file.write_all_at(&vec![0; usize::try_from(to - from).expect("at most a window")], from)?;
     }
     Ok(())
 }

@@ -28,6 +28,8 @@ pub enum Plant {
     SegmentOfOlderSnapshotDeleted,
     /// A sync that failed is tried again.
     SyncRetried,
+    /// A start writes through the pages that a failed sync has left.
+    PagesOfFailedSyncKept,
     /// A record of a file's former life passes for the next one.
     StaleBytesAccepted,
 }
@@ -197,6 +199,12 @@ impl File for DiskFile {
             }
             Plant::SyncRetried => self.inner.sync_data().or_else(|_| self.inner.sync_data()),
             _ => self.inner.sync_data(),
+        }
+    }
+
+    fn forget_cached(&self, offset: u64, len: u64) {
+        if self.disk.plant != Plant::PagesOfFailedSyncKept {
+            self.inner.forget_cached(offset, len);
         }
     }
 

@@ -47,6 +47,11 @@ fn a_sync_retried_after_an_error_is_noticed() {
 }
 
 #[test]
+fn pages_of_a_failed_sync_that_are_written_through_are_noticed() {
+    check(Plant::PagesOfFailedSyncKept);
+}
+
+#[test]
 fn stale_bytes_of_a_recycled_segment_are_noticed() {
     check(Plant::StaleBytesAccepted);
 }
