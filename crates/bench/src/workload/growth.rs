@@ -1,14 +1,14 @@
 //! How cost grows: the same operation with ten, a hundred, a thousand times as much of one thing.
 
 use anyhow::{Result, ensure};
-use support::{Rng, encode, encode_into};
+use support::{Rng, encode_into};
 
 use super::fill::{self, Ids};
 use super::history::checkpoint;
 use super::pending::Readers;
 use super::range::Ranges;
 use super::xadd::{RandomStreams, Repeat, sum_of_lengths};
-use super::{Measured, Run, measure, payload};
+use super::{Measured, Run, measure};
 use crate::load::{self, Traffic};
 use crate::report::Row;
 use crate::target::{Fsync, Target};
@@ -40,11 +40,7 @@ pub(super) fn connections(run: &Run<'_>) -> Result<Vec<Row>> {
     let mut rows = Vec::new();
     for connections in [1, 10, 100, 1_000] {
         let (_dir, target) = run.start(Fsync::Always)?;
-        let mut traffic = Repeat {
-            batch: encode(&[b"XADD", KEY.as_bytes(), b"*", b"data", &payload(0)]),
-            replies: 1,
-        };
-        let measured = steady(run, &target, connections, &mut traffic)?;
+        let measured = steady(run, &target, connections, &mut Repeat::xadd(KEY, 1))?;
         target.stop()?;
         rows.push(measured.row(&format!("XADD always, {connections} connections"), "XADD/s"));
     }
@@ -76,9 +72,7 @@ pub(super) fn groups(run: &Run<'_>) -> Result<Vec<Row>> {
             client.ok(&["XGROUP", "CREATE", KEY, &format!("group-{group}"), "0"]);
         }
         let read = steady(run, &target, CONNECTIONS, &mut GroupReads { groups, next: 0 })?;
-        let request = encode(&[b"XADD", KEY.as_bytes(), b"*", b"data", &payload(0)]);
-        let mut traffic = Repeat { batch: request.repeat(16), replies: 16 };
-        let append = steady(run, &target, CONNECTIONS, &mut traffic)?;
+        let append = steady(run, &target, CONNECTIONS, &mut Repeat::xadd(KEY, 16))?;
         target.stop()?;
         rows.push(read.row(&format!("XREADGROUP COUNT 1, {groups} groups"), "reads/s"));
         rows.push(append.row(&format!("XADD everysec x16, {groups} groups"), "XADD/s"));
@@ -118,11 +112,7 @@ pub(super) fn history(run: &Run<'_>) -> Result<Vec<Row>> {
         checkpoint(&mut target.connect()?)?;
         let mut ranges = Ranges::new(KEY, entries, 100, CONNECTIONS);
         let read = steady(run, &target, CONNECTIONS, &mut ranges)?;
-        let mut traffic = Repeat {
-            batch: encode(&[b"XADD", KEY.as_bytes(), b"*", b"data", &payload(0)]),
-            replies: 1,
-        };
-        let append = steady(run, &target, CONNECTIONS, &mut traffic)?;
+        let append = steady(run, &target, CONNECTIONS, &mut Repeat::xadd(KEY, 1))?;
         target.stop()?;
         rows.push(read.row(&format!("XRANGE COUNT 100, {entries} entries"), "reads/s"));
         rows.push(append.row(&format!("XADD everysec, {entries} entries"), "XADD/s"));

@@ -19,8 +19,7 @@ pub(super) fn one_stream(
     fsync: Fsync,
 ) -> Result<Vec<Row>> {
     let (_dir, target) = run.start(fsync)?;
-    let request = encode(&[b"XADD", KEY.as_bytes(), b"*", b"data", &payload(0)]);
-    let mut traffic = Repeat { batch: request.repeat(pipeline as usize), replies: pipeline };
+    let mut traffic = Repeat::xadd(KEY, pipeline);
     let warm_up = load::run(target.address, connections, Some(run.scale.warm_up), &mut traffic)?;
     let measured = measure(&target, || {
         let load = load::run(target.address, connections, Some(run.scale.measured), &mut traffic)?;
@@ -36,8 +35,16 @@ pub(super) fn one_stream(
 
 /// The same bytes in every batch.
 pub(super) struct Repeat {
-    pub(super) batch: Vec<u8>,
-    pub(super) replies: u32,
+    batch: Vec<u8>,
+    replies: u32,
+}
+
+impl Repeat {
+    /// XADDs to one stream, `pipeline` at a time.
+    pub(super) fn xadd(key: &str, pipeline: u32) -> Self {
+        let request = encode(&[b"XADD", key.as_bytes(), b"*", b"data", &payload(0)]);
+        Self { batch: request.repeat(pipeline as usize), replies: pipeline }
+    }
 }
 
 impl Traffic for Repeat {
