@@ -4,9 +4,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use engine::{
-    Command, Context, Engine, GroupItem, IdRange, Item, Order, Settings, StreamId, StreamItem,
-};
+use engine::{Command, Context, Engine, GroupItem, IdRange, Item, Order, Settings, StreamId};
 use protocol::{Request, Version};
 use storage::checkpoint::Checkpointer;
 use storage::fs::sim::SimFs;
@@ -68,16 +66,12 @@ impl State {
             if let Item::Stream { key, .. } = &item {
                 entries.push(all_entries(engine, key));
             }
-            match &mut item {
-                Item::StreamPart { part: StreamItem::Pack { pack } } => {
-                    blocks.extend(pack.blocks().expect("an engine packs well"));
+            if let Item::StreamPart { part } = &item {
+                let more = part.blocks().expect("an engine packs well");
+                if !more.is_empty() {
+                    blocks.extend(more.into_owned());
                     continue;
                 }
-                Item::StreamPart { part: StreamItem::Blocks { blocks: more } } => {
-                    blocks.append(more);
-                    continue;
-                }
-                _ => {}
             }
             // Which of them are packed is as little a part of the state as their place.
             for mut block in blocks.drain(..) {

@@ -1,4 +1,4 @@
-//! The sealed blocks of a stream, oldest first: packs, then those that are not packed.
+//! The sealed blocks of a stream, oldest first: opened packs, packs, then those that no pack has had yet.
 
 use std::borrow::Cow;
 use std::collections::VecDeque;

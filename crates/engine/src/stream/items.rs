@@ -95,6 +95,23 @@ pub struct BlockItem<'a> {
     pub bytes: Text<'a>,
 }
 
+impl<'a> StreamItem<'a> {
+    /// The blocks that the part tells of, one by one, packed or not; none if it is of another kind.
+    ///
+    /// # Errors
+    ///
+    /// If a pack cannot be decoded.
+    pub fn blocks(&self) -> Result<Cow<'_, [BlockItem<'a>]>, &'static str> {
+        match self {
+            StreamItem::Blocks { blocks } => Ok(Cow::Borrowed(blocks)),
+            StreamItem::Pack { pack } => pack.blocks().map(Cow::Owned),
+            StreamItem::Numbers { .. } | StreamItem::Tail { .. } | StreamItem::Idmp { .. } => {
+                Ok(Cow::default())
+            }
+        }
+    }
+}
+
 impl Stream {
     /// The stream as items, without its groups.
     pub(crate) fn items(&self) -> impl Iterator<Item = StreamItem<'_>> {

@@ -1,5 +1,6 @@
 //! A disk for sealed blocks, in memory.
 
+use std::borrow::Cow;
 use std::sync::{Arc, Mutex};
 
 use bytes::Bytes;
@@ -62,15 +63,14 @@ impl Disk {
 pub(crate) fn content(engine: &Engine) -> Vec<String> {
     let mut content = Vec::new();
     for item in engine.image() {
-        let blocks = match item {
-            Item::StreamPart { part: StreamItem::Pack { pack } } => pack.blocks().unwrap(),
-            Item::StreamPart { part: StreamItem::Blocks { blocks } } => blocks,
-            item => {
-                content.push(format!("{item:?}"));
-                continue;
-            }
+        let blocks = match &item {
+            Item::StreamPart { part } => part.blocks().unwrap(),
+            _ => Cow::default(),
         };
-        for block in blocks {
+        if blocks.is_empty() {
+            content.push(format!("{item:?}"));
+        }
+        for block in blocks.iter() {
             let BlockItem { number, first, last, slots, deleted, .. } = block;
             content.push(format!("{number} {first} {last} {slots} {deleted:?}"));
         }

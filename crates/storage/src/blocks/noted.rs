@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use engine::{BlockHeader, BlockItem, BlockLocation, Item, StreamItem};
+use engine::{BlockHeader, BlockItem, BlockLocation, Item};
 
 use super::TRAILER_BYTES;
 use crate::format::header::HEADER_BYTES;
@@ -64,12 +64,9 @@ impl Noting {
         match item {
             Item::Db { db } => self.db = *db,
             Item::Stream { key, .. } => self.key = Arc::from(&**key),
-            Item::StreamPart { part: StreamItem::Blocks { blocks } } => {
-                blocks.iter().for_each(|block| self.block(block, &mut each));
-            }
-            Item::StreamPart { part: StreamItem::Pack { pack } } => {
-                // One that cannot be decoded is found when the item is loaded.
-                let blocks = pack.blocks().unwrap_or_default();
+            Item::StreamPart { part } => {
+                // A pack that cannot be decoded is found when the item is loaded.
+                let blocks = part.blocks().unwrap_or_default();
                 blocks.iter().for_each(|block| self.block(block, &mut each));
             }
             _ => {}

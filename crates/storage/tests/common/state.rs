@@ -34,13 +34,12 @@ impl State {
                 Item::Stream { key, .. } => {
                     streams.push(entries(engine, db, key));
                 }
-                Item::StreamPart { part: StreamItem::Pack { pack } } => {
-                    blocks.extend(pack.blocks().expect("an engine packs well"));
-                    continue;
-                }
-                Item::StreamPart { part: StreamItem::Blocks { blocks: more } } => {
-                    blocks.append(more);
-                    continue;
+                Item::StreamPart { part } => {
+                    let more = part.blocks().expect("an engine packs well");
+                    if !more.is_empty() {
+                        blocks.extend(more.into_owned());
+                        continue;
+                    }
                 }
                 _ => {}
             }
