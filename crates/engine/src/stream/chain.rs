@@ -9,7 +9,7 @@ use super::{Body, Stored};
 use crate::blocks::Adopt;
 use crate::id::StreamId;
 
-/// Blocks that are packed under one lock: more than a slice of an adoption visits.
+/// Blocks that are packed under one lock, at least: more than a slice of an adoption visits.
 const PACKED_AT_ONCE: usize = 1024;
 
 /// Sealed blocks. IDs and numbers rise from block to block.
@@ -211,7 +211,7 @@ impl Chain {
         let blocks = std::mem::take(self).iter().map(Cow::into_owned).collect::<Vec<_>>();
         let (lost, kept): (Vec<_>, Vec<_>) = blocks.into_iter().partition(|block| is_lost(block));
         self.loose = kept.into();
-        self.pack();
+        self.pack(usize::MAX);
         lost
     }
 
@@ -242,14 +242,15 @@ impl Chain {
             at += 1;
         }
         let next = adopt_each(&mut self.loose, from, budget, adopt);
-        self.pack();
+        // Who has no lock to give back has a budget without end.
+        self.pack(PACKED_AT_ONCE.max(*budget));
         next
     }
 
-    /// Packs the oldest blocks, as far as they lie on disk and fill packs; no more than so many at a time.
-    fn pack(&mut self) {
+    /// Packs the oldest blocks, as far as they lie on disk and fill packs; no more than `max` of them.
+    fn pack(&mut self, max: usize) {
         let is_stored = |block: &Block| block.body.location().is_some();
-        let stored = self.loose.iter().take(PACKED_AT_ONCE).take_while(|block| is_stored(block));
+        let stored = self.loose.iter().take(max).take_while(|block| is_stored(block));
         let whole = stored.count() / PACK_BLOCKS * PACK_BLOCKS;
         if whole == 0 {
             return;

@@ -318,6 +318,24 @@ fn adoption_goes_on_where_a_slice_ended() {
     assert_eq!(pair.engine.blocks().filter(|block| block.location.is_none()).count(), 9);
 }
 
+/// Whoever adopts everything at once, as a checkpoint does in its own engine, has packs to write down.
+#[test]
+fn an_adoption_without_a_bound_packs_everything() {
+    const ENTRIES: u64 = 5000;
+    let mut pair = stream(1, ENTRIES);
+    pair.store(false, usize::MAX);
+    let loose: usize = pair
+        .engine
+        .image()
+        .map(|item| match item {
+            Item::StreamPart { part: StreamItem::Blocks { blocks } } => blocks.len(),
+            _ => 0,
+        })
+        .sum();
+    assert!(loose < 64, "{loose} blocks of {ENTRIES} are in no pack");
+    pair.check_twins();
+}
+
 #[test]
 fn maxcount_and_maxsize_bound_the_whole_reply() {
     let mut pair = Pair::new(7);
