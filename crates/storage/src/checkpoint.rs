@@ -29,7 +29,7 @@ use crate::blocks::{BlockFile, BlockFiles, DamagedBlocks};
 use crate::error::StorageError;
 use crate::format::record::Record;
 use crate::fs::Fs;
-use crate::recovery::{self, Replay};
+use crate::recovery::{self, LogPosition, Replay};
 use crate::snapshot::{Keep, Loaded, SnapshotWriter, load_newest_telling, remove_leftovers};
 
 /// Log bytes since the last checkpoint that call for another one.
@@ -139,6 +139,7 @@ impl Checkpointer {
         voided: &[Range<u64>],
     ) -> Result<Result<CheckpointReport, Vec<Range<u64>>>, StorageError> {
         let mut spilled = Spilled::default();
+        let base_position = base.log_position();
         let mut replay = Replay::new(&mut base.engine, voided);
         let mut each = |record: &Record<'_>, path: &Path, at| {
             replay.record(record, path, at);
@@ -151,13 +152,14 @@ impl Checkpointer {
                 }
             }
         };
-        recovery::each_record(&*self.fs, &self.dir, (base.lsn, upto), &mut each)?;
+        let range = (base_position, upto);
+        let position = recovery::each_record(&*self.fs, &self.dir, range, &mut each)?;
         if let Some(found) = replay.end()? {
             return Ok(Err(found));
         }
         match spilled.failed {
             Some(error) => Err(error),
-            None => self.write_files(base, upto, &spilled).map(Ok),
+            None => self.write_files(base, position, &spilled).map(Ok),
         }
     }
 
@@ -171,7 +173,8 @@ impl Checkpointer {
     #[cfg(test)]
     pub(crate) fn write(&self, base: Loaded, lsn: u64) -> Result<CheckpointReport, StorageError> {
         remove_leftovers(&*self.fs, &self.dir)?;
-        self.or_clean(self.write_files(base, lsn, &Spilled::default()))
+        let position = LogPosition::behind(lsn);
+        self.or_clean(self.write_files(base, position, &Spilled::default()))
     }
 
     /// After a failure, removes what was written for nothing.
@@ -188,9 +191,10 @@ impl Checkpointer {
     fn write_files(
         &self,
         base: Loaded,
-        lsn: u64,
+        position: LogPosition,
         spilled: &Spilled,
     ) -> Result<CheckpointReport, StorageError> {
+        let lsn = position.lsn;
         let Loaded { mut engine, lsn: lsn_before, files: files_before, mut open_files, .. } = base;
         let fs = &*self.fs;
         let sparse = referenced_files(&engine, &open_files)
@@ -201,7 +205,7 @@ impl Checkpointer {
         let written = self.move_blocks(&mut engine, &sparse, &files_before, &mut open_files)?;
 
         let files = referenced_files(&engine, &open_files);
-        let mut writer = SnapshotWriter::create(fs, &self.dir, lsn, &files)?;
+        let mut writer = SnapshotWriter::create(fs, &self.dir, position, &files)?;
         for item in engine.image() {
             writer.item(&item)?;
         }

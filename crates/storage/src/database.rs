@@ -18,7 +18,7 @@ use crate::format::record::{Kind, Record};
 use crate::fs::Fs;
 use crate::log::{Log, SegmentReader, Urgency};
 use crate::options::Options;
-use crate::recovery::{self, OnProgress, RecoveryReport, Replay, Scan};
+use crate::recovery::{self, LogPosition, OnProgress, RecoveryReport, Replay, Scan};
 use crate::snapshot::{self, Loaded};
 
 /// An engine whose changes are recorded.
@@ -424,7 +424,7 @@ fn initialize(fs: &dyn Fs, dir: &Path, options: &Options) -> Result<(), StorageE
         || !dir::list_snapshots(fs, dir)?.is_empty()
         || !dir::list_block_files(fs, dir)?.is_empty()
         || (is_begun && segments != [1])
-        || (is_begun && recovery::scan(fs, dir, 0, &mut |_, _, _| {}, &mut |_| {})?.end.last != 0);
+        || (is_begun && last_record(fs, dir)? != 0);
     if is_used {
         return Err(StorageError::corrupt(&dir::format(dir), 0, Damage::Missing));
     }
@@ -444,6 +444,12 @@ fn initialize(fs: &dyn Fs, dir: &Path, options: &Options) -> Result<(), StorageE
     fs.sync_dir(&log).map_err(StorageError::io("sync", &log))?;
     // Last: from here on, a missing part is a lost one.
     dir::put_mark(fs, dir, dir::Mark { history, ..dir::Mark::default() })
+}
+
+/// The last record of a log without snapshots; 0 for none.
+fn last_record(fs: &dyn Fs, dir: &Path) -> Result<u64, StorageError> {
+    let scan = recovery::scan(fs, dir, LogPosition::behind(0), &mut |_, _, _| {}, &mut |_| {})?;
+    Ok(scan.end.last)
 }
 
 /// What is on disk, in memory.
@@ -470,9 +476,10 @@ fn replay(
     loop {
         let mut loaded =
             snapshot::load_newest_telling(fs, dir, hash_seed, log_first, damaged, progress)?;
+        let position = loaded.log_position();
         let mut replay = Replay::new(&mut loaded.engine, &voided);
         let mut each = |record: &Record<'_>, path: &Path, at| replay.record(record, path, at);
-        let scan = match recovery::scan(fs, dir, loaded.lsn, &mut each, progress) {
+        let scan = match recovery::scan(fs, dir, position, &mut each, progress) {
             // An older snapshot that the log does not reach to (a segment that was given up may be
             // back after a power cut, without those behind it): what matters is why the newest
             // snapshot cannot be used.

@@ -68,12 +68,30 @@ pub(crate) struct Scan {
     pub(crate) torn: Option<TornTail>,
     /// Records that a later one made void.
     pub(crate) voided: Vec<Range<u64>>,
+    /// What a clean stop says of the end.
+    clean: Option<CleanStop>,
     /// Records that nothing proves durable.
     unproven: Vec<Unproven>,
     /// Segments in use that stand under this name still, and begin with that record.
     pending: Vec<(PathBuf, u64)>,
     /// Segments that were ready, or just come into use, and hold nothing that counts.
     unused: Vec<PathBuf>,
+}
+
+/// A place in the log: behind a record.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct LogPosition {
+    /// The record; 0 for the beginning.
+    pub(crate) lsn: u64,
+    /// Where in its segment it stands; 0 where that is not known. Only believed if it stands there.
+    pub(crate) offset: u64,
+}
+
+impl LogPosition {
+    /// Behind this record, wherever that is.
+    pub(crate) fn behind(lsn: u64) -> Self {
+        Self { lsn, offset: 0 }
+    }
 }
 
 /// LSN of the first record in the log, or of its next one if it is empty.
@@ -88,10 +106,11 @@ pub(crate) type OnRecord<'a> = &'a mut dyn FnMut(&Record<'_>, &Path, u64);
 pub(crate) fn scan(
     fs: &dyn Fs,
     dir: &Path,
-    after: u64,
+    from: LogPosition,
     each: OnRecord<'_>,
     progress: OnProgress<'_>,
 ) -> Result<Scan, StorageError> {
+    let after = from.lsn;
     let firsts = dir::list_segments(fs, dir)?;
     let start = starting_segment(dir, &firsts, after)?;
     let mut teller = Teller::new(bytes_from(fs, dir, &firsts[start..])?, progress);
@@ -103,6 +122,7 @@ pub(crate) fn scan(
     }
     // A directory that is still being made has no mark, and nothing foreign in it.
     let mark = dir::mark(fs, dir)?.unwrap_or_default();
+    let clean = CleanStop::read(fs, dir)?;
     let mut chain =
         Chain { fs, dir, firsts: &firsts[start + 1..], ready: dir::list_ready(fs, dir)? };
     let mut voided = Vec::new();
@@ -115,7 +135,7 @@ pub(crate) fn scan(
         mark.expect_ours(first, reader.header(), reader.path())?;
         segments.push(Segment { first, bytes: reader.file_bytes() });
         proven.enter(first, &reader);
-        let mut next = first;
+        let mut next = if reader.skip_to(from)? { after } else { first };
         let sealed = loop {
             let offset = reader.offset();
             match reader.next(next)? {
@@ -134,7 +154,9 @@ pub(crate) fn scan(
             }
         };
         proven.leave(&reader, next, sealed.is_some());
-        match chain.follow(&reader, next, sealed)? {
+        let ends_here = sealed.is_none()
+            && clean.is_some_and(|clean| clean.is_at((next - 1, first, reader.offset())));
+        match chain.follow(&reader, next, sealed, ends_here)? {
             Follow::Segment(following, salt) => {
                 proven.succeeded(salt);
                 if following.path != dir::segment(dir, next) {
@@ -144,34 +166,37 @@ pub(crate) fn scan(
             }
             Follow::End { unused } => {
                 teller.end();
-                let torn = judge_tail(&reader, next)?;
+                let torn = if ends_here { None } else { judge_tail(&reader, next)? };
                 let unproven = proven.end();
                 let (last, offset, salt) = (next - 1, reader.offset(), reader.salt());
                 let end = LogEnd { segments, last, offset, salt, history: mark.history };
-                return Ok(Scan { end, torn, voided, unproven, pending, unused });
+                return Ok(Scan { end, torn, voided, clean, unproven, pending, unused });
             }
         }
     }
 }
 
-/// Calls `each` for the records `after + 1 ..= upto`, all of which are known to be there.
+/// Calls `each` for the records behind `from` up to number `upto`, all of which are known to be there;
+/// returns the place behind it.
 pub(crate) fn each_record(
     fs: &dyn Fs,
     dir: &Path,
-    (after, upto): (u64, u64),
+    (from, upto): (LogPosition, u64),
     each: OnRecord<'_>,
-) -> Result<(), StorageError> {
+) -> Result<LogPosition, StorageError> {
+    let after = from.lsn;
     if upto <= after {
-        return Ok(());
+        return Ok(from);
     }
     let firsts = dir::list_segments(fs, dir)?;
     let start = starting_segment(dir, &firsts, after)?;
     let mut next = firsts[start];
+    let mut last = from;
     for &first in &firsts[start..] {
-        if upto < next {
-            return Ok(());
-        }
         let mut reader = SegmentReader::open(fs, dir, first)?;
+        if reader.skip_to(from)? {
+            next = after;
+        }
         let path = reader.path().to_path_buf();
         while next <= upto {
             let offset = reader.offset();
@@ -179,11 +204,12 @@ pub(crate) fn each_record(
             if after < next {
                 each(&record, &path, offset);
             }
+            last = LogPosition { lsn: next, offset };
             next += 1;
         }
-    }
-    if upto < next {
-        return Ok(());
+        if upto < next {
+            return Ok(last);
+        }
     }
     let last = dir::segment(dir, firsts[firsts.len() - 1]);
     Err(StorageError::corrupt(&last, 0, Damage::Short { found: next - 1, expected: upto }))
@@ -270,20 +296,16 @@ impl Scan {
     ) -> Result<bool, StorageError> {
         let found = self.end.last;
         let active = self.end.segments.last().expect("a log has a segment").first;
-        let path = dir::clean(dir);
-        let is_clean = dir::exists(fs, &path)?;
-        if is_clean {
-            let clean = CleanStop::decode(&dir::read_small(fs, &path)?, &path)?;
-            let promised = (clean.last, clean.segment, clean.offset);
-            if (found, active, self.end.offset) != promised {
-                let promised = dir::segment(dir, clean.segment);
-                if !dir::exists(fs, &promised)? {
-                    return Err(StorageError::corrupt(&promised, 0, Damage::Missing));
-                }
-                let file = dir::segment(dir, active);
-                let reason = Damage::Short { found, expected: clean.last };
-                return Err(StorageError::corrupt(&file, self.end.offset, reason));
+        if let Some(clean) = self.clean
+            && !clean.is_at((found, active, self.end.offset))
+        {
+            let promised = dir::segment(dir, clean.segment);
+            if !dir::exists(fs, &promised)? {
+                return Err(StorageError::corrupt(&promised, 0, Damage::Missing));
             }
+            let file = dir::segment(dir, active);
+            let reason = Damage::Short { found, expected: clean.last };
+            return Err(StorageError::corrupt(&file, self.end.offset, reason));
         }
         if found < snapshot_lsn {
             let file = dir::segment(dir, active);
@@ -299,7 +321,7 @@ impl Scan {
                 return Err(StorageError::corrupt(&dir::snapshot(dir, snapshot_lsn), 0, reason));
             }
         }
-        Ok(is_clean)
+        Ok(self.clean.is_some())
     }
 }
 

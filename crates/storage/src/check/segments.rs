@@ -12,6 +12,7 @@ use crate::error::{Damage, StorageError};
 use crate::format::codec;
 use crate::format::record::{Kind, Record};
 use crate::log::{Found, SegmentReader};
+use crate::recovery::LogPosition;
 use crate::{dir, recovery};
 
 /// Records between two reports of progress.
@@ -124,7 +125,8 @@ impl Check<'_> {
     /// Lets recovery say what the log as a whole comes to.
     fn judge(&mut self, after: u64) -> Result<(), StorageError> {
         let ignore = &mut |_: &Record<'_>, _: &Path, _| {};
-        let scan = recovery::scan(self.fs, self.dir, after, ignore, &mut |_| {}).and_then(|scan| {
+        let from = LogPosition::behind(after);
+        let scan = recovery::scan(self.fs, self.dir, from, ignore, &mut |_| {}).and_then(|scan| {
             scan.check_promises(self.fs, self.dir, self.lsn_promised)?;
             Ok(scan)
         });

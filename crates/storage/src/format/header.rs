@@ -54,13 +54,15 @@ pub struct FileHeader {
     pub history: u64,
     /// In the mark of a restored directory: the history that it was taken from; else 0.
     pub parent: u64,
+    /// In a snapshot: where its last record stands in its segment; 0 where nobody noted it.
+    pub log_offset: u64,
 }
 
 impl FileHeader {
     /// The header of a file that needs no more than its number.
     #[must_use]
     pub fn new(kind: FileKind, number: u64) -> Self {
-        Self { kind, number, salt: 0, recycled: false, history: 0, parent: 0 }
+        Self { kind, number, salt: 0, recycled: false, history: 0, parent: 0, log_offset: 0 }
     }
 
     /// The header as it stands on disk.
@@ -74,6 +76,7 @@ impl FileHeader {
         bytes[28..32].copy_from_slice(&u32::from(self.recycled).to_le_bytes());
         bytes[32..40].copy_from_slice(&self.history.to_le_bytes());
         bytes[40..48].copy_from_slice(&self.parent.to_le_bytes());
+        bytes[48..56].copy_from_slice(&self.log_offset.to_le_bytes());
         let checksum = checksum(&bytes);
         bytes[12..16].copy_from_slice(&checksum.to_le_bytes());
         bytes
@@ -112,6 +115,7 @@ impl FileHeader {
             recycled: u32_at(bytes, 28) & 1 != 0,
             history: u64_at(bytes, 32),
             parent: u64_at(bytes, 40),
+            log_offset: u64_at(bytes, 48),
         })
     }
 }

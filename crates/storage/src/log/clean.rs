@@ -2,8 +2,10 @@
 
 use std::path::Path;
 
+use crate::dir;
 use crate::error::{Damage, StorageError};
 use crate::format::header::{FileHeader, FileKind, HEADER_BYTES, u32_at, u64_at};
+use crate::fs::Fs;
 
 /// The content of `CLEAN`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -19,6 +21,20 @@ pub(crate) struct CleanStop {
 impl CleanStop {
     /// Header, segment, offset, CRC-32 of both.
     const BYTES: usize = HEADER_BYTES + 20;
+
+    /// Reads the mark of a directory; `None` if there is none.
+    pub(crate) fn read(fs: &dyn Fs, dir: &Path) -> Result<Option<Self>, StorageError> {
+        let path = dir::clean(dir);
+        if !dir::exists(fs, &path)? {
+            return Ok(None);
+        }
+        Self::decode(&dir::read_small(fs, &path)?, &path).map(Some)
+    }
+
+    /// Whether it says that the log ended with this record, in this segment, at this offset.
+    pub(crate) fn is_at(&self, end: (u64, u64, u64)) -> bool {
+        (self.last, self.segment, self.offset) == end
+    }
 
     pub(crate) fn encode(&self) -> Vec<u8> {
         let header = FileHeader::new(FileKind::Clean, self.last);

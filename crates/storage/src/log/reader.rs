@@ -12,6 +12,7 @@ use crate::error::{Damage, StorageError};
 use crate::format::header::{FileHeader, FileKind};
 use crate::format::record::{self, Kind, RECORD_ALIGN, RECORD_HEADER_BYTES, Record};
 use crate::fs::{File, Fs};
+use crate::recovery::LogPosition;
 
 /// Read at a time; a longer record makes its own window.
 const WINDOW_BYTES: usize = 1 << 20;
@@ -166,6 +167,21 @@ impl SegmentReader {
         }
         self.offset += size as u64;
         Ok(Found::Record(record))
+    }
+
+    /// Goes to that record, if it stands there in this segment: whether it does. Those before it are
+    /// passed over unread.
+    pub(crate) fn skip_to(&mut self, to: LogPosition) -> Result<bool, StorageError> {
+        let is_place = SEGMENT_HEADER_BYTES <= to.offset
+            && to.offset < self.file_bytes
+            && to.offset.is_multiple_of(RECORD_ALIGN as u64);
+        if !is_place {
+            return Ok(false);
+        }
+        let before = std::mem::replace(&mut self.offset, to.offset);
+        let is_there = matches!(self.next(to.lsn)?, Found::Record(_));
+        self.offset = if is_there { to.offset } else { before };
+        Ok(is_there)
     }
 
     /// Reads so that the window holds `count` bytes from the present offset on, or what the file has

@@ -33,12 +33,15 @@ pub(super) struct Chain<'a> {
 }
 
 impl Chain<'_> {
-    /// In the segment of `reader` there is no record `next`; `sealed` is what its seal says.
+    /// In the segment of `reader` there is no record `next`; `sealed` is what its seal says. If a clean
+    /// stop says that the log `ends_here`, no record is looked for behind it: what a start would read
+    /// for that is two segments.
     pub(super) fn follow(
         &mut self,
         reader: &SegmentReader,
         next: u64,
         sealed: Option<u32>,
+        ends_here: bool,
     ) -> Result<Follow, StorageError> {
         if let Some((&following, later)) = self.firsts.split_first()
             && following == next
@@ -60,7 +63,7 @@ impl Chain<'_> {
                 return Ok(Follow::Segment(Place { first: next, path }, other.salt()));
             }
         }
-        self.end(reader, next, sealed.is_some())
+        self.end(reader, next, sealed.is_some(), ends_here)
     }
 
     /// There is no successor: the end of the log, or damage.
@@ -69,6 +72,7 @@ impl Chain<'_> {
         reader: &SegmentReader,
         next: u64,
         is_sealed: bool,
+        ends_here: bool,
     ) -> Result<Follow, StorageError> {
         let refuse = |durable_says| {
             let reason = Damage::Record { lsn: next, durable_says };
@@ -87,6 +91,10 @@ impl Chain<'_> {
             // came into use only after all before the first were.
             if 1 < self.firsts.len() || next < other.header().number {
                 return refuse(says);
+            }
+            if ends_here {
+                unused.push(path);
+                continue;
             }
             let later = other.later_records(&other.remainder()?, next);
             if let Some(proof) = later.iter().find(|record| next <= record.durable) {

@@ -1,6 +1,6 @@
 //! Records that a later one made void. Nothing writes such a record yet, so it is appended by hand.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use engine::{Command, Context, Reply};
@@ -8,6 +8,7 @@ use engine::{Command, Context, Reply};
 use super::*;
 use crate::checkpoint::Checkpointer;
 use crate::database::Database;
+use crate::format::header::{FileHeader, FileKind, HEADER_BYTES};
 use crate::fs::RealFs;
 use crate::fs::sim::SimFs;
 use crate::log::Urgency;
@@ -199,4 +200,72 @@ fn a_segment_that_came_back_does_not_hide_what_is_damaged() {
     let error = open(&fs).unwrap_err();
     let StorageError::Corrupt { file, .. } = &error else { panic!("{error}") };
     assert_eq!(*file, snapshot, "{error}");
+}
+
+/// Ten records, a checkpoint in the middle, all in one segment.
+fn half_in_a_snapshot() -> SimFs {
+    let fs = SimFs::new(1);
+    let mut database = open(&fs).unwrap();
+    for count in 1..=10 {
+        append(&mut database, b".");
+        if count == 5 {
+            checkpoint(&fs, &database);
+        }
+    }
+    drop(database);
+    fs.kill();
+    fs
+}
+
+/// Where record `lsn` stands.
+fn place_of(fs: &SimFs, lsn: u64) -> (PathBuf, u64) {
+    let mut found = None;
+    let mut each = |record: &Record<'_>, path: &Path, at| {
+        found = found.take().or((record.stamp.lsn == lsn).then(|| (path.to_path_buf(), at)));
+    };
+    each_record(fs, Path::new(DIR), (LogPosition::behind(0), lsn), &mut each).unwrap();
+    found.unwrap()
+}
+
+fn overwrite(fs: &SimFs, path: &Path, bytes: &[u8], at: u64) {
+    let file = fs.open_write(path).unwrap();
+    file.write_all_at(bytes, at).unwrap();
+    file.sync_data().unwrap();
+}
+
+#[test]
+fn a_start_begins_where_the_snapshot_ends() {
+    let fs = half_in_a_snapshot();
+    let (path, at) = place_of(&fs, 2);
+    overwrite(&fs, &path, &[0; 8], at);
+    let mut database = open(&fs).unwrap();
+    assert_eq!(value(&mut database), Reply::bulk(b".........."), "record 2 is in the snapshot");
+    // So does the next checkpoint; and then the log has nothing more that counts.
+    append(&mut database, b"!");
+    checkpoint(&fs, &database);
+    drop(database);
+    fs.kill();
+    let scan = scan(&fs, Path::new(DIR), LogPosition::behind(0), &mut |_, _, _| {}, &mut |_| {});
+    assert!(matches!(scan, Err(StorageError::Corrupt { .. })), "{scan:?}");
+    assert_eq!(value(&mut open(&fs).unwrap()), Reply::bulk(b"..........!"));
+}
+
+#[test]
+fn a_place_where_another_record_stands_is_not_believed() {
+    let fs = half_in_a_snapshot();
+    let (path, right) = place_of(&fs, 5);
+    let size = fs.open(&path).unwrap().size().unwrap();
+    let snapshot = dir::snapshot(Path::new(DIR), 5);
+    let bytes = fs.open(&snapshot).unwrap();
+    let mut header = [0; HEADER_BYTES];
+    bytes.read_exact_at(&mut header, 0).unwrap();
+    let header = FileHeader::decode(&header, FileKind::Snapshot, &snapshot).unwrap();
+    assert_eq!(header.log_offset, right);
+    for wrong in [0, 1, 4096, right - 8, right + 8, place_of(&fs, 6).1, size - 8, size, u64::MAX] {
+        let position = LogPosition { lsn: 5, offset: wrong };
+        let mut found = Vec::new();
+        let mut each = |record: &Record<'_>, _: &Path, _| found.push(record.stamp.lsn);
+        scan(&fs, Path::new(DIR), position, &mut each, &mut |_| {}).unwrap();
+        assert_eq!(found, [6, 7, 8, 9, 10], "offset {wrong}");
+    }
 }

@@ -12,6 +12,7 @@ use crate::error::{Damage, StorageError};
 use crate::fs::Fs;
 use crate::log::Log;
 use crate::options::Options;
+use crate::recovery::LogPosition;
 use crate::snapshot::SnapshotWriter;
 
 /// Writes the state after record `lsn` as a directory of its own.
@@ -29,7 +30,7 @@ pub(super) fn write(
     if lsn != 0 {
         let open_files = write_blocks(fs, (from, to), &mut engine)?;
         let files = referenced_files(&engine, &open_files);
-        let mut writer = SnapshotWriter::create(fs, to, lsn, &files)?;
+        let mut writer = SnapshotWriter::create(fs, to, LogPosition::behind(lsn), &files)?;
         for item in engine.image() {
             writer.item(&item)?;
         }

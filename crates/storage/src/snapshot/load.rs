@@ -9,7 +9,7 @@ use crate::blocks::{BlockFile, BlockFiles, DamagedBlocks};
 use crate::dir;
 use crate::error::StorageError;
 use crate::fs::Fs;
-use crate::recovery::{OnProgress, Phase, Progress};
+use crate::recovery::{LogPosition, OnProgress, Phase, Progress};
 
 /// A state from disk, before the log is replayed on top of it.
 #[derive(Debug)]
@@ -23,11 +23,18 @@ pub struct Loaded {
     pub lsn_promised: u64,
     /// Why newer snapshots were passed over.
     pub damaged: Vec<StorageError>,
+    /// Where in its segment that record stands, if the snapshot says so; else 0.
+    pub(crate) log_offset: u64,
     pub(crate) files: Vec<BlockFile>,
     pub(crate) open_files: BlockFiles,
 }
 
 impl Loaded {
+    /// Where the log goes on from this state.
+    pub(crate) fn log_position(&self) -> LogPosition {
+        LogPosition { lsn: self.lsn, offset: self.log_offset }
+    }
+
     /// The state before the first record.
     fn empty(hash_seed: u64) -> Self {
         Self {
@@ -35,6 +42,7 @@ impl Loaded {
             lsn: 0,
             lsn_promised: 0,
             damaged: Vec::new(),
+            log_offset: 0,
             files: Vec::new(),
             open_files: BlockFiles::default(),
         }
@@ -131,7 +139,8 @@ pub(crate) fn load(
     let engine = loader
         .finish()
         .map_err(|error| reader.undecodable(reader.position(), error.to_string()))?;
-    Ok(Loaded { engine, lsn, lsn_promised: lsn, damaged: Vec::new(), files, open_files })
+    let (damaged, log_offset) = (Vec::new(), reader.log_position().offset);
+    Ok(Loaded { engine, lsn, lsn_promised: lsn, damaged, log_offset, files, open_files })
 }
 
 /// The block files that a snapshot refers to, without loading the rest of it.

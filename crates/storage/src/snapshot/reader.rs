@@ -12,12 +12,14 @@ use crate::error::{Damage, StorageError};
 use crate::format::codec;
 use crate::format::header::{FileHeader, FileKind, HEADER_BYTES};
 use crate::fs::{File, Fs};
+use crate::recovery::LogPosition;
 
 /// An open snapshot. It is valid once [`SnapshotReader::next_section`] has answered `None`.
 pub(crate) struct SnapshotReader {
     path: PathBuf,
     file: Arc<dyn File>,
     lsn: u64,
+    log_offset: u64,
     file_bytes: u64,
     offset: u64,
     sections: u64,
@@ -46,6 +48,7 @@ impl SnapshotReader {
             path,
             file,
             lsn,
+            log_offset: 0,
             file_bytes,
             offset: 0,
             sections: 0,
@@ -56,6 +59,7 @@ impl SnapshotReader {
         if header.number != lsn {
             return Err(reader.damaged(0, Damage::Name { found: header.number }));
         }
+        reader.log_offset = header.log_offset;
         Ok(reader)
     }
 
@@ -67,6 +71,11 @@ impl SnapshotReader {
     /// The file's name.
     pub(crate) fn path(&self) -> &Path {
         &self.path
+    }
+
+    /// The place in the log that it is the state of.
+    pub(crate) fn log_position(&self) -> LogPosition {
+        LogPosition { lsn: self.lsn, offset: self.log_offset }
     }
 
     /// Its length.

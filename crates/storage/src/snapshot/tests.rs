@@ -5,10 +5,11 @@ use crate::blocks::DamagedBlocks;
 use crate::dir;
 use crate::error::StorageError;
 use crate::fs::RealFs;
+use crate::recovery::LogPosition;
 use crate::testing::{data_dir, hex_example, put, small_engine, state};
 
 fn write(dir: &std::path::Path, lsn: u64, engine: &engine::Engine) {
-    let mut writer = SnapshotWriter::create(&RealFs, dir, lsn, &[]).unwrap();
+    let mut writer = SnapshotWriter::create(&RealFs, dir, LogPosition::behind(lsn), &[]).unwrap();
     for item in engine.image() {
         writer.item(&item).unwrap();
     }
@@ -34,7 +35,10 @@ fn the_page_shows_what_is_written() {
     let dir = data_dir();
     let length = hex_example("block-file").len() as u64;
     let files = [BlockFile { number: 7, length, blocks: 1, live_bytes: 12 }];
-    SnapshotWriter::create(&RealFs, dir.path(), 41, &files).unwrap().finish().unwrap();
+    SnapshotWriter::create(&RealFs, dir.path(), LogPosition::behind(41), &files)
+        .unwrap()
+        .finish()
+        .unwrap();
     let found = std::fs::read(dir::snapshot(dir.path(), 41)).unwrap();
     assert_eq!(found, hex_example("snapshot"));
     assert_eq!(block_files(&RealFs, dir.path(), 41).unwrap(), files);
@@ -131,7 +135,10 @@ fn leftovers_go_unless_a_snapshot_is_damaged() {
     let block = |number| dir::block_file(dir.path(), number);
     let temporary = dir::snapshot_temporary(dir.path(), 9);
     let files = [BlockFile { number: 7, length: 1, blocks: 1, live_bytes: 1 }];
-    SnapshotWriter::create(&RealFs, dir.path(), 41, &files).unwrap().finish().unwrap();
+    SnapshotWriter::create(&RealFs, dir.path(), LogPosition::behind(41), &files)
+        .unwrap()
+        .finish()
+        .unwrap();
     for path in [&block(6), &block(7), &block(8), &temporary] {
         put(path, b"x");
     }

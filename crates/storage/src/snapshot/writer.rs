@@ -11,6 +11,7 @@ use crate::error::StorageError;
 use crate::format::codec;
 use crate::format::header::{FileHeader, FileKind};
 use crate::fs::Fs;
+use crate::recovery::LogPosition;
 
 /// Bytes of items after which a section ends.
 const SECTION_BYTES: usize = 1 << 20;
@@ -30,11 +31,11 @@ pub(crate) struct SnapshotWriter<'a> {
 }
 
 impl<'a> SnapshotWriter<'a> {
-    /// Begins the snapshot at `lsn`, which refers to `files`.
+    /// Begins the snapshot of the state at that place in the log; it refers to `files`.
     pub(crate) fn create(
         fs: &'a dyn Fs,
         dir: &'a Path,
-        lsn: u64,
+        LogPosition { lsn, offset }: LogPosition,
         files: &[BlockFile],
     ) -> Result<Self, StorageError> {
         let temporary = dir::snapshot_temporary(dir, lsn);
@@ -48,7 +49,8 @@ impl<'a> SnapshotWriter<'a> {
             sections: 0,
             items: Vec::new(),
         };
-        writer.write(&FileHeader::new(FileKind::Snapshot, lsn).encode())?;
+        let header = FileHeader { log_offset: offset, ..FileHeader::new(FileKind::Snapshot, lsn) };
+        writer.write(&header.encode())?;
         let mut payload = Vec::new();
         for file in files {
             codec::encode_into(file, &mut payload);
