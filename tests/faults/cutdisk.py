@@ -5,7 +5,9 @@
 Orders are put into the control file (rename(2) into place), which goes when they are carried out:
 
     cut SEED PERCENT    power off: each unflushed sector is kept with that probability; then all fails
-    eio COUNT           the next COUNT writes fail
+    eio COUNT           the next COUNT writes fail (but for one that goes on where the one before ended: it may
+                        be the second half of one, and Linux's loop device takes a write that fails after
+                        its first half for a success)
     slow MILLISECONDS   every flush takes that much longer
 """
 
@@ -24,7 +26,7 @@ SECTOR = 512
 cfg = {}
 lock = threading.Lock()
 pending = []  # writes since the last flush: (offset, bytes)
-state = {"dead": False, "eio": 0, "slow": 0.0}
+state = {"dead": False, "eio": 0, "slow": 0.0, "end": 0}
 
 
 def config(key, value):
@@ -108,7 +110,9 @@ def pwrite(handle, buffer, offset, flags):
     with lock:
         if state["dead"]:
             fail()
-        if state["eio"]:
+        goes_on = offset == state["end"]
+        state["end"] = offset + len(buffer)
+        if state["eio"] and not goes_on:
             state["eio"] -= 1
             fail()
         pending.append((offset, bytes(buffer)))
