@@ -41,6 +41,9 @@ pub fn due(log_bytes_since: u64, log_bytes_max: u64) -> bool {
     log_bytes_max != 0 && log_bytes_max <= log_bytes_since
 }
 
+/// Says whether a checkpoint that is under way shall end without a result.
+pub type GiveUp<'a> = &'a dyn Fn() -> bool;
+
 /// Makes checkpoints of one directory, one at a time.
 #[derive(Debug)]
 pub struct Checkpointer {
@@ -115,6 +118,20 @@ impl Checkpointer {
     /// What went wrong. Nothing is lost by it: the snapshots before still count, and what
     /// the attempt wrote is removed again.
     pub fn run(&mut self, upto: u64) -> Result<CheckpointReport, StorageError> {
+        self.run_unless(upto, &|| false)
+    }
+
+    /// As [`Checkpointer::run`], until `give_up` says so: it is asked at every record, block and item,
+    /// and so has to be cheap.
+    ///
+    /// # Errors
+    ///
+    /// As for [`Checkpointer::run`], and `GivenUp`.
+    pub fn run_unless(
+        &mut self,
+        upto: u64,
+        give_up: GiveUp<'_>,
+    ) -> Result<CheckpointReport, StorageError> {
         let log_first = recovery::log_first(&*self.fs, &self.dir)?;
         let mut voided = Vec::new();
         loop {
@@ -124,7 +141,7 @@ impl Checkpointer {
             }
             // Otherwise each attempt on a full disk would leave it fuller.
             remove_leftovers(&*self.fs, &self.dir)?;
-            match self.or_clean(self.replay_and_write(base, upto, &voided))? {
+            match self.or_clean(self.replay_and_write(base, (upto, &voided), give_up))? {
                 Ok(report) => return Ok(report),
                 Err(found) => voided = found,
             }
@@ -135,32 +152,28 @@ impl Checkpointer {
     fn replay_and_write(
         &self,
         mut base: Loaded,
-        upto: u64,
-        voided: &[Range<u64>],
+        (upto, voided): (u64, &[Range<u64>]),
+        give_up: GiveUp<'_>,
     ) -> Result<Result<CheckpointReport, Vec<Range<u64>>>, StorageError> {
         let mut spilled = Spilled::default();
         let base_position = base.log_position();
         let mut replay = Replay::new(&mut base.engine, voided);
         let mut each = |record: &Record<'_>, path: &Path, at| {
+            go_on(give_up)?;
             replay.record(record, path, at);
             let engine = replay.engine();
-            if self.memory_max < engine.block_memory().bytes() && spilled.failed.is_none() {
-                match self.move_blocks(engine, &BTreeSet::new(), &base.files, &mut base.open_files)
-                {
-                    Ok(written) => spilled.add(&written),
-                    Err(error) => spilled.failed = Some(error),
-                }
+            if self.memory_max < engine.block_memory().bytes() {
+                let places = (&base.files[..], &mut base.open_files);
+                spilled.add(&self.move_blocks(engine, &BTreeSet::new(), places, give_up)?);
             }
+            Ok(())
         };
         let range = (base_position, upto);
         let position = recovery::each_record(&*self.fs, &self.dir, range, &mut each)?;
         if let Some(found) = replay.end()? {
             return Ok(Err(found));
         }
-        match spilled.failed {
-            Some(error) => Err(error),
-            None => self.write_files(base, position, &spilled).map(Ok),
-        }
+        self.write_files(base, position, &spilled, give_up).map(Ok)
     }
 
     fn load(&self, log_first: u64) -> Result<Loaded, StorageError> {
@@ -174,7 +187,7 @@ impl Checkpointer {
     pub(crate) fn write(&self, base: Loaded, lsn: u64) -> Result<CheckpointReport, StorageError> {
         remove_leftovers(&*self.fs, &self.dir)?;
         let position = LogPosition::behind(lsn);
-        self.or_clean(self.write_files(base, position, &Spilled::default()))
+        self.or_clean(self.write_files(base, position, &Spilled::default(), &|| false))
     }
 
     /// After a failure, removes what was written for nothing.
@@ -193,6 +206,7 @@ impl Checkpointer {
         base: Loaded,
         position: LogPosition,
         spilled: &Spilled,
+        give_up: GiveUp<'_>,
     ) -> Result<CheckpointReport, StorageError> {
         let lsn = position.lsn;
         let Loaded { mut engine, lsn: lsn_before, files: files_before, mut open_files, .. } = base;
@@ -202,11 +216,13 @@ impl Checkpointer {
             .filter(|file| file.is_sparse())
             .map(|file| file.number)
             .collect();
-        let written = self.move_blocks(&mut engine, &sparse, &files_before, &mut open_files)?;
+        let places = (&files_before[..], &mut open_files);
+        let written = self.move_blocks(&mut engine, &sparse, places, give_up)?;
 
         let files = referenced_files(&engine, &open_files);
         let mut writer = SnapshotWriter::create(fs, &self.dir, position, &files)?;
         for item in engine.image() {
+            go_on(give_up)?;
             writer.item(&item)?;
         }
         let snapshot_bytes = writer.finish()?;
@@ -230,6 +246,10 @@ impl Checkpointer {
             cleanup,
         })
     }
+}
+
+fn go_on(give_up: GiveUp<'_>) -> Result<(), StorageError> {
+    if give_up() { Err(StorageError::GivenUp) } else { Ok(()) }
 }
 
 /// A report for a directory whose newest snapshot is new enough.

@@ -108,6 +108,9 @@ pub enum StorageError {
         /// The directory of the log.
         dir: PathBuf,
     },
+    /// A checkpoint ended early because its caller wanted that. Nothing is left of it.
+    #[error("the checkpoint was given up")]
+    GivenUp,
 }
 
 /// What is wrong with bytes that were durable once.

@@ -176,13 +176,13 @@ pub(crate) fn scan(
     }
 }
 
-/// Calls `each` for the records behind `from` up to number `upto`, all of which are known to be there;
-/// returns the place behind it.
+/// Calls `each` for the records behind `from` up to number `upto`, all of which are known to be there,
+/// until it fails; returns the place behind the last one.
 pub(crate) fn each_record(
     fs: &dyn Fs,
     dir: &Path,
     (from, upto): (LogPosition, u64),
-    each: OnRecord<'_>,
+    each: &mut dyn FnMut(&Record<'_>, &Path, u64) -> Result<(), StorageError>,
 ) -> Result<LogPosition, StorageError> {
     let after = from.lsn;
     if upto <= after {
@@ -202,7 +202,7 @@ pub(crate) fn each_record(
             let offset = reader.offset();
             let Found::Record(record) = reader.next(next)? else { break };
             if after < next {
-                each(&record, &path, offset);
+                each(&record, &path, offset)?;
             }
             last = LogPosition { lsn: next, offset };
             next += 1;

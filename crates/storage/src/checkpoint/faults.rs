@@ -1,5 +1,6 @@
 //! Power cuts and failing calls during a checkpoint, on the simulated disk.
 
+use std::cell::Cell;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -258,4 +259,39 @@ fn a_checkpoint_that_fails_leaves_no_files() {
         }
     }
     assert!(10 < failures, "{failures} failures");
+}
+
+#[test]
+fn a_checkpoint_that_is_given_up_leaves_nothing() {
+    let (disk, expected) = two_checkpoints();
+    let dir = Path::new(DIR);
+    let files = |fs: &SimFs| {
+        let (blocks, snapshots) = (dir::list_block_files(fs, dir), dir::list_snapshots(fs, dir));
+        (blocks.unwrap(), snapshots.unwrap(), dir::list_temporaries(fs, dir).unwrap())
+    };
+    for memory_max in MEMORY_MAX {
+        for patience in 0_u32.. {
+            let fs = disk.fork();
+            let mut database = open(&fs);
+            let before = files(&fs);
+            let mut checkpointer = Checkpointer::new(Arc::new(fs.clone()), DIR.into(), 0);
+            checkpointer.set_memory_max(memory_max);
+            let asked = Cell::new(0);
+            let give_up = || asked.replace(asked.get() + 1) == patience;
+            let result = checkpointer.run_unless(database.log().durable(), &give_up);
+            if result.is_ok() {
+                assert!(20 < patience, "asked {patience} times only");
+                break;
+            }
+            let what = format!("given up when asked for the {patience}th time");
+            assert!(matches!(result, Err(StorageError::GivenUp)), "{what}: {result:?}");
+            assert_eq!(asked.get(), patience + 1, "{what}: it ends at once");
+            assert_eq!(files(&fs), before, "{what}");
+            checkpoint_within(memory_max, &fs, &mut database).expect(&what).cleanup.expect(&what);
+            assert_eq!(seen(&database), expected, "{what}");
+            drop(database);
+            assert_sound(&fs, &what);
+            assert_eq!(seen(&open(&fs)), expected, "{what}: after a restart");
+        }
+    }
 }

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use engine::{BlockHeader, Engine};
 
-use super::{Checkpointer, adopt_all};
+use super::{Checkpointer, GiveUp, adopt_all, go_on};
 use crate::blocks::{BlockFile, BlockFiles, BlockWriter, Written};
 use crate::dir;
 use crate::error::StorageError;
@@ -14,7 +14,6 @@ use crate::error::StorageError;
 pub(super) struct Spilled {
     pub(super) blocks: u64,
     pub(super) bytes: u64,
-    pub(super) failed: Option<StorageError>,
 }
 
 impl Spilled {
@@ -34,10 +33,10 @@ impl Checkpointer {
         &self,
         engine: &mut Engine,
         sparse: &BTreeSet<u64>,
-        files_before: &[BlockFile],
-        open_files: &mut BlockFiles,
+        (files_before, open_files): (&[BlockFile], &mut BlockFiles),
+        give_up: GiveUp<'_>,
     ) -> Result<Written, StorageError> {
-        let written = self.write_blocks(engine, sparse, files_before)?;
+        let written = self.write_blocks(engine, sparse, files_before, give_up)?;
         for file in &written.files {
             open_files.open(&*self.fs, &self.dir, file)?;
         }
@@ -59,6 +58,7 @@ impl Checkpointer {
         engine: &Engine,
         sparse: &BTreeSet<u64>,
         files_before: &[BlockFile],
+        give_up: GiveUp<'_>,
     ) -> Result<Written, StorageError> {
         // A number is never used twice while anything refers to the first file of that number.
         let on_disk = dir::list_block_files(&*self.fs, &self.dir)?;
@@ -72,6 +72,7 @@ impl Checkpointer {
             if !is_due || !done.insert(block.header.number) {
                 continue;
             }
+            go_on(give_up)?;
             match block.bytes() {
                 Ok(bytes)
                     if block.location.is_none()

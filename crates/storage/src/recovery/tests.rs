@@ -222,6 +222,7 @@ fn place_of(fs: &SimFs, lsn: u64) -> (PathBuf, u64) {
     let mut found = None;
     let mut each = |record: &Record<'_>, path: &Path, at| {
         found = found.take().or((record.stamp.lsn == lsn).then(|| (path.to_path_buf(), at)));
+        Ok(())
     };
     each_record(fs, Path::new(DIR), (LogPosition::behind(0), lsn), &mut each).unwrap();
     found.unwrap()
