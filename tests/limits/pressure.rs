@@ -136,6 +136,38 @@ fn writers_wait_for_a_checkpoint_and_others_do_not() {
     assert_eq!(client.words("XLEN small"), Value::Int(1));
 }
 
+/// A checkpoint that gets nowhere beside the other threads is made anew, as one of them: the log must not
+/// grow for as long as the processors are busy.
+#[test]
+fn a_checkpoint_that_falls_behind_is_in_a_hurry() {
+    let dir = support::temp_dir();
+    let orders = support::temp_dir();
+    let held = orders.path().join("checkpoint");
+    fs::write(&held, "hold").expect("our own directory");
+    let server = launch()
+        .dir(dir.path())
+        .env("FAILPOINTS_DIR", orders.path())
+        .args(["--auto-aof-rewrite-min-size", "1mb", "--loglevel", "debug"])
+        .start();
+    let mut client = server.connect();
+    let acknowledged = AtomicU64::new(0);
+    produce(&server, "s", 400, &acknowledged);
+    wait("a checkpoint begins", || client.info("rdb_bgsave_in_progress") == "1");
+    produce(&server, "s", 1000, &acknowledged);
+    assert!(2 * MIB < figure(&mut client, "log_bytes_since_checkpoint"));
+    assert_eq!(client.info("rdb_saves"), "0");
+    fs::remove_file(&held).expect("our own file");
+    server.line_with("a checkpoint begins anew, in a hurry");
+    wait("the log is short again", || figure(&mut client, "log_bytes_since_checkpoint") < MIB);
+    assert_eq!(client.info("rdb_last_bgsave_status"), "ok");
+    let count = i64::try_from(acknowledged.load(Ordering::Relaxed)).expect("a count");
+    assert_eq!(client.words("XLEN s"), Value::Int(count));
+    assert_eq!(
+        client.words("XRANGE s - +").array().len(),
+        usize::try_from(count).expect("a count")
+    );
+}
+
 /// While checkpoints fail, waiting is of no use: writers are told, and may go on after one succeeds.
 #[test]
 fn without_checkpoints_writers_are_refused_in_the_end() {

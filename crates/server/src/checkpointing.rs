@@ -1,13 +1,13 @@
 //! The thread that makes checkpoints.
 
-use std::fs;
+use std::cell::Cell;
 use std::sync::Arc;
 use std::thread;
 use std::time::{Duration, Instant};
 
 use engine::AdoptCursor;
 use parking_lot::MutexGuard;
-use storage::checkpoint::{CheckpointReport, Checkpointer};
+use storage::checkpoint::{CheckpointReport, Checkpointer, due};
 use storage::{StorageError, failpoint};
 use thread_priority::{
     NormalThreadSchedulePolicy, ThreadPriority, ThreadSchedulePolicy,
@@ -24,9 +24,14 @@ use crate::retention;
 /// The lowest priority that an ordinary thread can have.
 const NICEST: i32 = 19;
 
-/// Percent of the last ten seconds in which some thread waited for a processor, from which on the machine
-/// is busy.
-const BUSY_PERCENT: f32 = 60.0;
+/// How long a checkpoint may take at the lowest priority.
+const IDLE_PATIENCE: Duration = Duration::from_secs(60);
+
+/// So many times the log for which a checkpoint starts, and it becomes urgent.
+const LOG_GROWTH_MAX: u64 = 2;
+
+/// Steps of a checkpoint (records, blocks, items) between two looks whether it has become urgent.
+const STEPS_PER_LOOK: u32 = 256;
 
 /// How long a stop waits for its checkpoint. Without it the next start replays the log.
 const STOP_PATIENCE: Duration = Duration::from_secs(2);
@@ -50,8 +55,7 @@ pub(crate) fn checkpoint_loop(shared: &Shared, hash_seed: u64) {
         let is_on = !shared.config.settings().retention.is_off();
         checkpointer.set_retains(is_on && has_room);
         checkpointer.set_memory_max(shared.pressure.checkpoint_memory_max());
-        let is_urgent = shared.pressure.is_urgent() || shared.stopping().is_so();
-        match run_beside_others(&mut checkpointer, shared.log.durable(), is_urgent) {
+        match run_beside_others(&mut checkpointer, shared) {
             Ok(report) => {
                 has_room = true;
                 // At a stop nobody reads from the blocks any more, and the next checkpoint frees what it may.
@@ -81,56 +85,61 @@ pub(crate) fn checkpoint_loop(shared: &Shared, hash_seed: u64) {
 /// takes the engine's lock, and whoever holds that must not have to wait for a processor, so it is left
 /// to the caller's thread.
 ///
-/// Not so if writers would come to wait for it: on a busy machine that could be long, and nobody may raise
-/// a priority again.
+/// On a machine whose processors are all busy that thread would hardly ever get one, the log would grow,
+/// and with it the next start. So once somebody may come to wait for the checkpoint it is given up, and
+/// another one is made that takes its turn like everybody: a thread may not raise its own priority again.
 fn run_beside_others(
     checkpointer: &mut Checkpointer,
-    durable: u64,
-    is_urgent: bool,
+    shared: &Shared,
 ) -> Result<CheckpointReport, StorageError> {
-    let run = || {
-        if !is_urgent {
+    let began = Instant::now();
+    let is_urgent = || shared.is_checkpoint_urgent() || IDLE_PATIENCE <= began.elapsed();
+    if !is_urgent() {
+        let run = || {
             step_back();
+            failpoint::pass("checkpoint");
+            let asked = Cell::new(0_u32);
+            let give_up = || {
+                asked.set(asked.get().wrapping_add(1));
+                asked.get().is_multiple_of(STEPS_PER_LOOK) && is_urgent()
+            };
+            checkpointer.run_unless(shared.log.durable(), &give_up)
+        };
+        let run = thread::scope(|scope| scope.spawn(run).join());
+        match run.unwrap_or_else(|panic| std::panic::resume_unwind(panic)) {
+            Err(StorageError::GivenUp) => tracing::debug!("a checkpoint begins anew, in a hurry"),
+            done => return done,
         }
-        failpoint::pass("checkpoint");
-        checkpointer.run(durable)
-    };
-    let run = thread::scope(|scope| scope.spawn(run).join());
-    run.unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+    }
+    failpoint::pass("checkpoint");
+    checkpointer.run(shared.log.durable())
 }
 
 /// Gives the calling thread the lowest priority of all, for processors and (by that) for the disk.
 ///
 /// SCHED_IDLE and not the nicest value: whoever is woken while such a thread runs gets the processor at
-/// once, 0.05 ms at p99. A thread of nice 19 is left the rest of its slice first: 1.8 to 3.7 ms. But on a
-/// machine whose processors others keep busy, SCHED_IDLE would hardly ever get one, and nice 19 does.
+/// once, 0.05 ms at p99. A thread of nice 19 is left the rest of its slice first: 1.8 to 3.7 ms.
 fn step_back() {
-    if !is_machine_busy() {
-        let idle = ThreadSchedulePolicy::Normal(NormalThreadSchedulePolicy::Idle);
-        let thread = thread_native_id();
-        match set_thread_priority_and_policy(thread, ThreadPriority::Min, idle) {
-            Ok(()) => return,
-            Err(error) => tracing::debug!(?error, "the checkpoint cannot run as SCHED_IDLE"),
+    let idle = ThreadSchedulePolicy::Normal(NormalThreadSchedulePolicy::Idle);
+    let thread = thread_native_id();
+    if let Err(error) = set_thread_priority_and_policy(thread, ThreadPriority::Min, idle) {
+        tracing::debug!(?error, "the checkpoint cannot run as SCHED_IDLE");
+        if let Err(error) = rustix::process::setpriority_process(None, NICEST) {
+            tracing::debug!(%error, "the checkpoint runs at normal priority");
         }
     }
-    if let Err(error) = rustix::process::setpriority_process(None, NICEST) {
-        tracing::debug!(%error, "the checkpoint runs at normal priority");
-    }
-}
-
-/// Also where the kernel does not tell (`Documentation/accounting/psi.rst`).
-fn is_machine_busy() -> bool {
-    let pressure = fs::read_to_string("/proc/pressure/cpu").ok();
-    pressure.and_then(|text| waited_percent(&text)).is_none_or(|percent| BUSY_PERCENT <= percent)
-}
-
-/// From `some avg10=1.25 avg60=... avg300=... total=...`.
-fn waited_percent(pressure: &str) -> Option<f32> {
-    let mut words = pressure.lines().find_map(|line| line.strip_prefix("some "))?.split(' ');
-    words.find_map(|word| word.strip_prefix("avg10="))?.parse().ok()
 }
 
 impl Shared {
+    /// Whether somebody may come to wait for the next checkpoint: writers, the stop, or the start after
+    /// a crash.
+    fn is_checkpoint_urgent(&self) -> bool {
+        let limit = self.config.settings().checkpoint_log_bytes.saturating_mul(LOG_GROWTH_MAX);
+        self.pressure.is_urgent()
+            || self.is_stopping()
+            || due(self.log_bytes_since_checkpoint(), limit)
+    }
+
     /// A checkpoint for the next start, which then has nothing to replay: if there is much of that, and
     /// time for it until `deadline`. Whatever becomes of it, everything is in the log. With SHUTDOWN SAVE
     /// in any case, however long it takes. Needs a runtime.
@@ -193,18 +202,4 @@ fn finish_checkpoint(shared: &Shared, report: &CheckpointReport, time: Duration)
         lock_us = longest.as_micros(),
         "checkpoint"
     );
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_pressure_on_processors_is_read() {
-        let text = "some avg10=61.25 avg60=3.00 avg300=0.10 total=5\nfull avg10=0.00 avg60=0.00\n";
-        assert_eq!(waited_percent(text), Some(61.25));
-        assert_eq!(waited_percent("full avg10=7.00\n"), None);
-        assert_eq!(waited_percent("some avg10=none\n"), None);
-        assert_eq!(waited_percent(""), None);
-    }
 }

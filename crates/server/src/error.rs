@@ -102,6 +102,7 @@ pub fn storage_exit_code(error: &StorageError) -> u8 {
         StorageError::Io { .. }
         | StorageError::Poisoned { .. }
         | StorageError::TooLong { .. }
-        | StorageError::NoSpace { .. } => EX_IOERR,
+        | StorageError::NoSpace { .. }
+        | StorageError::GivenUp => EX_IOERR,
     }
 }
