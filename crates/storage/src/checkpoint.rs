@@ -29,7 +29,8 @@ use crate::blocks::{BlockFile, BlockFiles, DamagedBlocks};
 use crate::error::StorageError;
 use crate::format::record::Record;
 use crate::fs::Fs;
-use crate::recovery::{self, LogPosition, Replay};
+use crate::log::LogPosition;
+use crate::recovery::{self, Replay};
 use crate::snapshot::{Keep, Loaded, SnapshotWriter, load_newest_telling, remove_leftovers};
 
 /// Log bytes since the last checkpoint that call for another one.

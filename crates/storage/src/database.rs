@@ -16,9 +16,9 @@ use crate::error::{Damage, StorageError};
 use crate::format::codec;
 use crate::format::record::{Kind, Record};
 use crate::fs::Fs;
-use crate::log::{Log, SegmentReader, Urgency};
+use crate::log::{Log, LogPosition, SegmentReader, Urgency};
 use crate::options::Options;
-use crate::recovery::{self, LogPosition, OnProgress, RecoveryReport, Replay, Scan};
+use crate::recovery::{self, OnProgress, RecoveryReport, Replay, Scan};
 use crate::snapshot::{self, Loaded};
 
 /// An engine whose changes are recorded.

@@ -28,7 +28,9 @@ use crate::format::codec::PAYLOAD_FORMAT;
 use crate::format::header::u64_at;
 use crate::format::record::{self, Kind, Record};
 use crate::fs::Fs;
-use crate::log::{CleanStop, Found, LogEnd, SEGMENT_HEADER_BYTES, Segment, SegmentReader};
+use crate::log::{
+    CleanStop, Found, LogEnd, LogPosition, SEGMENT_HEADER_BYTES, Segment, SegmentReader,
+};
 use progress::Teller;
 
 /// What recovery found and did.
@@ -76,22 +78,6 @@ pub(crate) struct Scan {
     pending: Vec<(PathBuf, u64)>,
     /// Segments that were ready, or just come into use, and hold nothing that counts.
     unused: Vec<PathBuf>,
-}
-
-/// A place in the log: behind a record.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct LogPosition {
-    /// The record; 0 for the beginning.
-    pub(crate) lsn: u64,
-    /// Where in its segment it stands; 0 where that is not known. Only believed if it stands there.
-    pub(crate) offset: u64,
-}
-
-impl LogPosition {
-    /// Behind this record, wherever that is.
-    pub(crate) fn behind(lsn: u64) -> Self {
-        Self { lsn, offset: 0 }
-    }
 }
 
 /// LSN of the first record in the log, or of its next one if it is empty.

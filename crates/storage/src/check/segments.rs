@@ -11,8 +11,7 @@ use super::{Check, Content, FileReport, Problem, TornTail, bytes_if_there, file_
 use crate::error::{Damage, StorageError};
 use crate::format::codec;
 use crate::format::record::{Kind, Record};
-use crate::log::{Found, SegmentReader};
-use crate::recovery::LogPosition;
+use crate::log::{Found, LogPosition, SegmentReader};
 use crate::{dir, recovery};
 
 /// Records between two reports of progress.

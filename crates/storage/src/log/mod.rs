@@ -34,7 +34,7 @@ use crate::sync::{AtomicBool, AtomicU64, Mutex, Ordering};
 pub use buffer::Urgency;
 use buffer::{Buffer, Place};
 pub(crate) use clean::CleanStop;
-pub(crate) use reader::{Found, SegmentReader};
+pub(crate) use reader::{Found, LogPosition, SegmentReader};
 use segment::Layout;
 pub(crate) use segment::{SEAL_BYTES, SEGMENT_HEADER_BYTES, recycle};
 use turn::Turns;

@@ -12,10 +12,25 @@ use crate::error::{Damage, StorageError};
 use crate::format::header::{FileHeader, FileKind};
 use crate::format::record::{self, Kind, RECORD_ALIGN, RECORD_HEADER_BYTES, Record};
 use crate::fs::{File, Fs};
-use crate::recovery::LogPosition;
 
 /// Read at a time; a longer record makes its own window.
 const WINDOW_BYTES: usize = 1 << 20;
+
+/// A place in the log: behind a record.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct LogPosition {
+    /// The record; 0 for the beginning.
+    pub(crate) lsn: u64,
+    /// Where in its segment it stands; 0 where that is not known. Only believed if it stands there.
+    pub(crate) offset: u64,
+}
+
+impl LogPosition {
+    /// Behind this record, wherever that is.
+    pub(crate) fn behind(lsn: u64) -> Self {
+        Self { lsn, offset: 0 }
+    }
+}
 
 /// Reads one segment.
 #[derive(Debug)]

@@ -10,9 +10,8 @@ use crate::checkpoint::{adopt_all, referenced_files};
 use crate::dir;
 use crate::error::{Damage, StorageError};
 use crate::fs::Fs;
-use crate::log::Log;
+use crate::log::{Log, LogPosition};
 use crate::options::Options;
-use crate::recovery::LogPosition;
 use crate::snapshot::SnapshotWriter;
 
 /// Writes the state after record `lsn` as a directory of its own.

@@ -9,7 +9,8 @@ use crate::blocks::{BlockFile, BlockFiles, DamagedBlocks};
 use crate::dir;
 use crate::error::StorageError;
 use crate::fs::Fs;
-use crate::recovery::{LogPosition, OnProgress, Phase, Progress};
+use crate::log::LogPosition;
+use crate::recovery::{OnProgress, Phase, Progress};
 
 /// A state from disk, before the log is replayed on top of it.
 #[derive(Debug)]

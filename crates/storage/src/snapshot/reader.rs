@@ -12,7 +12,7 @@ use crate::error::{Damage, StorageError};
 use crate::format::codec;
 use crate::format::header::{FileHeader, FileKind, HEADER_BYTES};
 use crate::fs::{File, Fs};
-use crate::recovery::LogPosition;
+use crate::log::LogPosition;
 
 /// An open snapshot. It is valid once [`SnapshotReader::next_section`] has answered `None`.
 pub(crate) struct SnapshotReader {

@@ -5,7 +5,7 @@ use crate::blocks::DamagedBlocks;
 use crate::dir;
 use crate::error::StorageError;
 use crate::fs::RealFs;
-use crate::recovery::LogPosition;
+use crate::log::LogPosition;
 use crate::testing::{data_dir, hex_example, put, small_engine, state};
 
 fn write(dir: &std::path::Path, lsn: u64, engine: &engine::Engine) {

@@ -11,7 +11,7 @@ use crate::error::StorageError;
 use crate::format::codec;
 use crate::format::header::{FileHeader, FileKind};
 use crate::fs::Fs;
-use crate::recovery::LogPosition;
+use crate::log::LogPosition;
 
 /// Bytes of items after which a section ends.
 const SECTION_BYTES: usize = 1 << 20;
