@@ -4,13 +4,14 @@
 //! both that engine and the live one then adopt the places on disk. The live engine does so in slices
 //! between commands, so that nobody waits for the walk.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use bytes::Bytes;
 
 use crate::engine::Engine;
 use crate::keyspace::Value;
-use crate::stream::{Block, BlockHeader, BlockLocation, BlockSource, Body};
+use crate::stream::{Block, BlockHeader, BlockLocation, BlockSource, Body, FileUse, Pack};
 
 /// A sealed block as `storage` sees it.
 #[derive(Debug, Clone)]
@@ -52,6 +53,57 @@ pub struct DroppedBlock {
     pub location: Option<BlockLocation>,
 }
 
+/// The blocks of an engine that lie on disk, as they were at one time.
+#[derive(Debug, Clone, Default)]
+pub struct StoredBlocks {
+    packs: Vec<Pack>,
+    /// Numbers of their first blocks.
+    seen: BTreeSet<u64>,
+    /// Blocks in no pack.
+    others: BTreeMap<u64, BlockLocation>,
+    block_next: u64,
+}
+
+impl StoredBlocks {
+    pub(crate) fn note_pack(&mut self, pack: &Pack) {
+        // A copied stream has the packs of the original.
+        if self.seen.insert(pack.number_first()) {
+            self.packs.push(pack.clone());
+        }
+    }
+
+    pub(crate) fn note(&mut self, number: u64, place: BlockLocation) {
+        self.others.insert(number, place);
+    }
+
+    /// The files, by number, and what of them is used. A block counts once, also if several streams have
+    /// it; but again where it lies in packs that differ, as a copied stream's do once they were changed.
+    #[must_use]
+    pub fn files(&self) -> BTreeMap<u64, FileUse> {
+        let mut files = BTreeMap::<u64, FileUse>::new();
+        for (file, used) in self.packs.iter().flat_map(Pack::files) {
+            *files.entry(file).or_default() += used;
+        }
+        for place in self.others.values() {
+            files.entry(place.file).or_default().add(place.len);
+        }
+        files
+    }
+
+    /// The place of each block, by number.
+    #[must_use]
+    pub fn places(&self) -> BTreeMap<u64, BlockLocation> {
+        let others = self.others.iter().map(|(number, place)| (*number, *place));
+        self.packs.iter().flat_map(Pack::places).chain(others).collect()
+    }
+
+    /// The number of the next block to be sealed: all blocks had numbers below it.
+    #[must_use]
+    pub fn block_next(&self) -> u64 {
+        self.block_next
+    }
+}
+
 /// How far [`Engine::adopt`] has come.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct AdoptCursor {
@@ -71,14 +123,23 @@ pub type Adopt<'f> =
 impl Engine {
     /// Every sealed block, those of one stream side by side and in order.
     pub fn blocks(&self) -> impl Iterator<Item = BlockRef<'_>> {
+        self.blocks_in(&|_| true)
+    }
+
+    /// The sealed blocks that lie in memory (`None`) or in the files that are `wanted`, as
+    /// [`Engine::blocks`] has them. What has to be put on disk: of a long history nearly nothing.
+    pub fn blocks_in<'e>(
+        &'e self,
+        wanted: &'e dyn Fn(Option<u64>) -> bool,
+    ) -> impl Iterator<Item = BlockRef<'e>> {
         let dbs = (0u8..).zip(&self.dbs);
         let entries = dbs.flat_map(|(number, db)| db.iter().map(move |entry| (number, entry)));
         let streams = entries.filter_map(|(db, (key, entry))| match &entry.value {
             Value::Stream(stream) => Some((db, key, stream)),
             _ => None,
         });
-        streams.flat_map(|(db, key, stream)| {
-            stream.blocks().map(move |block| BlockRef {
+        streams.flat_map(move |(db, key, stream)| {
+            stream.blocks_in(wanted).map(move |block| BlockRef {
                 db,
                 key,
                 header: block.header(),
@@ -86,6 +147,20 @@ impl Engine {
                 body: block.into_owned().body,
             })
         })
+    }
+
+    /// The blocks that lie on disk.
+    #[must_use]
+    pub fn stored_blocks(&self) -> StoredBlocks {
+        let mut stored = StoredBlocks { block_next: self.sealer.next, ..StoredBlocks::default() };
+        for db in &self.dbs {
+            for (_, entry) in db.iter() {
+                if let Value::Stream(stream) = &entry.value {
+                    stream.note_stored(&mut stored);
+                }
+            }
+        }
+        stored
     }
 
     /// Takes the blocks that `is_lost` out of their streams, for a repair: no operation does so. What
@@ -122,12 +197,16 @@ impl Engine {
     /// take the place that `adopt` gives. Returns where to go on, `None` at the end.
     /// The default cursor is the start.
     ///
+    /// Blocks of files of which `stays` is true are not asked about, as far as whole packs lie in such
+    /// files: nearly all of a long history.
+    ///
     /// Keys may change in any way between two slices. A stream that RENAME, COPY or SWAPDB moved
     /// meanwhile may be missed: it then keeps its old, equally good bytes until the next walk.
     pub fn adopt(
         &mut self,
         mut cursor: AdoptCursor,
         budget: usize,
+        stays: &dyn Fn(u64) -> bool,
         adopt: Adopt<'_>,
     ) -> Option<AdoptCursor> {
         let mut budget = budget.max(1);
@@ -141,7 +220,7 @@ impl Engine {
                 let halfway = cursor.halfway.take().filter(|(left, _)| **left == *key);
                 if let Value::Stream(stream) = value {
                     let from = halfway.map_or(0, |(_, number)| number);
-                    if let Some(next) = stream.adopt(from, &mut budget, adopt) {
+                    if let Some(next) = stream.adopt(from, &mut budget, stays, adopt) {
                         let halfway = Some((key.into(), next));
                         return Some(AdoptCursor { places: Some(places), halfway, ..cursor });
                     }

@@ -50,7 +50,7 @@ mod strings;
 mod texts;
 
 pub use blocked::{Blocked, BlockedPop, BlockedRead, BlockedReadKind, PopKind};
-pub use blocks::{Adopt, AdoptCursor, BlockRef, DroppedBlock};
+pub use blocks::{Adopt, AdoptCursor, BlockRef, DroppedBlock, StoredBlocks};
 pub use command::*;
 pub use engine::{DATABASES, DbSize, Decision, Engine, Settings};
 pub use error::CommandError;
@@ -67,7 +67,7 @@ pub use score::{parse_score, parse_score_bound, score_text};
 pub use sorted_set::command::*;
 pub use stream::{
     BadBlock, BlockHeader, BlockItem, BlockLocation, BlockMemory, BlockSource, DamagedBlock,
-    EntryRange, IDMP_DURATION_S_MAX, IDMP_IIDS_MAX, IdmpItem, IdmpSettings, PackItem, Pairs,
-    StreamItem,
+    EntryRange, FileUse, IDMP_DURATION_S_MAX, IDMP_IIDS_MAX, IdmpItem, IdmpSettings, PackItem,
+    Pairs, StreamItem,
 };
 pub use texts::Texts;

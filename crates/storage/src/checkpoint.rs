@@ -15,15 +15,14 @@ mod moving;
 #[cfg(test)]
 mod tests;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 pub use adoption::Adoption;
-use adoption::places;
-use engine::{Adopt, AdoptCursor, Engine};
-use moving::{Spilled, live_bytes};
+use engine::{Adopt, AdoptCursor, Engine, FileUse, StoredBlocks};
+use moving::Spilled;
 
 use crate::blocks::{BlockFile, BlockFiles, DamagedBlocks};
 use crate::error::StorageError;
@@ -122,8 +121,8 @@ impl Checkpointer {
         self.run_unless(upto, &|| false)
     }
 
-    /// As [`Checkpointer::run`], until `give_up` says so: it is asked at every record, block and item,
-    /// and so has to be cheap.
+    /// As [`Checkpointer::run`], until `give_up` says so: it is asked every few microseconds, at records,
+    /// blocks and items, and so has to be cheap.
     ///
     /// # Errors
     ///
@@ -136,7 +135,7 @@ impl Checkpointer {
         let log_first = recovery::log_first(&*self.fs, &self.dir)?;
         let mut voided = Vec::new();
         loop {
-            let base = self.load(log_first)?;
+            let base = self.load(log_first, give_up)?;
             if upto <= base.lsn {
                 return Ok(nothing_to_do(base));
             }
@@ -165,7 +164,7 @@ impl Checkpointer {
             let engine = replay.engine();
             if self.memory_max < engine.block_memory().bytes() {
                 let places = (&base.files[..], &mut base.open_files);
-                spilled.add(&self.move_blocks(engine, &BTreeSet::new(), places, give_up)?);
+                spilled.add(self.move_blocks(engine, &BTreeSet::new(), places, give_up)?);
             }
             Ok(())
         };
@@ -174,12 +173,15 @@ impl Checkpointer {
         if let Some(found) = replay.end()? {
             return Ok(Err(found));
         }
-        self.write_files(base, position, &spilled, give_up).map(Ok)
+        self.write_files(base, position, spilled, give_up).map(Ok)
     }
 
-    fn load(&self, log_first: u64) -> Result<Loaded, StorageError> {
+    fn load(&self, log_first: u64, give_up: GiveUp<'_>) -> Result<Loaded, StorageError> {
         let Self { fs, dir, hash_seed, damaged, .. } = self;
-        load_newest_telling(&**fs, dir, *hash_seed, log_first, damaged, &mut |_| {})
+        let mut has_had_enough = false;
+        let mut ask = |_| has_had_enough |= give_up();
+        let loaded = load_newest_telling(&**fs, dir, *hash_seed, log_first, damaged, &mut ask)?;
+        if has_had_enough { Err(StorageError::GivenUp) } else { Ok(loaded) }
     }
 
     /// Writes `base.engine`, which is the state after record `lsn`, and removes what is then of no
@@ -188,7 +190,7 @@ impl Checkpointer {
     pub(crate) fn write(&self, base: Loaded, lsn: u64) -> Result<CheckpointReport, StorageError> {
         remove_leftovers(&*self.fs, &self.dir)?;
         let position = LogPosition::behind(lsn);
-        self.or_clean(self.write_files(base, position, &Spilled::default(), &|| false))
+        self.or_clean(self.write_files(base, position, Spilled::default(), &|| false))
     }
 
     /// After a failure, removes what was written for nothing.
@@ -206,21 +208,22 @@ impl Checkpointer {
         &self,
         base: Loaded,
         position: LogPosition,
-        spilled: &Spilled,
+        mut spilled: Spilled,
         give_up: GiveUp<'_>,
     ) -> Result<CheckpointReport, StorageError> {
         let lsn = position.lsn;
         let Loaded { mut engine, lsn: lsn_before, files: files_before, mut open_files, .. } = base;
         let fs = &*self.fs;
-        let sparse = referenced_files(&engine, &open_files)
+        let sparse = referenced_files(&engine.stored_blocks(), &open_files)
             .iter()
             .filter(|file| file.is_sparse())
             .map(|file| file.number)
             .collect();
         let places = (&files_before[..], &mut open_files);
-        let written = self.move_blocks(&mut engine, &sparse, places, give_up)?;
+        spilled.add(self.move_blocks(&mut engine, &sparse, places, give_up)?);
 
-        let files = referenced_files(&engine, &open_files);
+        let stored = engine.stored_blocks();
+        let files = referenced_files(&stored, &open_files);
         let mut writer = SnapshotWriter::create(fs, &self.dir, position, &files)?;
         for item in engine.image() {
             go_on(give_up)?;
@@ -240,10 +243,10 @@ impl Checkpointer {
             lsn_before,
             records: lsn - lsn_before,
             snapshot_bytes,
-            blocks: spilled.blocks + written.places.len() as u64,
-            block_bytes: spilled.bytes + live_bytes(&written),
+            blocks: spilled.places.len() as u64,
+            block_bytes: spilled.bytes,
             log_needed_from: lsn_before + 1,
-            adoption: Adoption::new(&engine, open_files, sparse),
+            adoption: Adoption::new(spilled.places, stored, open_files, sparse),
             cleanup,
         })
     }
@@ -263,31 +266,31 @@ fn nothing_to_do(base: Loaded) -> CheckpointReport {
         blocks: 0,
         block_bytes: 0,
         log_needed_from: 1,
-        adoption: Adoption::new(&base.engine, base.open_files, BTreeSet::new()),
+        adoption: Adoption::new(
+            Vec::new(),
+            base.engine.stored_blocks(),
+            base.open_files,
+            BTreeSet::new(),
+        ),
         cleanup: Ok(()),
     }
 }
 
-/// Lets every block of an engine take what `adopt` has for it.
-pub(crate) fn adopt_all(engine: &mut Engine, adopt: Adopt<'_>) {
+/// Lets every block of an engine take what `adopt` has for it, but for those in files that `stay`.
+pub(crate) fn adopt_all(engine: &mut Engine, stays: &dyn Fn(u64) -> bool, adopt: Adopt<'_>) {
     let mut cursor = Some(AdoptCursor::default());
     while let Some(at) = cursor {
-        cursor = engine.adopt(at, usize::MAX, adopt);
+        cursor = engine.adopt(at, usize::MAX, stays, adopt);
     }
 }
 
-/// The block files that an engine refers to, with what of them it uses.
-pub(crate) fn referenced_files(engine: &Engine, open_files: &BlockFiles) -> Vec<BlockFile> {
-    let mut files = BTreeMap::<u64, BlockFile>::new();
-    for (_, place) in places(engine) {
-        let file = files.entry(place.file).or_insert_with(|| BlockFile {
-            number: place.file,
-            length: open_files.file_bytes(place.file).expect("a placed block has an open file"),
-            blocks: 0,
-            live_bytes: 0,
-        });
-        file.blocks += 1;
-        file.live_bytes += u64::from(place.len);
-    }
-    files.into_values().collect()
+/// The block files that blocks lie in, with what of them they use.
+pub(crate) fn referenced_files(stored: &StoredBlocks, open_files: &BlockFiles) -> Vec<BlockFile> {
+    let file = |(number, used): (u64, FileUse)| BlockFile {
+        number,
+        length: open_files.file_bytes(number).expect("a placed block has an open file"),
+        blocks: used.blocks,
+        live_bytes: used.bytes,
+    };
+    stored.files().into_iter().map(file).collect()
 }

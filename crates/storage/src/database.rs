@@ -114,7 +114,8 @@ impl Database {
         cursor: AdoptCursor,
         budget: usize,
     ) -> Option<AdoptCursor> {
-        self.engine.adopt(cursor, budget, &mut |number, present| adoption.place(number, present))
+        let place = &mut |number, present| adoption.place(number, present);
+        self.engine.adopt(cursor, budget, &|file| adoption.stays(file), place)
     }
 
     /// The disk that the database is on.

@@ -56,6 +56,28 @@ impl Chain {
         self.from(StreamId::MIN)
     }
 
+    /// The blocks that lie in memory (`None`) or in files that are `wanted`. Packs without any are passed
+    /// over.
+    pub(super) fn blocks_in<'c>(
+        &'c self,
+        wanted: &'c dyn Fn(Option<u64>) -> bool,
+    ) -> impl Iterator<Item = Cow<'c, Block>> {
+        let is_wanted =
+            move |block: &Block| wanted(block.body.location().map(|location| location.file));
+        let has_wanted = move |pack: &&Pack| pack.files().any(|(file, _)| wanted(Some(file)));
+        let packed = self.packs.iter().filter(has_wanted).flat_map(Pack::blocks);
+        let single = |blocks: &'c VecDeque<Block>| {
+            blocks.iter().filter(move |block| is_wanted(block)).map(Cow::Borrowed)
+        };
+        let packed = packed.filter(is_wanted).map(Cow::Owned);
+        single(&self.opened).chain(packed).chain(single(&self.loose))
+    }
+
+    /// The packs, and the other blocks.
+    pub(super) fn parts(&self) -> (impl Iterator<Item = &Pack>, impl Iterator<Item = &Block>) {
+        (self.packs.iter(), self.opened.iter().chain(&self.loose))
+    }
+
     /// The blocks from the first on that reaches up to `id`.
     pub(super) fn from(&self, id: StreamId) -> impl Iterator<Item = Cow<'_, Block>> {
         let start = self.packs.partition_point(|pack| pack.last < id);
@@ -215,10 +237,17 @@ impl Chain {
         lost
     }
 
-    /// Visits the blocks from number `from` on, and lets each one take the place that `adopt` gives.
+    /// Visits the blocks from number `from` on, and lets each one take the place that `adopt` gives. A pack
+    /// all of whose files `stay` counts as one block, and is passed over.
     /// Stops when `budget` has been used up (at the end of a pack, if it was in one) and returns the
     /// number of the next block.
-    pub(crate) fn adopt(&mut self, from: u64, budget: &mut usize, adopt: Adopt<'_>) -> Option<u64> {
+    pub(crate) fn adopt(
+        &mut self,
+        from: u64,
+        budget: &mut usize,
+        stays: &dyn Fn(u64) -> bool,
+        adopt: Adopt<'_>,
+    ) -> Option<u64> {
         if let Some(next) = adopt_each(&mut self.opened, from, budget, adopt) {
             return Some(next);
         }
@@ -226,6 +255,11 @@ impl Chain {
         while let Some(pack) = self.packs.get(at) {
             if *budget == 0 {
                 return Some(pack.number_first());
+            }
+            if pack.files().all(|(file, _)| stays(file)) {
+                *budget -= 1;
+                at += 1;
+                continue;
             }
             *budget = budget.saturating_sub(pack.blocks as usize);
             let moves: Vec<_> =

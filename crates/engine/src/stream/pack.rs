@@ -5,6 +5,7 @@
 //! in snapshots too: `docs/on-disk-format.md`, "Packs".
 
 use std::borrow::Cow;
+use std::ops::AddAssign;
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
@@ -53,6 +54,31 @@ pub(crate) struct Pack {
 struct PackFile {
     number: u64,
     source: Arc<dyn BlockSource>,
+    /// What of it is in the pack.
+    used: FileUse,
+}
+
+/// What lies in a file.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct FileUse {
+    /// Number of blocks.
+    pub blocks: u64,
+    /// Their bytes.
+    pub bytes: u64,
+}
+
+impl FileUse {
+    /// Adds a block of `len` bytes.
+    pub(crate) fn add(&mut self, len: u32) {
+        *self += FileUse { blocks: 1, bytes: len.into() };
+    }
+}
+
+impl AddAssign for FileUse {
+    fn add_assign(&mut self, other: Self) {
+        self.blocks += other.blocks;
+        self.bytes += other.bytes;
+    }
 }
 
 /// A pack in a snapshot.
@@ -199,8 +225,10 @@ impl Packer {
             |file: &&PackFile| file.number == at.file && Arc::ptr_eq(&file.source, source);
         let is_next_file = self.files.last().filter(is_same).is_none();
         if is_next_file {
-            self.files.push(PackFile { number: at.file, source: Arc::clone(source) });
+            let (number, source) = (at.file, Arc::clone(source));
+            self.files.push(PackFile { number, source, used: FileUse::default() });
         }
+        self.files.last_mut().expect("pushed above").used.add(at.len);
         let deleted = block.span.deleted.words();
         let flag = |is_set, flag| if is_set { flag } else { 0 };
         let has_offset = is_next_file || at.offset != self.end;
@@ -259,13 +287,18 @@ impl Pack {
         rest.map(|packed| packed.block(&self.files))
     }
 
+    /// The files that the blocks lie in, a file twice if others come in between.
+    pub(crate) fn files(&self) -> impl Iterator<Item = (u64, FileUse)> {
+        self.files.iter().map(|file| (file.number, file.used))
+    }
+
     /// Number of the first block.
-    pub(super) fn number_first(&self) -> u64 {
+    pub(crate) fn number_first(&self) -> u64 {
         self.unpack().next().map_or(0, |packed| packed.number)
     }
 
     /// Number and place of each block.
-    pub(super) fn places(&self) -> impl Iterator<Item = (u64, BlockLocation)> {
+    pub(crate) fn places(&self) -> impl Iterator<Item = (u64, BlockLocation)> {
         self.unpack().map(|packed| (packed.number, packed.location(&self.files)))
     }
 
@@ -304,10 +337,10 @@ impl Pack {
             Err(reason) => return Ok(Err(reason)),
         };
         let mut files = Vec::with_capacity(item.files.len());
-        for (number, [lowest, highest]) in item.files.iter().zip(&found.ends) {
+        for (number, (used, [lowest, highest])) in item.files.iter().zip(&found.files) {
             // Whoever gives a source for these two would give it for all between them.
             source(*lowest)?;
-            files.push(PackFile { number: *number, source: source(*highest)? });
+            files.push(PackFile { number: *number, source: source(*highest)?, used: *used });
         }
         Ok(Ok(Self {
             first: found.first,
@@ -327,8 +360,8 @@ struct Checked {
     last: StreamId,
     number_last: u64,
     live: u64,
-    /// For each file the block that begins lowest, and the one that ends highest.
-    ends: Vec<[BlockLocation; 2]>,
+    /// For each file what of it is used, the block that begins lowest, and the one that ends highest.
+    files: Vec<(FileUse, [BlockLocation; 2])>,
 }
 
 impl PackItem<'_> {
@@ -360,7 +393,7 @@ impl PackItem<'_> {
             last: StreamId::MIN,
             number_last: 0,
             live: 0,
-            ends: Vec::new(),
+            files: Vec::new(),
         };
         let mut unpack = Unpack::new(&self.bytes, self.blocks);
         for (index, packed) in (&mut unpack).enumerate() {
@@ -377,15 +410,15 @@ impl PackItem<'_> {
             let file = *self.files.get(packed.file).ok_or("a pack of too many files")?;
             let place = BlockLocation { file, offset: packed.offset, len: packed.len };
             let end = |place: &BlockLocation| place.offset + u64::from(place.len);
-            match found.ends.get_mut(packed.file) {
-                None => found.ends.push([place; 2]),
-                Some([lowest, highest]) => {
-                    *lowest = std::cmp::min_by_key(*lowest, place, |place| place.offset);
-                    *highest = std::cmp::max_by_key(*highest, place, end);
-                }
+            if found.files.len() <= packed.file {
+                found.files.push((FileUse::default(), [place; 2]));
             }
+            let (used, [lowest, highest]) = &mut found.files[packed.file];
+            used.add(packed.len);
+            *lowest = std::cmp::min_by_key(*lowest, place, |place| place.offset);
+            *highest = std::cmp::max_by_key(*highest, place, end);
         }
-        if !unpack.rest.is_empty() || found.ends.len() != self.files.len() {
+        if !unpack.rest.is_empty() || found.files.len() != self.files.len() {
             return Err("a pack that is longer than its blocks");
         }
         Ok(found)

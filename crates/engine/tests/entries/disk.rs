@@ -50,7 +50,7 @@ impl Disk {
         }
         let mut cursor = Some(AdoptCursor::default());
         while let Some(at) = cursor {
-            cursor = engine.adopt(at, budget, &mut |number, _| {
+            cursor = engine.adopt(at, budget, &|_| false, &mut |number, _| {
                 let (_, place) = places.iter().find(|(placed, _)| *placed == number)?;
                 Some((Arc::clone(self) as _, *place))
             });

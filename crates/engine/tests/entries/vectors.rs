@@ -282,7 +282,7 @@ fn a_damaged_block_stops_only_its_own_readers() {
         let location = BlockLocation { file: 4, offset: 64, len: 200 };
         (number == 2).then(|| (Arc::clone(&disk) as Arc<dyn BlockSource>, location))
     };
-    assert_eq!(pair.engine.adopt(AdoptCursor::default(), usize::MAX, adopt), None);
+    assert_eq!(pair.engine.adopt(AdoptCursor::default(), usize::MAX, &|_| false, adopt), None);
     let damaged = "ERR damaged block of key 's', entries 3-0 to 4-0, in blocks/00000000000000000004.blk at offset 64: \
                    the other entries are served";
     assert_eq!(pair.all(b"s"), damaged);
@@ -307,7 +307,7 @@ fn adoption_goes_on_where_a_slice_ended() {
     let mut cursor = Some(AdoptCursor::default());
     let (mut seen, mut slices) = (Vec::new(), 0);
     while let Some(at) = cursor {
-        cursor = pair.engine.adopt(at, 4, &mut |number, _| {
+        cursor = pair.engine.adopt(at, 4, &|_| false, &mut |number, _| {
             seen.push(number);
             None
         });
@@ -467,7 +467,7 @@ fn a_history_holds_one_block_at_a_time() {
     let blocks = blocks.map(|block| (place(block.header.number).offset, block.bytes().unwrap()));
     let disk = Arc::new(CountingDisk { blocks: blocks.collect(), ..CountingDisk::default() });
     let adopt = &mut |number: u64, _| Some((Arc::clone(&disk) as _, place(number)));
-    assert_eq!(pair.engine.adopt(AdoptCursor::default(), usize::MAX, adopt), None);
+    assert_eq!(pair.engine.adopt(AdoptCursor::default(), usize::MAX, &|_| false, adopt), None);
     let history = Command::XReadGroup(XReadGroup {
         group,
         consumer,

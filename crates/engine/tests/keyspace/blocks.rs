@@ -126,7 +126,7 @@ fn place_all(engine: &mut Engine, budget: usize, mut meanwhile: impl FnMut(&mut 
     for slice in 0.. {
         assert!(slice < 10_000, "the walk does not end");
         let Some(at) = cursor else { break };
-        cursor = engine.adopt(at, budget, &mut |number, place| {
+        cursor = engine.adopt(at, budget, &|_| false, &mut |number, place| {
             assert!(place.is_none() || budget != usize::MAX, "a block was visited twice");
             let place = BlockLocation { offset: number, ..PLACE };
             new.get(&number).map(|bytes| (Disk::of(bytes), place))

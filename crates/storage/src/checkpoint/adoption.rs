@@ -1,29 +1,40 @@
 //! What the live engine takes over from a checkpoint.
 
-use std::collections::BTreeSet;
-use std::sync::Arc;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Arc, OnceLock};
 
-use engine::{BlockLocation, BlockSource, Engine};
+use engine::{BlockLocation, BlockSource, StoredBlocks};
 
 use crate::blocks::BlockFiles;
 
 /// Every block that a snapshot has on disk, for the live engine to exchange its heap copies for.
 #[derive(Debug)]
 pub struct Adoption {
-    /// Sorted by block number. All blocks are here, not only those that moved, so that one which an
-    /// earlier adoption missed (RENAME between two slices) is caught by the next.
-    places: Vec<(u64, BlockLocation)>,
+    /// Those that this checkpoint wrote: nearly all that are asked for.
+    written: BTreeMap<u64, BlockLocation>,
+    /// All of them, so that one which an earlier adoption missed (RENAME between two slices) is caught by
+    /// the next.
+    stored: StoredBlocks,
+    /// Their places, once such a block was met.
+    all: OnceLock<BTreeMap<u64, BlockLocation>>,
     files: BlockFiles,
     /// Files whose blocks have moved out of them.
     left: BTreeSet<u64>,
 }
 
 impl Adoption {
-    pub(super) fn new(engine: &Engine, files: BlockFiles, left: BTreeSet<u64>) -> Self {
-        Self { places: places(engine), files, left }
+    /// Of a block that was `written` twice the last place counts.
+    pub(super) fn new(
+        written: Vec<(u64, BlockLocation)>,
+        stored: StoredBlocks,
+        files: BlockFiles,
+        left: BTreeSet<u64>,
+    ) -> Self {
+        let written = written.into_iter().collect();
+        Self { written, stored, all: OnceLock::new(), files, left }
     }
 
-    /// The place of a block that lies elsewhere now; `None` if it stays. What [`Engine::adopt`]
+    /// The place of a block that lies elsewhere now; `None` if it stays. What [`engine::Engine::adopt`]
     /// asks for.
     #[must_use]
     pub fn place(
@@ -31,33 +42,19 @@ impl Adoption {
         number: u64,
         present: Option<BlockLocation>,
     ) -> Option<(Arc<dyn BlockSource>, BlockLocation)> {
-        // Nearly all of a long history stays where it is, and is passed over without a search.
-        if present.is_some_and(|place| self.stays(place.file)) {
+        if present.is_some_and(|place| self.stays(place.file)) || self.stored.block_next() <= number
+        {
             return None;
         }
-        let at = self.places.binary_search_by_key(&number, |(number, _)| *number).ok()?;
-        let (_, place) = self.places[at];
+        let all = || self.all.get_or_init(|| self.stored.places());
+        let place = *self.written.get(&number).or_else(|| all().get(&number))?;
         if present == Some(place) { None } else { Some((self.files.source(place)?, place)) }
     }
 
     /// Whether a block that lies in this file lies there still. One that an earlier adoption missed may
     /// lie in a file that no snapshot refers to any more.
-    fn stays(&self, file: u64) -> bool {
+    #[must_use]
+    pub fn stays(&self, file: u64) -> bool {
         self.files.file_bytes(file).is_some() && !self.left.contains(&file)
     }
-}
-
-/// Number and place of every placed block, sorted.
-pub(super) fn places(engine: &Engine) -> Vec<(u64, BlockLocation)> {
-    let placed = || {
-        let blocks = engine.blocks();
-        blocks.filter_map(|block| block.location.map(|place| (block.header.number, place)))
-    };
-    // Counted first: a list that grows as it is filled takes up to three times its memory, and a long
-    // history has millions of blocks.
-    let mut places = Vec::with_capacity(placed().count());
-    places.extend(placed());
-    places.sort_unstable_by_key(|(number, _)| *number);
-    places.dedup_by_key(|(number, _)| *number);
-    places
 }

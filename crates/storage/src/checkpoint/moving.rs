@@ -2,29 +2,26 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use engine::{BlockHeader, Engine};
+use engine::{BlockHeader, BlockLocation, Engine};
 
 use super::{Checkpointer, GiveUp, adopt_all, go_on};
 use crate::blocks::{BlockFile, BlockFiles, BlockWriter, Written};
 use crate::dir;
 use crate::error::StorageError;
 
-/// What was written before the end of the replay.
+/// What a checkpoint has written, before the end of its replay and after.
 #[derive(Debug, Default)]
 pub(super) struct Spilled {
-    pub(super) blocks: u64,
+    /// Number and place of each block, the last place of one that was written twice last.
+    pub(super) places: Vec<(u64, BlockLocation)>,
     pub(super) bytes: u64,
 }
 
 impl Spilled {
-    pub(super) fn add(&mut self, written: &Written) {
-        self.blocks += written.places.len() as u64;
-        self.bytes += live_bytes(written);
+    pub(super) fn add(&mut self, written: Written) {
+        self.places.extend(written.places);
+        self.bytes += written.files.iter().map(|file| file.live_bytes).sum::<u64>();
     }
-}
-
-pub(super) fn live_bytes(written: &Written) -> u64 {
-    written.files.iter().map(|file| file.live_bytes).sum()
 }
 
 impl Checkpointer {
@@ -41,9 +38,10 @@ impl Checkpointer {
             open_files.open(&*self.fs, &self.dir, file)?;
         }
         let new_places: BTreeMap<_, _> = written.places.iter().copied().collect();
-        adopt_all(engine, &mut |number, present| {
-            // Nearly all of a long history stays where it is.
-            if present.is_some_and(|place| !sparse.contains(&place.file)) {
+        // Nearly all of a long history stays where it is.
+        let stays = |file| !sparse.contains(&file);
+        adopt_all(engine, &stays, &mut |number, present| {
+            if present.is_some_and(|place| stays(place.file)) {
                 return None;
             }
             let place = *new_places.get(&number)?;
@@ -66,13 +64,13 @@ impl Checkpointer {
         let number_next = on_disk.into_iter().chain(noted).max().map_or(1, |number| number + 1);
         let mut writer = BlockWriter::new(&*self.fs, &self.dir, number_next);
         let mut done = BTreeSet::new();
-        for block in engine.blocks() {
-            let is_due = block.location.is_none_or(|place| sparse.contains(&place.file));
+        let is_due = |file: Option<u64>| file.is_none_or(|file| sparse.contains(&file));
+        for block in engine.blocks_in(&is_due) {
+            go_on(give_up)?;
             // A copied stream shares its blocks with the original.
-            if !is_due || !done.insert(block.header.number) {
+            if !done.insert(block.header.number) {
                 continue;
             }
-            go_on(give_up)?;
             match block.bytes() {
                 Ok(bytes)
                     if block.location.is_none()

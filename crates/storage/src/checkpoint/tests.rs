@@ -116,6 +116,25 @@ fn a_copied_stream_shares_the_blocks_on_disk() {
     assert_same(&live.engine, &recover(&live, &RealFs, dir.path()).engine);
 }
 
+/// RENAME between two slices can hide a stream from an adoption: the next one finds it.
+#[test]
+fn what_an_adoption_missed_is_caught_by_the_next() {
+    let dir = data_dir();
+    let mut live = two_streams();
+    checkpoint(&live, dir.path());
+    let unplaced =
+        |live: &Live| live.engine.blocks().filter(|block| block.location.is_none()).count();
+    let missed = unplaced(&live);
+    assert!(4 < missed, "{missed}");
+    live.add(b"alpha", 21, 25);
+    let adoption = checkpoint(&live, dir.path()).adoption;
+    assert!(missed < unplaced(&live));
+    let place = &mut |number, present| adoption.place(number, present);
+    live.engine.adopt(AdoptCursor::default(), usize::MAX, &|file| adoption.stays(file), place);
+    assert_eq!(unplaced(&live), 0);
+    assert_same(&live.engine, &recover(&live, &RealFs, dir.path()).engine);
+}
+
 #[test]
 fn after_adoption_no_heap_copy_of_a_placed_block_is_left() {
     let dir = data_dir();
@@ -128,7 +147,8 @@ fn after_adoption_no_heap_copy_of_a_placed_block_is_left() {
     let mut slices = 0;
     let mut cursor = Some(AdoptCursor::default());
     while let Some(at) = cursor {
-        cursor = live.engine.adopt(at, 1, &mut |number, present| adoption.place(number, present));
+        let place = &mut |number, present| adoption.place(number, present);
+        cursor = live.engine.adopt(at, 1, &|file| adoption.stays(file), place);
         slices += 1;
         assert!(slices < 1000, "an adoption ends");
     }

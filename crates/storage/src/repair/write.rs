@@ -28,7 +28,7 @@ pub(super) fn write(
     }
     if lsn != 0 {
         let open_files = write_blocks(fs, (from, to), &mut engine)?;
-        let files = referenced_files(&engine, &open_files);
+        let files = referenced_files(&engine.stored_blocks(), &open_files);
         let mut writer = SnapshotWriter::create(fs, to, LogPosition::behind(lsn), &files)?;
         for item in engine.image() {
             writer.item(&item)?;
@@ -71,7 +71,7 @@ fn write_blocks(
         open_files.open(fs, to, file)?;
     }
     let places: BTreeMap<_, _> = written.places.iter().copied().collect();
-    adopt_all(engine, &mut |number, _| {
+    adopt_all(engine, &|_| false, &mut |number, _| {
         let place = *places.get(&number)?;
         Some((open_files.source(place).expect("just written and opened"), place))
     });

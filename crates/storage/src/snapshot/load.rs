@@ -12,6 +12,9 @@ use crate::fs::Fs;
 use crate::log::LogPosition;
 use crate::recovery::{OnProgress, Phase, Progress};
 
+/// Items between two reports of progress: some ten microseconds.
+const ITEMS_PER_REPORT: u32 = 16;
+
 /// A state from disk, before the log is replayed on top of it.
 #[derive(Debug)]
 pub struct Loaded {
@@ -119,6 +122,7 @@ pub(crate) fn load(
     let mut loader = ImageLoader::new(hash_seed, lsn);
     let mut files = Vec::new();
     let mut open_files = BlockFiles::new(noted);
+    let mut items = 0_u32;
     while let Some(section) = reader.next_section()? {
         match section.kind {
             SectionKind::BlockFiles => {
@@ -128,20 +132,28 @@ pub(crate) fn load(
                 }
             }
             SectionKind::Items => section.for_each::<Item<'_>>(&reader, |item| {
+                items += 1;
+                if items.is_multiple_of(ITEMS_PER_REPORT) {
+                    progress(so_far(&reader));
+                }
                 let mut source = |at| open_files.source(at).ok_or_else(|| format!("{at:?}"));
                 loader.push(&item, &mut source).map_err(|error| error.to_string())
             })?,
             SectionKind::Trailer => unreachable!("the reader keeps it"),
         }
-        // A section is about 1 MiB.
-        let (bytes, bytes_total) = (reader.position(), reader.file_bytes());
-        progress(Progress { phase: Phase::Snapshot, records: 0, bytes, bytes_total });
+        progress(so_far(&reader));
     }
     let engine = loader
         .finish()
         .map_err(|error| reader.undecodable(reader.position(), error.to_string()))?;
     let (damaged, log_offset) = (Vec::new(), reader.log_position().offset);
     Ok(Loaded { engine, lsn, lsn_promised: lsn, damaged, log_offset, files, open_files })
+}
+
+/// A section, about 1 MiB, counts once it has been read.
+fn so_far(reader: &SnapshotReader) -> Progress {
+    let (bytes, bytes_total) = (reader.position(), reader.file_bytes());
+    Progress { phase: Phase::Snapshot, records: 0, bytes, bytes_total }
 }
 
 /// The block files that a snapshot refers to, without loading the rest of it.
