@@ -29,6 +29,8 @@ use crate::tracking::NOBODY;
 const TICK: Duration = Duration::from_millis(100);
 /// How often a spare segment is thought of: the fastest disk fills one in several times that.
 const SEGMENT_TICK: Duration = Duration::from_millis(20);
+/// Between two pieces of a segment that is laid out: some three seconds for one of 64 MiB.
+const FILL_PAUSE: Duration = Duration::from_millis(5);
 /// How often the sync of `everysec` is thought of.
 const SYNC_TICK: Duration = Duration::from_millis(50);
 /// Unsynced bytes that `everysec` does not leave waiting for its second.
@@ -234,7 +236,7 @@ fn segment_loop(shared: &Shared) {
             retention::enforce(shared);
         }
         if shared.log.wants_segment() {
-            match shared.log.prepare_segment() {
+            match shared.log.prepare_segment_gently(&|| thread::sleep(FILL_PAUSE)) {
                 Ok(_) if was_full => {
                     was_full = false;
                     tracing::info!("there is room for the log again: writes go on");

@@ -219,6 +219,11 @@ impl Buffer {
         self.batch.rolls.push(Roll { at, first: self.first, successor });
     }
 
+    /// Room behind the last record, in its segment.
+    pub(super) fn rest(&self) -> u64 {
+        self.rest
+    }
+
     /// First record of the segment that the last record is in.
     pub(super) fn first(&self) -> u64 {
         self.first

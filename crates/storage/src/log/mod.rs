@@ -133,7 +133,7 @@ impl Log {
     ) -> Result<(), StorageError> {
         let wanted = options.first_segment_bytes.min(options.segment_bytes);
         let bytes = segment::bytes_affordable(fs, dir, wanted);
-        let spare = segment::create_spare(fs, dir, 0, bytes, Layout::Written)?;
+        let spare = segment::create_spare(fs, dir, 0, bytes, Layout::Written(&|| {}))?;
         let salt = buffer::salt(fs);
         segment::put_in_use(fs, dir, &spare, (first, salt), history).map(|_| ())
     }
@@ -439,7 +439,17 @@ impl Log {
     /// `Io`, also for a full disk: the log stays usable, and makes do with the room that it has.
     /// After any other failure of a segment that gets ready, it does not.
     pub fn prepare_segment(&self) -> Result<bool, StorageError> {
-        let has_laid_out = self.lay_out_spare()?;
+        self.prepare_segment_gently(&|| {})
+    }
+
+    /// As [`Log::prepare_segment`], with a `pause` between two pieces of what is written, until half of the
+    /// room is used that the active segment has.
+    ///
+    /// # Errors
+    ///
+    /// As [`Log::prepare_segment`].
+    pub fn prepare_segment_gently(&self, pause: &dyn Fn()) -> Result<bool, StorageError> {
+        let has_laid_out = self.lay_out_spare(pause)?;
         Ok(self.get_segment_ready()? || has_laid_out)
     }
 
@@ -484,19 +494,23 @@ impl Log {
 
     /// Zeros spare each sync the metadata of what it writes. Where syncs are few, or large, they cost
     /// more than that: pipelined writes spent 0.3 us of 1.5 us an entry on them.
-    fn layout_that_pays(&self) -> Layout {
+    fn zeros_pay(&self) -> bool {
         let mut seen = self.seen_at_layout.lock();
         let now = (self.bytes_written.load(Ordering::Relaxed), self.syncs.load(Ordering::Relaxed));
         let (bytes, syncs) = (now.0 - seen.0, now.1 - seen.1);
         *seen = now;
-        match bytes < LARGE_SYNC_BYTES.saturating_mul(syncs.max(1)) {
-            true => Layout::Written,
-            false => Layout::Allocated,
-        }
+        bytes < LARGE_SYNC_BYTES.saturating_mul(syncs.max(1))
     }
 
-    fn lay_out_spare(&self) -> Result<bool, StorageError> {
+    fn lay_out_spare(&self, pause: &dyn Fn()) -> Result<bool, StorageError> {
         self.check()?;
+        let rest = || self.buffer.lock().rest();
+        let rest_before = rest();
+        let pause_in_time = || {
+            if rest_before / 2 <= rest() {
+                pause();
+            }
+        };
         let (number, layout) = {
             let mut buffer = self.buffer.lock();
             if !buffer.wants_spare() {
@@ -506,7 +520,8 @@ impl Log {
             }
             // Clients are being refused: they shall not wait for 64 MiB of zeros on top.
             let is_urgent = buffer.is_disk_full();
-            let layout = if is_urgent { Layout::Allocated } else { self.layout_that_pays() };
+            let pays = !is_urgent && self.zeros_pay();
+            let layout = if pays { Layout::Written(&pause_in_time) } else { Layout::Allocated };
             (buffer.take_spare_number(), layout)
         };
         let bytes = segment::bytes_affordable(&*self.fs, &self.dir, self.options.segment_bytes);

@@ -25,8 +25,9 @@ const SEGMENT_BYTES_MIN: u64 = 64 << 10;
 const SPACE_SHARE: u64 = 8;
 
 /// Zeros are synced in pieces of this size: a commit that comes meanwhile waits behind one piece and
-/// not behind a whole segment.
-const FILL_SYNC_BYTES: u64 = 1 << 20;
+/// not behind a whole segment. Where 1 MiB was
+/// synced at a time, and without a pause, XADDs at 20,000 a second had a p99 of 1.3 to 1.7 ms instead of 0.8.
+const FILL_SYNC_BYTES: u64 = 128 << 10;
 
 /// Zeros written at a time. A longer write would be cached in folios as long as it, and ext4 goes
 /// through the blocks of a whole folio for each record that is later written into it: a tenth of an
@@ -76,10 +77,11 @@ impl Successor {
 }
 
 /// How the space of a new segment is laid out.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Layout {
-    /// Every byte written and synced: a later `fdatasync` has no metadata to flush.
-    Written,
+#[derive(Clone, Copy)]
+pub(super) enum Layout<'a> {
+    /// Every byte written and synced: a later `fdatasync` has no metadata to flush. The function is called
+    /// between two pieces, to let others go first.
+    Written(&'a dyn Fn()),
     /// Only allocated: quick to make, a little slower to use.
     Allocated,
 }
@@ -113,7 +115,7 @@ pub(super) fn create_spare(
     dir: &Path,
     number: u64,
     bytes: u64,
-    layout: Layout,
+    layout: Layout<'_>,
 ) -> Result<Spare, StorageError> {
     let path = dir::spare(dir, number);
     let file = fs.create(&path).map_err(StorageError::io("create", &path))?;
@@ -127,18 +129,18 @@ pub(super) fn create_spare(
     Ok(Spare { path, file, bytes, recycled: false })
 }
 
-fn lay_out(file: &dyn File, bytes: u64, layout: Layout) -> std::io::Result<()> {
+fn lay_out(file: &dyn File, bytes: u64, layout: Layout<'_>) -> std::io::Result<()> {
     file.allocate(bytes)?;
-    if layout == Layout::Written {
-        let zeros = [0; FILL_BYTES];
-        let mut offset = 0;
-        while offset < bytes {
-            let count = usize::try_from(bytes - offset).unwrap_or(FILL_BYTES).min(FILL_BYTES);
-            file.write_all_at(&zeros[..count], offset)?;
-            offset += count as u64;
-            if offset.is_multiple_of(FILL_SYNC_BYTES) || offset == bytes {
-                file.sync_data()?;
-            }
+    let Layout::Written(pause) = layout else { return Ok(()) };
+    let zeros = [0; FILL_BYTES];
+    let mut offset = 0;
+    while offset < bytes {
+        let count = usize::try_from(bytes - offset).unwrap_or(FILL_BYTES).min(FILL_BYTES);
+        file.write_all_at(&zeros[..count], offset)?;
+        offset += count as u64;
+        if offset.is_multiple_of(FILL_SYNC_BYTES) || offset == bytes {
+            file.sync_data()?;
+            pause();
         }
     }
     Ok(())
