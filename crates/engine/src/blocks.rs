@@ -4,7 +4,7 @@
 //! both that engine and the live one then adopt the places on disk. The live engine does so in slices
 //! between commands, so that nobody waits for the walk.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -57,8 +57,8 @@ pub struct DroppedBlock {
 #[derive(Debug, Clone, Default)]
 pub struct StoredBlocks {
     packs: Vec<Pack>,
-    /// Numbers of their first blocks.
-    seen: BTreeSet<u64>,
+    /// Their places in that list, by the number of the first block.
+    seen: BTreeMap<u64, Vec<usize>>,
     /// Blocks in no pack.
     others: BTreeMap<u64, BlockLocation>,
     block_next: u64,
@@ -66,8 +66,11 @@ pub struct StoredBlocks {
 
 impl StoredBlocks {
     pub(crate) fn note_pack(&mut self, pack: &Pack) {
-        // A copied stream has the packs of the original.
-        if self.seen.insert(pack.number_first()) {
+        // A copied stream has the packs of the original, until one of them changes. Then they may have a
+        // first block in common, and other files.
+        let alike = self.seen.entry(pack.number_first()).or_default();
+        if alike.iter().all(|&other| !self.packs[other].is_same(pack)) {
+            alike.push(self.packs.len());
             self.packs.push(pack.clone());
         }
     }

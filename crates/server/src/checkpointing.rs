@@ -183,18 +183,9 @@ impl Shared {
 }
 
 fn finish_checkpoint(shared: &Shared, report: &CheckpointReport, time: Duration) {
-    let mut cursor = Some(AdoptCursor::default());
-    let mut longest = Duration::ZERO;
-    while let Some(from) = cursor {
-        let mut core = shared.core.lock();
-        let began = Instant::now();
-        cursor = core.database.adopt_blocks(&report.adoption, from, ADOPTED_SLICE);
-        let held = began.elapsed();
-        // Whoever has come meanwhile is next, also if this thread would be back at once.
-        MutexGuard::unlock_fair(core);
-        longest = longest.max(held);
-        shared.observer.note_latency(Event::Adoption, held, shared.clock.now());
-        shared.feel_pressure();
+    let mut longest = adopt(shared, report);
+    if report.adoption.wants_another_walk() {
+        longest = longest.max(adopt(shared, report));
     }
     shared.retained.needs_from(report.log_needed_from);
     let segments = retention::enforce(shared);
@@ -209,4 +200,22 @@ fn finish_checkpoint(shared: &Shared, report: &CheckpointReport, time: Duration)
         lock_us = longest.as_micros(),
         "checkpoint"
     );
+}
+
+/// Lets the engine find its blocks on disk, slice by slice; the longest time under the lock.
+fn adopt(shared: &Shared, report: &CheckpointReport) -> Duration {
+    let mut cursor = Some(AdoptCursor::default());
+    let mut longest = Duration::ZERO;
+    while let Some(from) = cursor {
+        let mut core = shared.core.lock();
+        let began = Instant::now();
+        cursor = core.database.adopt_blocks(&report.adoption, from, ADOPTED_SLICE);
+        let held = began.elapsed();
+        // Whoever has come meanwhile is next, also if this thread would be back at once.
+        MutexGuard::unlock_fair(core);
+        longest = longest.max(held);
+        shared.observer.note_latency(Event::Adoption, held, shared.clock.now());
+        shared.feel_pressure();
+    }
+    longest
 }

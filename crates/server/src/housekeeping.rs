@@ -236,7 +236,13 @@ fn segment_loop(shared: &Shared) {
             retention::enforce(shared);
         }
         if shared.log.wants_segment() {
-            match shared.log.prepare_segment_gently(&|| thread::sleep(FILL_PAUSE)) {
+            let go_on = |has_time| {
+                if has_time {
+                    thread::sleep(FILL_PAUSE);
+                }
+                !shared.is_stopping()
+            };
+            match shared.log.prepare_segment_gently(&go_on) {
                 Ok(_) if was_full => {
                     was_full = false;
                     tracing::info!("there is room for the log again: writes go on");

@@ -21,7 +21,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 pub use adoption::Adoption;
-use engine::{Adopt, AdoptCursor, Engine, FileUse, StoredBlocks};
+use engine::{Adopt, AdoptCursor, Engine, FileUse, Item, StoredBlocks, StreamItem};
 use moving::Spilled;
 
 use crate::blocks::{BlockFile, BlockFiles, DamagedBlocks};
@@ -178,10 +178,7 @@ impl Checkpointer {
 
     fn load(&self, log_first: u64, give_up: GiveUp<'_>) -> Result<Loaded, StorageError> {
         let Self { fs, dir, hash_seed, damaged, .. } = self;
-        let mut has_had_enough = false;
-        let mut ask = |_| has_had_enough |= give_up();
-        let loaded = load_newest_telling(&**fs, dir, *hash_seed, log_first, damaged, &mut ask)?;
-        if has_had_enough { Err(StorageError::GivenUp) } else { Ok(loaded) }
+        load_newest_telling(&**fs, dir, *hash_seed, log_first, damaged, &mut |_| go_on(give_up))
     }
 
     /// Writes `base.engine`, which is the state after record `lsn`, and removes what is then of no
@@ -227,6 +224,7 @@ impl Checkpointer {
         let mut writer = SnapshotWriter::create(fs, &self.dir, position, &files)?;
         for item in engine.image() {
             go_on(give_up)?;
+            debug_assert!(refers_to(&item, &files), "a snapshot lists the files that it refers to");
             writer.item(&item)?;
         }
         let snapshot_bytes = writer.finish()?;
@@ -249,6 +247,20 @@ impl Checkpointer {
             adoption: Adoption::new(spilled.places, stored, open_files, sparse),
             cleanup,
         })
+    }
+}
+
+/// Whether all blocks of an item lie in memory or in these files.
+fn refers_to(item: &Item<'_>, files: &[BlockFile]) -> bool {
+    let is_listed = |number| files.binary_search_by_key(&number, |file| file.number).is_ok();
+    match item {
+        Item::StreamPart { part: StreamItem::Pack { pack } } => {
+            pack.files.iter().all(|file| is_listed(*file))
+        }
+        Item::StreamPart { part: StreamItem::Blocks { blocks } } => {
+            blocks.iter().filter_map(|block| block.location).all(|place| is_listed(place.file))
+        }
+        _ => true,
     }
 }
 

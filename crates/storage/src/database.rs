@@ -475,8 +475,12 @@ fn replay(
     let log_first = recovery::log_first(fs, dir)?;
     let mut voided = Vec::new();
     loop {
+        let mut tell = |so_far| {
+            progress(so_far);
+            Ok(())
+        };
         let mut loaded =
-            snapshot::load_newest_telling(fs, dir, hash_seed, log_first, damaged, progress)?;
+            snapshot::load_newest_telling(fs, dir, hash_seed, log_first, damaged, &mut tell)?;
         let position = loaded.log_position();
         let mut replay = Replay::new(&mut loaded.engine, &voided);
         let mut each = |record: &Record<'_>, path: &Path, at| replay.record(record, path, at);

@@ -121,7 +121,7 @@ pub(crate) fn scan(
         mark.expect_ours(first, reader.header(), reader.path())?;
         segments.push(Segment { first, bytes: reader.file_bytes() });
         proven.enter(first, &reader);
-        let mut next = if reader.skip_to(from)? { after } else { first };
+        let mut next = if first <= after && reader.skip_to(from)? { after } else { first };
         let sealed = loop {
             let offset = reader.offset();
             match reader.next(next)? {
@@ -180,7 +180,7 @@ pub(crate) fn each_record(
     let mut last = from;
     for &first in &firsts[start..] {
         let mut reader = SegmentReader::open(fs, dir, first)?;
-        if reader.skip_to(from)? {
+        if first <= after && reader.skip_to(from)? {
             next = after;
         }
         let path = reader.path().to_path_buf();

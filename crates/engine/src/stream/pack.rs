@@ -287,6 +287,11 @@ impl Pack {
         rest.map(|packed| packed.block(&self.files))
     }
 
+    /// Whether it holds the same blocks, at the same places.
+    pub(crate) fn is_same(&self, other: &Self) -> bool {
+        self.bytes == other.bytes && self.files().eq(other.files())
+    }
+
     /// The files that the blocks lie in, a file twice if others come in between.
     pub(crate) fn files(&self) -> impl Iterator<Item = (u64, FileUse)> {
         self.files.iter().map(|file| (file.number, file.used))

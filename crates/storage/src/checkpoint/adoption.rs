@@ -1,6 +1,7 @@
 //! What the live engine takes over from a checkpoint.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
 
 use engine::{BlockLocation, BlockSource, StoredBlocks};
@@ -15,7 +16,9 @@ pub struct Adoption {
     /// All of them, so that one which an earlier adoption missed (RENAME between two slices) is caught by
     /// the next.
     stored: StoredBlocks,
-    /// Their places, once such a block was met.
+    /// Such a block was met.
+    has_missed: AtomicBool,
+    /// The places of all, from then on.
     all: OnceLock<BTreeMap<u64, BlockLocation>>,
     files: BlockFiles,
     /// Files whose blocks have moved out of them.
@@ -31,7 +34,8 @@ impl Adoption {
         left: BTreeSet<u64>,
     ) -> Self {
         let written = written.into_iter().collect();
-        Self { written, stored, all: OnceLock::new(), files, left }
+        let (has_missed, all) = (AtomicBool::new(false), OnceLock::new());
+        Self { written, stored, has_missed, all, files, left }
     }
 
     /// The place of a block that lies elsewhere now; `None` if it stays. What [`engine::Engine::adopt`]
@@ -46,9 +50,29 @@ impl Adoption {
         {
             return None;
         }
-        let all = || self.all.get_or_init(|| self.stored.places());
-        let place = *self.written.get(&number).or_else(|| all().get(&number))?;
+        let written = self.written.get(&number).copied();
+        // One that is damaged was not moved with the others of its file.
+        let place = written.or_else(|| match present {
+            Some(place) if self.left.contains(&place.file) => None,
+            _ => self.place_of_missed(number),
+        })?;
         if present == Some(place) { None } else { Some((self.files.source(place)?, place)) }
+    }
+
+    fn place_of_missed(&self, number: u64) -> Option<BlockLocation> {
+        let Some(all) = self.all.get() else {
+            self.has_missed.store(true, Ordering::Relaxed);
+            return None;
+        };
+        all.get(&number).copied()
+    }
+
+    /// Whether the engine has to be walked over once more, as it has blocks that an earlier adoption
+    /// missed. To find their places takes long, so this is asked without a lock in hand.
+    #[must_use]
+    pub fn wants_another_walk(&self) -> bool {
+        let wants = self.has_missed.load(Ordering::Relaxed) && self.all.get().is_none();
+        wants.then(|| self.all.get_or_init(|| self.stored.places())).is_some()
     }
 
     /// Whether a block that lies in this file lies there still. One that an earlier adoption missed may

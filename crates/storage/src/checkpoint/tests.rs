@@ -129,8 +129,15 @@ fn what_an_adoption_missed_is_caught_by_the_next() {
     live.add(b"alpha", 21, 25);
     let adoption = checkpoint(&live, dir.path()).adoption;
     assert!(missed < unplaced(&live));
-    let place = &mut |number, present| adoption.place(number, present);
-    live.engine.adopt(AdoptCursor::default(), usize::MAX, &|file| adoption.stays(file), place);
+    let walk = |live: &mut Live| {
+        let place = &mut |number, present| adoption.place(number, present);
+        live.engine.adopt(AdoptCursor::default(), usize::MAX, &|file| adoption.stays(file), place);
+    };
+    walk(&mut live);
+    assert_eq!(unplaced(&live), missed, "those take a second walk");
+    assert!(adoption.wants_another_walk());
+    walk(&mut live);
+    assert!(!adoption.wants_another_walk());
     assert_eq!(unplaced(&live), 0);
     assert_same(&live.engine, &recover(&live, &RealFs, dir.path()).engine);
 }
@@ -194,6 +201,32 @@ fn a_small_file_without_dead_blocks_stays() {
     live.add(b"alpha", 5, 5);
     assert_eq!(checkpoint(&live, dir.path()).blocks, 0);
     assert_same(&live.engine, &recover(&live, &RealFs, dir.path()).engine);
+}
+
+/// Streams that have some blocks in common, and others that lie in other files: what either has is kept.
+#[test]
+fn a_copied_stream_goes_its_own_way() {
+    const ALPHA: &[u8] = b"alpha";
+    const COPY: &[u8] = b"copy";
+    for (first, second) in [(ALPHA, COPY), (COPY, ALPHA)] {
+        let dir = data_dir();
+        let mut live = Live::new();
+        live.add(b"alpha", 1, 4);
+        checkpoint(&live, dir.path());
+        let copy = Command::Copy { key: ALPHA, new_key: COPY, new_db: None, replace: false };
+        live.run(copy);
+        for key in [first, second] {
+            live.add(key, 5, 13);
+            checkpoint(&live, dir.path());
+        }
+        for _ in 0..2 {
+            checkpoint(&live, dir.path());
+            let loaded = load_newest(&RealFs, dir.path(), 3, live.lsn() + 1).unwrap();
+            assert!(loaded.damaged.is_empty(), "{:?}", loaded.damaged);
+            assert_same(&live.engine, &loaded.engine);
+            live.add(b"beta", live.lsn(), live.lsn());
+        }
+    }
 }
 
 #[test]

@@ -133,7 +133,7 @@ impl Log {
     ) -> Result<(), StorageError> {
         let wanted = options.first_segment_bytes.min(options.segment_bytes);
         let bytes = segment::bytes_affordable(fs, dir, wanted);
-        let spare = segment::create_spare(fs, dir, 0, bytes, Layout::Written(&|| {}))?;
+        let spare = segment::create_spare(fs, dir, 0, bytes, Layout::Written(&|| true))?;
         let salt = buffer::salt(fs);
         segment::put_in_use(fs, dir, &spare, (first, salt), history).map(|_| ())
     }
@@ -439,17 +439,21 @@ impl Log {
     /// `Io`, also for a full disk: the log stays usable, and makes do with the room that it has.
     /// After any other failure of a segment that gets ready, it does not.
     pub fn prepare_segment(&self) -> Result<bool, StorageError> {
-        self.prepare_segment_gently(&|| {})
+        self.prepare_segment_gently(&|_| true)
     }
 
-    /// As [`Log::prepare_segment`], with a `pause` between two pieces of what is written, until half of the
+    /// As [`Log::prepare_segment`], asking between two pieces of what is written whether to `go_on`: what is
+    /// not written then is only allocated. It is told whether there is time for a pause, until half of the
     /// room is used that the active segment has.
     ///
     /// # Errors
     ///
     /// As [`Log::prepare_segment`].
-    pub fn prepare_segment_gently(&self, pause: &dyn Fn()) -> Result<bool, StorageError> {
-        let has_laid_out = self.lay_out_spare(pause)?;
+    pub fn prepare_segment_gently(
+        &self,
+        go_on: &dyn Fn(bool) -> bool,
+    ) -> Result<bool, StorageError> {
+        let has_laid_out = self.lay_out_spare(go_on)?;
         Ok(self.get_segment_ready()? || has_laid_out)
     }
 
@@ -502,14 +506,16 @@ impl Log {
         bytes < LARGE_SYNC_BYTES.saturating_mul(syncs.max(1))
     }
 
-    fn lay_out_spare(&self, pause: &dyn Fn()) -> Result<bool, StorageError> {
+    fn lay_out_spare(&self, go_on: &dyn Fn(bool) -> bool) -> Result<bool, StorageError> {
         self.check()?;
-        let rest = || self.buffer.lock().rest();
-        let rest_before = rest();
-        let pause_in_time = || {
-            if rest_before / 2 <= rest() {
-                pause();
-            }
+        let active = || {
+            let buffer = self.buffer.lock();
+            (buffer.first(), buffer.rest())
+        };
+        let (first_before, rest_before) = active();
+        let go_on = || {
+            let (first, rest) = active();
+            go_on(first == first_before && rest_before / 2 <= rest)
         };
         let (number, layout) = {
             let mut buffer = self.buffer.lock();
@@ -521,7 +527,7 @@ impl Log {
             // Clients are being refused: they shall not wait for 64 MiB of zeros on top.
             let is_urgent = buffer.is_disk_full();
             let pays = !is_urgent && self.zeros_pay();
-            let layout = if pays { Layout::Written(&pause_in_time) } else { Layout::Allocated };
+            let layout = if pays { Layout::Written(&go_on) } else { Layout::Allocated };
             (buffer.take_spare_number(), layout)
         };
         let bytes = segment::bytes_affordable(&*self.fs, &self.dir, self.options.segment_bytes);

@@ -80,8 +80,8 @@ impl Successor {
 #[derive(Clone, Copy)]
 pub(super) enum Layout<'a> {
     /// Every byte written and synced: a later `fdatasync` has no metadata to flush. The function is called
-    /// between two pieces, to let others go first.
-    Written(&'a dyn Fn()),
+    /// between two pieces, to let others go first; if it says no, the rest is only allocated.
+    Written(&'a dyn Fn() -> bool),
     /// Only allocated: quick to make, a little slower to use.
     Allocated,
 }
@@ -131,7 +131,7 @@ pub(super) fn create_spare(
 
 fn lay_out(file: &dyn File, bytes: u64, layout: Layout<'_>) -> std::io::Result<()> {
     file.allocate(bytes)?;
-    let Layout::Written(pause) = layout else { return Ok(()) };
+    let Layout::Written(go_on) = layout else { return Ok(()) };
     let zeros = [0; FILL_BYTES];
     let mut offset = 0;
     while offset < bytes {
@@ -140,7 +140,9 @@ fn lay_out(file: &dyn File, bytes: u64, layout: Layout<'_>) -> std::io::Result<(
         offset += count as u64;
         if offset.is_multiple_of(FILL_SYNC_BYTES) || offset == bytes {
             file.sync_data()?;
-            pause();
+            if !go_on() {
+                break;
+            }
         }
     }
     Ok(())

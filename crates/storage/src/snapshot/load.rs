@@ -10,7 +10,7 @@ use crate::dir;
 use crate::error::StorageError;
 use crate::fs::Fs;
 use crate::log::LogPosition;
-use crate::recovery::{OnProgress, Phase, Progress};
+use crate::recovery::{Phase, Progress};
 
 /// Items between two reports of progress: some ten microseconds.
 const ITEMS_PER_REPORT: u32 = 16;
@@ -68,8 +68,11 @@ pub fn load_newest(
     log_first: u64,
 ) -> Result<Loaded, StorageError> {
     let noted = DamagedBlocks::default();
-    load_newest_telling(fs, dir, hash_seed, log_first, &noted, &mut |_| {})
+    load_newest_telling(fs, dir, hash_seed, log_first, &noted, &mut |_| Ok(()))
 }
+
+/// Told how far a snapshot has been loaded. An error ends that with it.
+pub(crate) type OnLoad<'a> = &'a mut dyn FnMut(Progress) -> Result<(), StorageError>;
 
 /// As [`load_newest`], telling how far it is; readers of the engine's blocks will note damage in
 /// `noted`.
@@ -79,7 +82,7 @@ pub(crate) fn load_newest_telling(
     hash_seed: u64,
     log_first: u64,
     noted: &DamagedBlocks,
-    progress: OnProgress<'_>,
+    progress: OnLoad<'_>,
 ) -> Result<Loaded, StorageError> {
     let mut lsns = dir::list_snapshots(fs, dir)?;
     lsns.sort_unstable();
@@ -116,13 +119,13 @@ pub(crate) fn load(
     hash_seed: u64,
     lsn: u64,
     noted: &DamagedBlocks,
-    progress: OnProgress<'_>,
+    progress: OnLoad<'_>,
 ) -> Result<Loaded, StorageError> {
     let mut reader = SnapshotReader::open(fs, dir, lsn)?;
     let mut loader = ImageLoader::new(hash_seed, lsn);
     let mut files = Vec::new();
     let mut open_files = BlockFiles::new(noted);
-    let mut items = 0_u32;
+    let (mut items, mut told) = (0_u32, Ok(()));
     while let Some(section) = reader.next_section()? {
         match section.kind {
             SectionKind::BlockFiles => {
@@ -133,15 +136,16 @@ pub(crate) fn load(
             }
             SectionKind::Items => section.for_each::<Item<'_>>(&reader, |item| {
                 items += 1;
-                if items.is_multiple_of(ITEMS_PER_REPORT) {
-                    progress(so_far(&reader));
+                if items.is_multiple_of(ITEMS_PER_REPORT) && told.is_ok() {
+                    told = progress(so_far(&reader));
                 }
                 let mut source = |at| open_files.source(at).ok_or_else(|| format!("{at:?}"));
                 loader.push(&item, &mut source).map_err(|error| error.to_string())
             })?,
             SectionKind::Trailer => unreachable!("the reader keeps it"),
         }
-        progress(so_far(&reader));
+        std::mem::replace(&mut told, Ok(()))?;
+        progress(so_far(&reader))?;
     }
     let engine = loader
         .finish()

@@ -17,7 +17,7 @@ fn write(dir: &std::path::Path, lsn: u64, engine: &engine::Engine) {
 }
 
 fn load_at(dir: &std::path::Path, lsn: u64) -> Result<Loaded, StorageError> {
-    load(&RealFs, dir, 2, lsn, &DamagedBlocks::default(), &mut |_| {})
+    load(&RealFs, dir, 2, lsn, &DamagedBlocks::default(), &mut |_| Ok(()))
 }
 
 #[test]
