@@ -1,6 +1,7 @@
 //! The thread that makes checkpoints.
 
 use std::cell::Cell;
+use std::fs;
 use std::sync::Arc;
 use std::thread;
 use std::time::{Duration, Instant};
@@ -24,14 +25,18 @@ use crate::retention;
 /// The lowest priority that an ordinary thread can have.
 const NICEST: i32 = 19;
 
+/// Percent of the last ten seconds in which some thread waited for a processor, from which on the machine
+/// is busy.
+const BUSY_PERCENT: f32 = 60.0;
+
 /// How long a checkpoint may take at the lowest priority.
-const IDLE_PATIENCE: Duration = Duration::from_secs(60);
+const IDLE_PATIENCE: Duration = Duration::from_secs(30);
 
 /// So many times the log for which a checkpoint starts, and it becomes urgent.
 const LOG_GROWTH_MAX: u64 = 2;
 
-/// Steps of a checkpoint (records, blocks, items) after which it lets others go first, and looks whether
-/// it has become urgent. About 0.1 ms.
+/// Steps of a checkpoint (records, blocks, items) between two looks whether it has become urgent: about
+/// 0.1 ms.
 const STEPS_PER_LOOK: u32 = 64;
 
 /// How long a stop waits for its checkpoint. Without it the next start replays the log.
@@ -102,13 +107,12 @@ fn run_beside_others(
             let asked = Cell::new(0_u32);
             let give_up = || {
                 asked.set(asked.get().wrapping_add(1));
-                asked.get().is_multiple_of(STEPS_PER_LOOK) && {
-                    // Whoever wakes up goes first in any case. But a worker that is interrupted for a
-                    // moment finds this thread in its place when it comes back, until the next tick:
-                    // 4 ms, and eight times in 8 s (sched_switch, XADD at 20,000 a second).
-                    thread::yield_now();
-                    is_urgent()
-                }
+                // To yield here would spare a worker that was interrupted for a moment the rest of a tick,
+                // 4 ms once a second. But each sched_yield(2) puts a thread of so little weight back by a
+                // second or more, without an end, and with it whatever lock of the allocator or the kernel
+                // it holds when it is interrupted later: a drill beside full processors met a reply that
+                // took more than two minutes.
+                asked.get().is_multiple_of(STEPS_PER_LOOK) && is_urgent()
             };
             checkpointer.run_unless(shared.log.durable(), &give_up)
         };
@@ -125,16 +129,33 @@ fn run_beside_others(
 /// Gives the calling thread the lowest priority of all, for processors and (by that) for the disk.
 ///
 /// SCHED_IDLE and not the nicest value: whoever is woken while such a thread runs gets the processor at
-/// once, 0.05 ms at p99. A thread of nice 19 is left the rest of its slice first: 1.8 to 3.7 ms.
+/// once, 0.05 ms at p99. A thread of nice 19 is left the rest of its slice first: 1.8 to 3.7 ms. But on a
+/// machine whose processors others keep busy, SCHED_IDLE would hardly ever get one, not even to give back
+/// a lock that others wait for, and nice 19 does.
 fn step_back() {
-    let idle = ThreadSchedulePolicy::Normal(NormalThreadSchedulePolicy::Idle);
-    let thread = thread_native_id();
-    if let Err(error) = set_thread_priority_and_policy(thread, ThreadPriority::Min, idle) {
-        tracing::debug!(?error, "the checkpoint cannot run as SCHED_IDLE");
-        if let Err(error) = rustix::process::setpriority_process(None, NICEST) {
-            tracing::debug!(%error, "the checkpoint runs at normal priority");
+    if !is_machine_busy() {
+        let idle = ThreadSchedulePolicy::Normal(NormalThreadSchedulePolicy::Idle);
+        let thread = thread_native_id();
+        match set_thread_priority_and_policy(thread, ThreadPriority::Min, idle) {
+            Ok(()) => return,
+            Err(error) => tracing::debug!(?error, "the checkpoint cannot run as SCHED_IDLE"),
         }
     }
+    if let Err(error) = rustix::process::setpriority_process(None, NICEST) {
+        tracing::debug!(%error, "the checkpoint runs at normal priority");
+    }
+}
+
+/// Also where the kernel does not tell (`Documentation/accounting/psi.rst`).
+fn is_machine_busy() -> bool {
+    let pressure = fs::read_to_string("/proc/pressure/cpu").ok();
+    pressure.and_then(|text| waited_percent(&text)).is_none_or(|percent| BUSY_PERCENT <= percent)
+}
+
+/// From `some avg10=1.25 avg60=... avg300=... total=...`.
+fn waited_percent(pressure: &str) -> Option<f32> {
+    let mut words = pressure.lines().find_map(|line| line.strip_prefix("some "))?.split(' ');
+    words.find_map(|word| word.strip_prefix("avg10="))?.parse().ok()
 }
 
 impl Shared {
@@ -144,6 +165,7 @@ impl Shared {
         let limit = self.config.settings().checkpoint_log_bytes.saturating_mul(LOG_GROWTH_MAX);
         self.pressure.is_urgent()
             || self.is_stopping()
+            || self.checkpoints.is_waited_for()
             || due(self.log_bytes_since_checkpoint(), limit)
     }
 
@@ -218,4 +240,18 @@ fn adopt(shared: &Shared, report: &CheckpointReport) -> Duration {
         shared.feel_pressure();
     }
     longest
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_pressure_on_processors_is_read() {
+        let text = "some avg10=61.25 avg60=3.00 avg300=0.10 total=5\nfull avg10=0.00 avg60=0.00\n";
+        assert_eq!(waited_percent(text), Some(61.25));
+        assert_eq!(waited_percent("full avg10=7.00\n"), None);
+        assert_eq!(waited_percent("some avg10=none\n"), None);
+        assert_eq!(waited_percent(""), None);
+    }
 }

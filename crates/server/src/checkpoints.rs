@@ -1,5 +1,6 @@
 //! Asking for checkpoints and waiting for them: BGSAVE, SAVE, BGREWRITEAOF, and the log's size.
 
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use parking_lot::{Condvar, Mutex};
@@ -11,6 +12,8 @@ pub(crate) struct Checkpoints {
     asked: Mutex<Asked>,
     ask: Condvar,
     state: watch::Sender<CheckpointState>,
+    /// Clients that wait for a checkpoint to end.
+    hurrying: Arc<()>,
 }
 
 #[derive(Debug, Default)]
@@ -59,7 +62,8 @@ impl Checkpoints {
     /// No checkpoint yet; LASTSAVE answers the start of the server until there is one.
     pub(crate) fn new(started_at: u64) -> Self {
         let state = CheckpointState { last_at: started_at, ..CheckpointState::default() };
-        Self { asked: Mutex::default(), ask: Condvar::new(), state: watch::Sender::new(state) }
+        let state = watch::Sender::new(state);
+        Self { asked: Mutex::default(), ask: Condvar::new(), state, hurrying: Arc::new(()) }
     }
 
     pub(crate) fn state(&self) -> CheckpointState {
@@ -70,6 +74,16 @@ impl Checkpoints {
     pub(crate) fn request(&self) {
         self.asked.lock().checkpoint = true;
         self.ask.notify_one();
+    }
+
+    /// While the answer lives, checkpoints are in a hurry: a client waits for one.
+    pub(crate) fn hurry(&self) -> impl Send + use<> {
+        Arc::clone(&self.hurrying)
+    }
+
+    /// Whether somebody waits with [`Checkpoints::hurry`].
+    pub(crate) fn is_waited_for(&self) -> bool {
+        1 < Arc::strong_count(&self.hurrying)
     }
 
     /// Whether none runs, and none is asked for.

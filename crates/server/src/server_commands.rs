@@ -243,9 +243,10 @@ impl Executor<'_> {
         let running = checkpoints.state().is_running();
         match how {
             Save::Foreground => {
-                let done = checkpoints.wait();
+                let (done, hurry) = (checkpoints.wait(), checkpoints.hurry());
                 checkpoints.request();
                 Outcome::Later(Box::pin(async move {
+                    let _hurry = hurry;
                     let reply =
                         if done.await { Ok(Reply::Ok) } else { Err(CommandError::Fixed("ERR")) };
                     Answer::new(reply, 0)
