@@ -142,7 +142,7 @@ impl Engine {
             _ => None,
         });
         streams.flat_map(move |(db, key, stream)| {
-            stream.blocks_in(wanted).map(move |block| BlockRef {
+            stream.blocks.blocks_in(wanted).map(move |block| BlockRef {
                 db,
                 key,
                 header: block.header(),
@@ -159,7 +159,7 @@ impl Engine {
         for db in &self.dbs {
             for (_, entry) in db.iter() {
                 if let Value::Stream(stream) = &entry.value {
-                    stream.note_stored(&mut stored);
+                    stream.blocks.note_stored(&mut stored);
                 }
             }
         }
@@ -223,7 +223,7 @@ impl Engine {
                 let halfway = cursor.halfway.take().filter(|(left, _)| **left == *key);
                 if let Value::Stream(stream) = value {
                     let from = halfway.map_or(0, |(_, number)| number);
-                    if let Some(next) = stream.adopt(from, &mut budget, stays, adopt) {
+                    if let Some(next) = stream.blocks.adopt(from, &mut budget, stays, adopt) {
                         let halfway = Some((key.into(), next));
                         return Some(AdoptCursor { places: Some(places), halfway, ..cursor });
                     }

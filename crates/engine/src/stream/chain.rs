@@ -6,7 +6,7 @@ use std::collections::VecDeque;
 use super::block::Block;
 use super::pack::{PACK_BLOCKS, PACK_WORDS, Pack, PackItem};
 use super::{Body, Stored};
-use crate::blocks::Adopt;
+use crate::blocks::{Adopt, StoredBlocks};
 use crate::id::StreamId;
 
 /// Blocks that are packed under one lock, at least: more than a slice of an adoption visits.
@@ -58,7 +58,7 @@ impl Chain {
 
     /// The blocks that lie in memory (`None`) or in files that are `wanted`. Packs without any are passed
     /// over.
-    pub(super) fn blocks_in<'c>(
+    pub(crate) fn blocks_in<'c>(
         &'c self,
         wanted: &'c dyn Fn(Option<u64>) -> bool,
     ) -> impl Iterator<Item = Cow<'c, Block>> {
@@ -73,9 +73,14 @@ impl Chain {
         single(&self.opened).chain(packed).chain(single(&self.loose))
     }
 
-    /// The packs, and the other blocks.
-    pub(super) fn parts(&self) -> (impl Iterator<Item = &Pack>, impl Iterator<Item = &Block>) {
-        (self.packs.iter(), self.opened.iter().chain(&self.loose))
+    /// Tells which blocks lie on disk.
+    pub(crate) fn note_stored(&self, stored: &mut StoredBlocks) {
+        self.packs.iter().for_each(|pack| stored.note_pack(pack));
+        for block in self.opened.iter().chain(&self.loose) {
+            if let Some(place) = block.body.location() {
+                stored.note(block.number, place);
+            }
+        }
     }
 
     /// The blocks from the first on that reaches up to `id`.

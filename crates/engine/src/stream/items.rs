@@ -13,7 +13,6 @@ use super::slots::{Names, Pairs};
 use super::tail::{Tail, payload_bytes};
 use super::write::ENTRY_BYTES_MAX;
 use super::{BlockHeader, BlockLocation, BlockSource, Body, IdmpItem, Sealer, Stored, Stream};
-use crate::blocks::{Adopt, StoredBlocks};
 use crate::engine::Settings;
 use crate::fields::Fields;
 use crate::id::StreamId;
@@ -352,35 +351,5 @@ impl Tail {
         }
         let is_whole = last == self.span.last && slots.place().offset == self.bytes.len();
         if is_whole { Ok(self) } else { Err(BAD) }
-    }
-}
-
-/// Blocks as `storage` sees them.
-impl Stream {
-    /// See [`Chain::blocks_in`](super::chain::Chain::blocks_in).
-    pub(crate) fn blocks_in<'s>(
-        &'s self,
-        wanted: &'s dyn Fn(Option<u64>) -> bool,
-    ) -> impl Iterator<Item = Cow<'s, Block>> {
-        self.blocks.blocks_in(wanted)
-    }
-
-    /// Tells which blocks lie on disk.
-    pub(crate) fn note_stored(&self, stored: &mut StoredBlocks) {
-        let (packs, others) = self.blocks.parts();
-        packs.for_each(|pack| stored.note_pack(pack));
-        let others = others.filter_map(|block| Some((block.number, block.body.location()?)));
-        others.for_each(|(number, place)| stored.note(number, place));
-    }
-
-    /// See [`Chain::adopt`](super::chain::Chain::adopt).
-    pub(crate) fn adopt(
-        &mut self,
-        from: u64,
-        budget: &mut usize,
-        stays: &dyn Fn(u64) -> bool,
-        adopt: Adopt<'_>,
-    ) -> Option<u64> {
-        self.blocks.adopt(from, budget, stays, adopt)
     }
 }

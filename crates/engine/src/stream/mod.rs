@@ -73,7 +73,8 @@ pub struct BlockLocation {
 pub(crate) struct Stream {
     /// Consumer groups in byte order of the name.
     pub(crate) groups: BTreeMap<Box<[u8]>, Group>,
-    blocks: Chain,
+    /// Those that are sealed.
+    pub(crate) blocks: Chain,
     tail: Tail,
     /// Live entries.
     length: u64,
