@@ -150,7 +150,7 @@ pub(crate) fn load(
     let engine = loader
         .finish()
         .map_err(|error| reader.undecodable(reader.position(), error.to_string()))?;
-    let (damaged, log_offset) = (Vec::new(), reader.log_position().offset);
+    let (damaged, log_offset) = (Vec::new(), reader.log_offset());
     Ok(Loaded { engine, lsn, lsn_promised: lsn, damaged, log_offset, files, open_files })
 }
 

@@ -12,7 +12,6 @@ use crate::error::{Damage, StorageError};
 use crate::format::codec;
 use crate::format::header::{FileHeader, FileKind, HEADER_BYTES};
 use crate::fs::{File, Fs};
-use crate::log::LogPosition;
 
 /// An open snapshot. It is valid once [`SnapshotReader::next_section`] has answered `None`.
 pub(crate) struct SnapshotReader {
@@ -73,9 +72,9 @@ impl SnapshotReader {
         &self.path
     }
 
-    /// The place in the log that it is the state of.
-    pub(crate) fn log_position(&self) -> LogPosition {
-        LogPosition { lsn: self.lsn, offset: self.log_offset }
+    /// Where in its segment the snapshot's own record stands; 0 where nobody noted it.
+    pub(crate) fn log_offset(&self) -> u64 {
+        self.log_offset
     }
 
     /// Its length.
