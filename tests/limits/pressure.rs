@@ -1,11 +1,13 @@
 //! Entries that come faster than checkpoints: writers wait, nobody else does, and nothing is lost.
 
 use std::fs;
+use std::path::PathBuf;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
 use support::{Client, Server, Value, encode};
+use tempfile::TempDir;
 
 use super::launch;
 
@@ -53,12 +55,18 @@ fn produce(server: &Server, key: &str, entries: usize, acknowledged: &AtomicU64)
     }
 }
 
-#[test]
-fn writers_wait_for_a_checkpoint_and_others_do_not() {
-    let dir = support::temp_dir();
+/// Orders for a server whose checkpoints wait at their beginning, until the file is removed.
+fn held_checkpoints() -> (TempDir, PathBuf) {
     let orders = support::temp_dir();
     let held = orders.path().join("checkpoint");
     fs::write(&held, "hold").expect("our own directory");
+    (orders, held)
+}
+
+#[test]
+fn writers_wait_for_a_checkpoint_and_others_do_not() {
+    let dir = support::temp_dir();
+    let (orders, held) = held_checkpoints();
     let launch = launch()
         .dir(dir.path())
         .env("FAILPOINTS_DIR", orders.path())
@@ -141,9 +149,7 @@ fn writers_wait_for_a_checkpoint_and_others_do_not() {
 #[test]
 fn a_checkpoint_that_falls_behind_is_in_a_hurry() {
     let dir = support::temp_dir();
-    let orders = support::temp_dir();
-    let held = orders.path().join("checkpoint");
-    fs::write(&held, "hold").expect("our own directory");
+    let (orders, held) = held_checkpoints();
     let server = launch()
         .dir(dir.path())
         .env("FAILPOINTS_DIR", orders.path())
