@@ -65,7 +65,7 @@ pub(crate) fn checkpoint_loop(shared: &Shared, hash_seed: u64) {
             Ok(report) => {
                 has_room = true;
                 // At a stop nobody reads from the blocks any more, and the next checkpoint frees what it may.
-                if !shared.stopping().is_so() {
+                if !shared.is_stopping() {
                     finish_checkpoint(shared, &report, started.elapsed());
                 }
                 shared.checkpoints.succeeded(CheckpointDone {
@@ -78,7 +78,7 @@ pub(crate) fn checkpoint_loop(shared: &Shared, hash_seed: u64) {
             Err(error) => {
                 tracing::error!(%error, "a checkpoint failed: the log is kept, nothing is lost");
                 has_room = !error.is_space();
-                if !has_room && !shared.stopping().is_so() {
+                if !has_room && !shared.is_stopping() {
                     retention::give_way(shared);
                 }
                 shared.checkpoints.failed();

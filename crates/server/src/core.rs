@@ -424,10 +424,6 @@ impl Shared {
 pub(crate) struct Stopping(watch::Receiver<bool>);
 
 impl Stopping {
-    pub(crate) fn is_so(&self) -> bool {
-        *self.0.borrow()
-    }
-
     pub(crate) async fn wait(&mut self) {
         // An error means that the sender is gone, and with it the server.
         let _ = self.0.wait_for(|stop| *stop).await;
