@@ -9,6 +9,7 @@ mod panics;
 mod pressure;
 mod security;
 mod supply;
+mod sync;
 
 use support::Launch;
 

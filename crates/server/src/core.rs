@@ -54,6 +54,12 @@ const SCRIPT_PATIENCE: Duration = Duration::from_millis(100);
 /// How often one who waits for the core asks whether a script hogs it.
 const SCRIPT_LOOK: Duration = Duration::from_millis(20);
 
+/// With so many bytes of records not yet written, the log thread begins to sync in the middle of a
+/// sweep: the clients of the first half get their replies, and send again, while the worker executes
+/// the second. XADD of 50 connections in pipelines of 16: 688 k/s instead of 556 k/s (half a sweep is
+/// about as much; 32 KiB gain two thirds of it, 160 KB nothing).
+const SYNC_EARLY_BYTES: usize = 64 << 10;
+
 /// With so many bytes of records in memory, a worker waits for the disk instead of reading on: a disk
 /// that is slower than the network must slow the clients down.
 const PENDING_BYTES_MAX: usize = 64 << 20;
@@ -233,6 +239,7 @@ impl Shared {
             FsyncPolicy::Always => {
                 if self.log.durable() < self.log.last() {
                     let is_quick = clients <= SYNC_INLINE_CLIENTS_MAX
+                        && !self.log_thread.is_busy()
                         && self.log.sync_time_last() < SYNC_INLINE_TIME_MAX;
                     if is_quick || PENDING_BYTES_MAX < self.log.pending_bytes() {
                         self.commit();
@@ -252,6 +259,18 @@ impl Shared {
                 }
                 self.log.written()
             }
+        }
+    }
+
+    /// In the middle of a sweep of `worker`: has the log thread sync what is recorded by now, if that
+    /// is a lot. A client that is alone has nothing to gain from it.
+    pub(crate) fn sync_early(&self, worker: &Worker) {
+        if matches!(self.config.settings().fsync, FsyncPolicy::Always)
+            && worker.has_pending()
+            && SYNC_EARLY_BYTES <= self.log.pending_bytes()
+            && !self.log_thread.is_busy()
+        {
+            self.log_thread.request();
         }
     }
 

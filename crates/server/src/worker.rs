@@ -53,6 +53,11 @@ impl Worker {
         }
     }
 
+    /// Whether the next flush has clients yet.
+    pub(crate) fn has_pending(&self) -> bool {
+        !self.pending.lock().is_empty()
+    }
+
     /// Looks at the flush list and the held replies again: more records are safe.
     pub(crate) fn wake(&self) {
         self.flush.notify_one();
@@ -227,6 +232,7 @@ async fn flush_loop(worker: Arc<Worker>, shared: Arc<Shared>) {
 pub(crate) struct LogThread {
     asked: Mutex<bool>,
     ask: Condvar,
+    is_busy: AtomicBool,
 }
 
 impl LogThread {
@@ -235,8 +241,14 @@ impl LogThread {
         let mut asked = self.asked.lock();
         if !*asked {
             *asked = true;
+            self.is_busy.store(true, Ordering::Relaxed);
             self.ask.notify_one();
         }
+    }
+
+    /// Whether it is asked for a commit, or at one. A guide only: it may end or begin right after.
+    pub(crate) fn is_busy(&self) -> bool {
+        self.is_busy.load(Ordering::Relaxed)
     }
 
     /// Runs for the life of the process: commits when asked, then wakes every worker.
@@ -245,6 +257,7 @@ impl LogThread {
             {
                 let mut asked = self.asked.lock();
                 while !*asked {
+                    self.is_busy.store(false, Ordering::Relaxed);
                     self.ask.wait(&mut asked);
                 }
                 *asked = false;

@@ -154,6 +154,7 @@ impl Connection {
         }
         shared.feel_pressure();
         drop(core);
+        shared.sync_early(&self.client.worker);
         // From here on others may work: decoding blocks and encoding replies needs no lock.
         self.send(&answers);
         deliver(deliveries, &self.shared);
