@@ -84,7 +84,7 @@ impl Options {
 
     pub(crate) fn scale(&self) -> Scale {
         let large = self.history.unwrap_or(if self.quick { 300_000 } else { 5_000_000 });
-        let (seconds, warm_up) = if self.quick { (1.0, 0.2) } else { (4.0, 0.5) };
+        let (seconds, warm_up) = if self.quick { (1.0, 0.2) } else { (3.0, 0.5) };
         Scale {
             measured: Duration::from_secs_f64(seconds),
             warm_up: Duration::from_secs_f64(warm_up),
