@@ -12,6 +12,9 @@ use std::time::Duration;
 /// hangs is found out and a slow machine is not.
 const REPLY_TIMEOUT: Duration = Duration::from_secs(120);
 
+/// Bytes read at once.
+const CHUNK_BYTES: usize = 64 * 1024;
+
 /// The deepest reply of the commands that are used here has five levels.
 const DEPTH_MAX: usize = 16;
 
@@ -163,9 +166,11 @@ pub(crate) struct Connection {
     received: Vec<u8>,
     /// Where the part of `received` begins that is not handed out yet.
     at: usize,
-    /// Below this many bytes the next reply cannot be whole: a large one is not parsed again for
-    /// every piece of it that comes.
-    wanted: usize,
+    /// How much of that part has been seen to belong to the next reply: a large one is not looked at
+    /// again for every piece of it that comes.
+    seen: usize,
+    /// Values that are missing behind it before the reply is whole.
+    missing: usize,
 }
 
 impl Connection {
@@ -173,7 +178,11 @@ impl Connection {
         let stream = UnixStream::connect(socket)?;
         stream.set_read_timeout(Some(REPLY_TIMEOUT))?;
         stream.set_write_timeout(Some(REPLY_TIMEOUT))?;
-        Ok(Self { stream, received: Vec::new(), at: 0, wanted: 0 })
+        Ok(Self::new(stream))
+    }
+
+    fn new(stream: UnixStream) -> Self {
+        Self { stream, received: Vec::new(), at: 0, seen: 0, missing: 1 }
     }
 
     /// Sends bytes as they are.
@@ -184,31 +193,46 @@ impl Connection {
     /// The next reply.
     pub(crate) fn receive(&mut self) -> Result<Value, Failure> {
         loop {
-            let rest = &self.received[self.at..];
-            if self.wanted < rest.len() {
-                if let Some((value, length)) = parse(rest, 0)? {
-                    self.at += length;
-                    self.wanted = 0;
-                    return Ok(value);
-                }
-                self.wanted = 2 * rest.len();
+            if self.is_whole()
+                && let Some((value, length)) = parse(&self.received[self.at..], 0)?
+            {
+                self.at += length;
+                (self.seen, self.missing) = (0, 1);
+                return Ok(value);
             }
             self.read_more()?;
         }
     }
 
+    /// Whether the next reply is all there. What is none counts as a value: `parse` says what it is.
+    fn is_whole(&mut self) -> bool {
+        while self.missing > 0 {
+            let rest = &self.received[self.at + self.seen..];
+            let Some(end) = rest.windows(2).position(|pair| pair == b"\r\n") else { return false };
+            let line = str::from_utf8(rest.get(1..end).unwrap_or_default());
+            let count = line.ok().and_then(|line| line.parse::<usize>().ok());
+            let (length, inside) = match (rest[0], count) {
+                (b'$', Some(length)) => (length.saturating_add(end + 4), 0),
+                (b'*', Some(count)) => (end + 2, count),
+                _ => (end + 2, 0),
+            };
+            if rest.len() < length {
+                return false;
+            }
+            self.seen += length;
+            self.missing = (self.missing - 1).saturating_add(inside);
+        }
+        true
+    }
+
     fn read_more(&mut self) -> Result<(), Failure> {
         self.received.drain(..self.at);
         self.at = 0;
-        let mut chunk = [0; 64 * 1024];
+        let mut chunk = [0; CHUNK_BYTES];
         loop {
             match self.stream.read(&mut chunk) {
                 Ok(0) => return Err(Failure::Gone),
                 Ok(length) => {
-                    // A short read is all that there is now: worth a look.
-                    if length < chunk.len() {
-                        self.wanted = 0;
-                    }
                     self.received.extend_from_slice(&chunk[..length]);
                     return Ok(());
                 }
@@ -240,6 +264,8 @@ impl Connection {
 
 #[cfg(test)]
 mod tests {
+    use std::thread;
+
     use super::*;
 
     #[test]
@@ -251,6 +277,30 @@ mod tests {
         assert_eq!((value, length), (Value::Array(items.to_vec()), bytes.len()));
         for end in 0..bytes.len() {
             assert!(parse(&bytes[..end], 0).expect("sound so far").is_none(), "{end}");
+        }
+    }
+
+    /// Above all where it ends where a read does, and nothing comes behind it.
+    #[test]
+    fn a_reply_is_taken_as_soon_as_it_is_there() {
+        let before = b"*2\r\n$000000\r\n".len();
+        let after = b"\r\n*2\r\n:1\r\n*0\r\n";
+        for length in [100, CHUNK_BYTES, 2 * CHUNK_BYTES, 4 * CHUNK_BYTES, 4 * CHUNK_BYTES + 1] {
+            let (ours, mut theirs) = UnixStream::pair().expect("a pair of sockets");
+            ours.set_read_timeout(Some(Duration::from_secs(20))).expect("a socket");
+            let mut connection = Connection::new(ours);
+            let text = vec![b'x'; length - before - after.len()];
+            let head = format!("*2\r\n${:06}\r\n", text.len()).into_bytes();
+            let reply = [&head[..], &text, after].concat();
+            assert_eq!(reply.len(), length);
+            let tail = Value::Array(vec![Value::Int(1), Value::Array(Vec::new())]);
+            let expected = Value::Array(vec![Value::Bulk(text), tail]);
+            for _ in 0..2 {
+                thread::scope(|scope| {
+                    scope.spawn(|| theirs.write_all(&reply).expect("the other end is open"));
+                    assert_eq!(connection.receive().expect("a reply"), expected, "{length} bytes");
+                });
+            }
         }
     }
 
