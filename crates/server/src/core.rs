@@ -340,9 +340,7 @@ impl Shared {
             log_segments: log.segments as u64,
             log_bytes: log.bytes_on_disk,
             log_kept: self.retained.kept(),
-            log_bytes_since_checkpoint: log
-                .bytes_written
-                .saturating_sub(checkpoint.log_bytes_written),
+            log_bytes_since_checkpoint: self.log_bytes_since_checkpoint(),
             pending_bytes: log.bytes_buffered,
             syncs: log.syncs,
             last_sync_age: log.sync_last_age,
