@@ -103,7 +103,7 @@ impl Model {
     }
 
     /// Forgets the keys that operations touched, and reads them again.
-    fn look_up(&mut self, ops: &[Op<'_>], engine: &Engine) {
+    pub fn look_up(&mut self, ops: &[Op<'_>], engine: &Engine) {
         for op in ops {
             match op.touched() {
                 Touched::Nothing => {}

@@ -63,6 +63,7 @@ impl Play {
         let expired = self.engine.expired(self.context.now, 100);
         let ops = expired.ops();
         self.record(&ops);
+        self.model.look_up(&ops, &self.engine);
     }
 
     fn configure(&mut self, words: &[&[u8]]) {
