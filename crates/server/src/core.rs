@@ -55,10 +55,13 @@ const SCRIPT_PATIENCE: Duration = Duration::from_millis(100);
 const SCRIPT_LOOK: Duration = Duration::from_millis(20);
 
 /// With so many bytes of records not yet written, the log thread begins to sync in the middle of a
-/// sweep: the clients of the first half get their replies, and send again, while the worker executes
-/// the second. XADD of 50 connections in pipelines of 16: 688 k/s instead of 556 k/s (half a sweep is
-/// about as much; 32 KiB gain two thirds of it, 160 KB nothing).
+/// sweep, while the worker executes the rest; and that of the rest runs while the first clients are
+/// answered and send again. XADD of 50 connections in pipelines of 16: 688 k/s instead of 556 k/s (half
+/// a sweep is about as much; 32 KiB gain two thirds of it, 160 KB nothing).
 const SYNC_EARLY_BYTES: usize = 64 << 10;
+
+/// Two syncs a sweep cost more than they hide once one takes about as long as a sweep does.
+const SYNC_EARLY_TIME_MAX: Duration = Duration::from_millis(1);
 
 /// With so many bytes of records in memory, a worker waits for the disk instead of reading on: a disk
 /// that is slower than the network must slow the clients down.
@@ -238,8 +241,9 @@ impl Shared {
         match self.config.settings().fsync {
             FsyncPolicy::Always => {
                 if self.log.durable() < self.log.last() {
+                    let is_split = self.log_thread.is_busy() && self.syncs_are_short();
                     let is_quick = clients <= SYNC_INLINE_CLIENTS_MAX
-                        && !self.log_thread.is_busy()
+                        && !is_split
                         && self.log.sync_time_last() < SYNC_INLINE_TIME_MAX;
                     if is_quick || PENDING_BYTES_MAX < self.log.pending_bytes() {
                         self.commit();
@@ -262,16 +266,21 @@ impl Shared {
         }
     }
 
-    /// In the middle of a sweep of `worker`: has the log thread sync what is recorded by now, if that
-    /// is a lot. A client that is alone has nothing to gain from it.
-    pub(crate) fn sync_early(&self, worker: &Worker) {
-        if matches!(self.config.settings().fsync, FsyncPolicy::Always)
-            && worker.has_pending()
+    /// In the middle of a sweep, with `appendfsync always`: has the log thread sync what is recorded by
+    /// now, if that is a lot and others than `client` are to be answered. A client that is alone has
+    /// nothing to gain from it.
+    pub(crate) fn sync_early(&self, client: &Arc<Client>) {
+        if client.worker.has_pending_beside(client)
             && SYNC_EARLY_BYTES <= self.log.pending_bytes()
+            && self.syncs_are_short()
             && !self.log_thread.is_busy()
         {
             self.log_thread.request();
         }
+    }
+
+    fn syncs_are_short(&self) -> bool {
+        self.log.sync_time_last() < SYNC_EARLY_TIME_MAX
     }
 
     /// The LSN up to which replies may leave.

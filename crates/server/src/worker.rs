@@ -53,9 +53,9 @@ impl Worker {
         }
     }
 
-    /// Whether the next flush has clients yet.
-    pub(crate) fn has_pending(&self) -> bool {
-        !self.pending.lock().is_empty()
+    /// Whether the next flush has others than `client` yet.
+    pub(crate) fn has_pending_beside(&self, client: &Arc<Client>) -> bool {
+        self.pending.lock().iter().any(|other| !Arc::ptr_eq(other, client))
     }
 
     /// Looks at the flush list and the held replies again: more records are safe.

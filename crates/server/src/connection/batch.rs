@@ -14,6 +14,7 @@ use super::{Connection, STRANGER_REPLY_BYTES_MAX, Wait};
 use crate::busy::Busy;
 use crate::client::UNSENT_BYTES_PAUSE;
 use crate::client_limits::{cut_off, make_room};
+use crate::config::FsyncPolicy;
 use crate::core::Core;
 use crate::driver::Job;
 use crate::execute::{Answer, Executor, Outcome, Parsed, encode};
@@ -154,7 +155,9 @@ impl Connection {
         }
         shared.feel_pressure();
         drop(core);
-        shared.sync_early(&self.client.worker);
+        if matches!(self.config.settings().fsync, FsyncPolicy::Always) {
+            shared.sync_early(&self.client);
+        }
         // From here on others may work: decoding blocks and encoding replies needs no lock.
         self.send(&answers);
         deliver(deliveries, &self.shared);
