@@ -48,6 +48,9 @@ fn a_start_says_how_much_it_has_read_and_how_fast() {
     assert!(records as f64 <= read && 100.0 * records as f64 <= bytes, "{read} records");
     let since = number(&mut client, "log_bytes_since_checkpoint");
     assert!(bytes <= since, "{since} bytes, and a start would read {bytes} again");
+    client.ok(&["SAVE"]);
+    let since = number(&mut client, "log_bytes_since_checkpoint");
+    assert!(since < bytes, "{since} bytes, and a start would read next to none");
     if 1_000_000 <= records && !cfg!(debug_assertions) {
         assert!(1e6 < read / seconds, "slower than a million a second");
     }

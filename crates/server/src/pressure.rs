@@ -211,9 +211,10 @@ impl Shared {
     /// Bytes of records that the next checkpoint finds, those that the start had to replay included.
     pub(crate) fn log_bytes_since_checkpoint(&self) -> u64 {
         let written = self.log.bytes_written();
-        match self.checkpoints.state().log_bytes_written {
-            0 => written.saturating_add(self.recovery.report.bytes),
-            before => written.saturating_sub(before),
+        let checkpoint = self.checkpoints.state();
+        match checkpoint.last_time {
+            None => written.saturating_add(self.recovery.report.bytes),
+            Some(_) => written.saturating_sub(checkpoint.log_bytes_written),
         }
     }
 
