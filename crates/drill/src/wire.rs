@@ -204,17 +204,23 @@ impl Connection {
         }
     }
 
-    /// Whether the next reply is all there. What is none counts as a value: `parse` says what it is.
+    /// Whether the next reply is all there, or enough of it to see that it is none, as `parse` will say.
     fn is_whole(&mut self) -> bool {
         while self.missing > 0 {
             let rest = &self.received[self.at + self.seen..];
             let Some(end) = rest.windows(2).position(|pair| pair == b"\r\n") else { return false };
             let line = str::from_utf8(rest.get(1..end).unwrap_or_default());
-            let count = line.ok().and_then(|line| line.parse::<usize>().ok());
-            let (length, inside) = match (rest[0], count) {
-                (b'$', Some(length)) => (length.saturating_add(end + 4), 0),
-                (b'*', Some(count)) => (end + 2, count),
-                _ => (end + 2, 0),
+            let number = line.ok().and_then(|line| line.parse::<i64>().ok());
+            // Counts below zero are nulls.
+            let (length, inside) = match (rest[0], number) {
+                (b'$', Some(length)) => (
+                    usize::try_from(length)
+                        .map_or(end + 2, |length| length.saturating_add(end + 4)),
+                    0,
+                ),
+                (b'*', Some(count)) => (end + 2, usize::try_from(count).unwrap_or(0)),
+                (b':', Some(_)) | (b'+' | b'-', _) => (end + 2, 0),
+                _ => return true,
             };
             if rest.len() < length {
                 return false;
@@ -306,8 +312,15 @@ mod tests {
 
     #[test]
     fn what_is_no_reply_is_said_to_be_none() {
-        for bytes in [&b"hello\r\n"[..], b"\r\n", b"$x\r\n", b":\r\n", &b"*1\r\n".repeat(99)] {
+        let nested = b"*1\r\n".repeat(99);
+        assert!(parse(&nested, 0).is_err());
+        for bytes in [&b"hello\r\n"[..], b"\r\n", b"$x\r\n", b":\r\n", b"*2\r\n:1\r\n!\r\n"] {
             assert!(parse(bytes, 0).is_err(), "{}", bytes.escape_ascii());
+            let (ours, mut theirs) = UnixStream::pair().expect("a pair of sockets");
+            ours.set_read_timeout(Some(Duration::from_secs(20))).expect("a socket");
+            theirs.write_all(bytes).expect("there is room");
+            let received = Connection::new(ours).receive();
+            assert!(matches!(received, Err(Failure::Strange(_))), "{received:?}");
         }
     }
 }
