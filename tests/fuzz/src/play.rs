@@ -62,6 +62,13 @@ impl Play {
     fn expire(&mut self) {
         let expired = self.engine.expired(self.context.now, 100);
         let ops = expired.ops();
+        for op in &ops {
+            let Op::Delete { db, key } = op else { panic!("{op:?}") };
+            let context = Context { db: *db, ..self.context };
+            let kind =
+                self.engine.decide(&Command::Type { key }, context).expect("it takes any").reply;
+            assert_eq!(kind, Reply::Simple("none"), "{op:?} before its time");
+        }
         self.record(&ops);
         self.model.look_up(&ops, &self.engine);
     }
