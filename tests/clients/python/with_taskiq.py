@@ -19,8 +19,10 @@ IDLE_MS = 200
 
 
 def make_broker(name):
-    # The pools of taskiq-redis hand out connections that a restart has closed; redis-py tries again.
-    retry = Retry(ConstantBackoff(0.05), 5)
+    # The pools of taskiq-redis hand out connections that a restart has closed; redis-py tries again, for
+    # longer than a restart takes on a busy machine: taskiq acknowledges a task whose result it could
+    # not store.
+    retry = Retry(ConstantBackoff(0.05), 200)
     results = RedisAsyncResultBackend(URL, result_ex_time=600, retry=retry)
     broker = RedisStreamBroker(
         URL,
