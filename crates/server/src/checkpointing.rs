@@ -110,8 +110,7 @@ fn run_beside_others(
                 // To yield here would spare a worker that was interrupted for a moment the rest of a tick,
                 // 4 ms once a second. But each sched_yield(2) puts a thread of so little weight back by a
                 // second or more, without an end, and with it whatever lock of the allocator or the kernel
-                // it holds when it is interrupted later: a drill beside full processors met a reply that
-                // took more than two minutes.
+                // it holds when it is interrupted later.
                 asked.get().is_multiple_of(STEPS_PER_LOOK) && is_urgent()
             };
             checkpointer.run_unless(shared.log.durable(), &give_up)
