@@ -3,7 +3,7 @@
 use std::fs;
 use std::io::ErrorKind;
 
-use support::{Client, Value, encode};
+use support::{Client, Server, Value, encode};
 use tempfile::TempDir;
 
 use super::launch;
@@ -11,9 +11,17 @@ use super::launch;
 /// Bytes of a value: two such entries are a lot for one sweep, one is not.
 const VALUE_BYTES: usize = 40_000;
 
-/// Who syncs depends on how long the last sync took: nothing is left to the disk of this machine.
-fn memory_dir() -> TempDir {
-    tempfile::tempdir_in("/dev/shm").expect("every Linux has it")
+/// A server with one worker, its directory, and the directory for orders to its threads. Who syncs depends
+/// on how long the last sync took, so nothing is left to the disk of this machine.
+fn start() -> (Server, TempDir, TempDir) {
+    let dir = tempfile::tempdir_in("/dev/shm").expect("every Linux has it");
+    let orders = support::temp_dir();
+    let server = launch()
+        .dir(dir.path())
+        .args(["--io-threads", "1", "--appendfsync", "always"])
+        .env("FAILPOINTS_DIR", orders.path())
+        .start();
+    (server, dir, orders)
 }
 
 fn is_unanswered(client: &Client) -> bool {
@@ -26,13 +34,7 @@ fn is_unanswered(client: &Client) -> bool {
 
 #[test]
 fn a_worker_goes_on_while_the_log_thread_syncs_a_large_sweep() {
-    let dir = memory_dir();
-    let orders = support::temp_dir();
-    let server = launch()
-        .dir(dir.path())
-        .args(["--io-threads", "1", "--appendfsync", "always"])
-        .env("FAILPOINTS_DIR", orders.path())
-        .start();
+    let (server, _dir, orders) = start();
     let [mut first, mut other, mut a, mut b, mut c] = [(); 5].map(|()| server.connect());
     for client in [&mut first, &mut other, &mut a, &mut b, &mut c] {
         client.ok(&["PING"]);
@@ -65,13 +67,7 @@ fn a_worker_goes_on_while_the_log_thread_syncs_a_large_sweep() {
 
 #[test]
 fn a_client_that_is_alone_waits_for_no_other_thread() {
-    let dir = memory_dir();
-    let orders = support::temp_dir();
-    let server = launch()
-        .dir(dir.path())
-        .args(["--io-threads", "1", "--appendfsync", "always"])
-        .env("FAILPOINTS_DIR", orders.path())
-        .start();
+    let (server, _dir, orders) = start();
     let mut client = server.connect();
     client.ok(&["PING"]);
     fs::write(orders.path().join("log"), "hold").expect("our own directory");
