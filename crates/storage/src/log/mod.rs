@@ -377,16 +377,12 @@ impl Log {
         }
     }
 
-    /// Gives back the segments that were kept to be used again.
+    /// Gives back one of the segments that were kept to be used again.
     fn remove_surplus(&self) {
-        loop {
-            let surplus = self.buffer.lock().take_surplus();
-            let Some(spare) = surplus else { return };
-            if let Err(error) = self.fs.remove(&spare.path) {
-                // The next start takes it up as the spare that it is.
-                let error = StorageError::io("remove", &spare.path)(error);
-                tracing::warn!(%error, "a segment that is not needed stays");
-            }
+        let Some(spare) = self.buffer.lock().take_surplus() else { return };
+        if let Err(error) = segment::delete(&*self.fs, &spare.path) {
+            // The next start takes it up as the spare that it is.
+            tracing::warn!(%error, "a segment that is not needed stays");
         }
     }
 
@@ -606,7 +602,7 @@ impl Log {
             self.buffer.lock().add_spare(spare);
             return Ok(());
         }
-        self.fs.remove(&path).map_err(StorageError::io("remove", &path))
+        segment::delete(&*self.fs, &path)
     }
 
     /// Bytes of records that have not been handed to the operating system.
