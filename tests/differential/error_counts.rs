@@ -40,6 +40,14 @@ fn errors_are_counted_as_redis_counts_them() {
         "NOSUCH",
         "XREAD BLOCK x STREAMS k 0",
         "XREADGROUP GROUP g c STREAMS k >",
+        "GET",
+        "XADD k",
+        "XGROUP CREATE",
+        "XGROUP NOSUCH",
+        "XGROUP",
+        "CLIENT KILL",
+        "CONFIG SET a",
+        "SUBSCRIBE a",
     ] {
         let ways = [line(text), vec![call("call", text)], vec![call("pcall", text)], queued(text)];
         for requests in ways {

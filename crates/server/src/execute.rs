@@ -183,6 +183,7 @@ impl Executor<'_> {
         let (spec, request) = match parsed.request {
             Ok(found) => found,
             Err(error) => {
+                self.count_wrong_number(&error);
                 return self.refused_at_once(parsed.args, error);
             }
         };
@@ -240,7 +241,17 @@ impl Executor<'_> {
         Outcome::from(error)
     }
 
-    fn counters(&self, spec: &'static CommandSpec) -> &CommandCounters {
+    /// A wrong number of arguments counts against the command that has it; other requests that cannot be
+    /// resolved have none.
+    pub(crate) fn count_wrong_number(&self, error: &CommandError) {
+        if let CommandError::Arity(name) = error
+            && let Some(spec) = protocol::find(name.as_bytes())
+        {
+            self.counters(spec).rejected();
+        }
+    }
+
+    pub(crate) fn counters(&self, spec: &'static CommandSpec) -> &CommandCounters {
         &self.client.worker.counters.commands[spec.index()]
     }
 

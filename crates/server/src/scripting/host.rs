@@ -38,14 +38,18 @@ impl<'h, 'e> ScriptHost<'h, 'e> {
     fn run(&mut self, args: &[&[u8]]) -> Result<Reply, CommandError> {
         let spec = match protocol::resolve(args) {
             Ok(spec) => spec,
-            Err(CommandError::Arity(_)) => {
+            Err(error @ CommandError::Arity(_)) => {
+                self.executor.count_wrong_number(&error);
                 return Err(
                     self.refused("ERR Wrong number of args calling Redis command from script")
                 );
             }
             Err(_) => return Err(self.refused("ERR Unknown Redis command called from script")),
         };
-        self.admit(spec, args)?;
+        if let Err(error) = self.admit(spec, args) {
+            self.executor.counters(spec).rejected();
+            return Err(error);
+        }
         let request = match protocol::parse_in_script(spec, args, self.executor.draw()) {
             Ok(request) => request,
             Err(error) => {
