@@ -224,7 +224,7 @@ pub(crate) fn tell_audience(core: &mut Core, shared: &Shared) {
     }
 }
 
-/// Lays out spare segments before they are needed.
+/// Lays out spare segments before they are needed, and gives back those that are not.
 fn segment_loop(shared: &Shared) {
     let mut was_full = false;
     let mut enforced_at = None::<Instant>;
@@ -235,6 +235,7 @@ fn segment_loop(shared: &Shared) {
             enforced_at = Some(Instant::now());
             retention::enforce(shared);
         }
+        shared.log.free_step();
         if shared.log.wants_segment() {
             let go_on = |has_time| {
                 if has_time {

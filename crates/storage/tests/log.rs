@@ -4,6 +4,7 @@
 
 mod common;
 
+use std::collections::BTreeMap;
 use std::ops::ControlFlow;
 use std::path::Path;
 use std::sync::Arc;
@@ -253,6 +254,55 @@ fn a_busy_log_uses_its_segments_again_and_one_at_rest_gives_them_back() {
     database.log().remove_before(report.log_needed_from).unwrap();
     database.log().mark(9).unwrap();
     assert_eq!(database.log().stats().spares, 1);
+}
+
+/// A log whose snapshots need none of its first eight segments.
+fn beyond_its_segments(fs: &SimFs) -> (Database, u64) {
+    let (mut database, _) = open(fs, SEGMENT).unwrap();
+    let mut checkpointer =
+        storage::checkpoint::Checkpointer::new(Arc::new(fs.clone()), DIR.into(), 1);
+    let until = database.log().last() + 8 * SEGMENT / 160;
+    while database.log().last() < until {
+        set(&mut database, "key", &[9; 100]).unwrap();
+        database.log().commit().unwrap();
+    }
+    checkpointer.run(database.log().durable()).unwrap();
+    set(&mut database, "key", b"x").unwrap();
+    database.log().commit().unwrap();
+    let report = checkpointer.run(database.log().durable()).unwrap();
+    (database, report.log_needed_from)
+}
+
+/// A power cut may bring back a name that was taken away, but never with fewer bytes behind it.
+#[test]
+fn a_deleted_segment_is_cut_only_when_its_name_is_gone_for_good() {
+    for seed in 1..=40 {
+        let fs = SimFs::new(seed);
+        let (database, needed) = beyond_its_segments(&fs);
+        let files = || fs.files(&Path::new(DIR).join("log"));
+        let sizes: BTreeMap<_, _> =
+            files().into_iter().map(|path| (path.clone(), fs.bytes(&path).len())).collect();
+        let removed = database.log().remove_before(needed).unwrap();
+        assert!(4 < removed, "some become spares, the others are deleted: {removed}");
+        assert!(database.log().free_step());
+        drop(database);
+        fs.power_cut(seed);
+        for path in files() {
+            if let Some(size) = sizes.get(&path) {
+                assert_eq!(fs.bytes(&path).len(), *size, "{} (seed {seed})", path.display());
+            }
+        }
+    }
+}
+
+#[test]
+fn a_log_without_room_does_not_wait_for_the_steps_of_a_deletion() {
+    let fs = SimFs::new(1);
+    let (database, needed) = beyond_its_segments(&fs);
+    database.log().remove_before(needed).unwrap();
+    assert!(database.log().give_way().unwrap());
+    assert!(!database.log().free_step(), "everything is given back");
+    assert!(!database.log().give_way().unwrap());
 }
 
 /// What is only kept for going back goes before a write is refused.

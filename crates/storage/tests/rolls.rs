@@ -85,6 +85,7 @@ fn step(
         }
         // As the helper of the server does, which nothing keeps in step with the rest.
         _ => {
+            database.log().free_step();
             database.log().prepare_segment()?;
         }
     }

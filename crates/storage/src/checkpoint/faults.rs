@@ -41,6 +41,7 @@ fn open(fs: &SimFs) -> Database {
 }
 
 fn run(database: &mut Database, command: &Command<'_>) {
+    database.log().free_step();
     while database.log().wants_segment() && database.log().prepare_segment().unwrap() {}
     database.execute(command, CONTEXT).unwrap();
     database.log().commit().unwrap();

@@ -9,10 +9,11 @@
 //! [`Log::prepare_segment`] before.
 //!
 //! Reading order: `segment` (files), `buffer` (where a record goes), `writer` (how it gets there),
-//! `turn` (who does it), `reader` (the way back).
+//! `turn` (who does it), `reader` (the way back), `freed` (how a segment ends).
 
 mod buffer;
 mod clean;
+mod freed;
 mod reader;
 mod segment;
 mod turn;
@@ -34,6 +35,7 @@ use crate::sync::{AtomicBool, AtomicU64, Mutex, Ordering};
 pub use buffer::Urgency;
 use buffer::{Buffer, Place};
 pub(crate) use clean::CleanStop;
+use freed::{Freed, unlink};
 pub(crate) use reader::{Found, LogPosition, SegmentReader};
 use segment::Layout;
 pub(crate) use segment::{SEAL_BYTES, SEGMENT_HEADER_BYTES, recycle};
@@ -61,6 +63,7 @@ pub struct Log {
     /// Memory of the last batch, to be filled again.
     used: Mutex<Vec<u8>>,
     segments: Mutex<VecDeque<Segment>>,
+    freed: Freed,
     last: AtomicU64,
     written: AtomicU64,
     durable: AtomicU64,
@@ -167,6 +170,7 @@ impl Log {
             syncing: Mutex::new(()),
             used: Mutex::new(Vec::new()),
             segments: Mutex::new(segments.into()),
+            freed: Freed::default(),
             last: AtomicU64::new(last),
             written: AtomicU64::new(last),
             durable: AtomicU64::new(last),
@@ -258,17 +262,23 @@ impl Log {
         self.needed_from.store(lsn, Ordering::Release);
     }
 
-    /// Gives up the oldest segment that no restart needs, if there is one.
+    /// Makes room at once: gives back what [`Log::free_step`] has not come to, or gives up the oldest
+    /// segment that no restart needs, if there is one.
     ///
     /// # Errors
     ///
     /// As [`Log::remove_before`].
     pub fn give_way(&self) -> Result<bool, StorageError> {
+        if self.freed.give_back() {
+            self.buffer.lock().set_disk_full(false);
+            return Ok(true);
+        }
         let needed = self.needed_from.load(Ordering::Acquire);
         let oldest = self.segments.lock().get(1).map(|second| second.first);
         let Some(second) = oldest.filter(|second| *second <= needed) else { return Ok(false) };
         let has_given = 0 < self.remove_before(second)?;
         if has_given {
+            self.freed.give_back();
             tracing::warn!(upto = second - 1, "no room for the log: older log is given up for it");
             self.buffer.lock().set_disk_full(false);
         }
@@ -380,10 +390,28 @@ impl Log {
     /// Gives back one of the segments that were kept to be used again.
     fn remove_surplus(&self) {
         let Some(spare) = self.buffer.lock().take_surplus() else { return };
-        if let Err(error) = segment::delete(&*self.fs, &spare.path) {
+        let removed = unlink(&*self.fs, &spare.path);
+        if let Err(error) = removed.and_then(|file| self.free(file.into_iter().collect())) {
             // The next start takes it up as the spare that it is.
             tracing::warn!(%error, "a segment that is not needed stays");
         }
+    }
+
+    /// Lets the bytes of segments go that have no name any more, once that is durable: a power cut that
+    /// brought the name back would show a segment that ends early, which is damage.
+    fn free(&self, files: Vec<Arc<dyn File>>) -> Result<(), StorageError> {
+        if !files.is_empty() {
+            let log = dir::log(&self.dir);
+            self.fs.sync_dir(&log).map_err(StorageError::io("sync", &log))?;
+            self.freed.add(files);
+        }
+        Ok(())
+    }
+
+    /// Gives back a piece of the space of segments that were deleted; whether there was any. In pieces,
+    /// as the disk may do nothing else meanwhile.
+    pub fn free_step(&self) -> bool {
+        self.freed.step()
     }
 
     /// Promises the next LSN to a transaction: no mark comes in between until [`Log::release`].
@@ -566,6 +594,7 @@ impl Log {
         }
         self.buffer.lock().begin_removal();
         let mut count = 0;
+        let mut unlinked = Vec::new();
         loop {
             let oldest = {
                 let mut segments = self.segments.lock();
@@ -574,20 +603,30 @@ impl Log {
                     _ => None,
                 }
             };
-            let Some(oldest) = oldest else { return Ok(count) };
-            if let Err(error) = self.give_up(oldest) {
-                // It may be a spare already, only not durably so: the next start takes that up.
-                let path = dir::segment(&self.dir, oldest.first);
-                if self.fs.exists(&path).unwrap_or(true) {
-                    self.segments.lock().push_front(oldest);
+            let Some(oldest) = oldest else { break };
+            match self.give_up(oldest) {
+                Ok(file) => {
+                    unlinked.extend(file);
+                    // The others go at once: each of these is an open descriptor.
+                    unlinked.truncate(freed::FILES_MAX);
                 }
-                return Err(error);
+                Err(error) => {
+                    // It may be a spare already, only not durably so: the next start takes that up.
+                    let path = dir::segment(&self.dir, oldest.first);
+                    if self.fs.exists(&path).unwrap_or(true) {
+                        self.segments.lock().push_front(oldest);
+                    }
+                    return Err(error);
+                }
             }
             count += 1;
         }
+        self.free(unlinked)?;
+        Ok(count)
     }
 
-    fn give_up(&self, segment: Segment) -> Result<(), StorageError> {
+    /// Makes a spare of a segment, or deletes it. The file without a name, if that is what is left.
+    fn give_up(&self, segment: Segment) -> Result<Option<Arc<dyn File>>, StorageError> {
         let path = dir::segment(&self.dir, segment.first);
         let number = {
             let affordable = segment::bytes_affordable(&*self.fs, &self.dir, segment.bytes);
@@ -600,9 +639,9 @@ impl Log {
             && let Some(spare) = segment::recycle(&*self.fs, &self.dir, &path, number)?
         {
             self.buffer.lock().add_spare(spare);
-            return Ok(());
+            return Ok(None);
         }
-        segment::delete(&*self.fs, &path)
+        unlink(&*self.fs, &path)
     }
 
     /// Bytes of records that have not been handed to the operating system.

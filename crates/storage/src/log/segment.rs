@@ -2,8 +2,6 @@
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::thread;
-use std::time::Duration;
 
 use crate::dir;
 use crate::error::StorageError;
@@ -35,10 +33,6 @@ const FILL_SYNC_BYTES: u64 = 128 << 10;
 /// through the blocks of a whole folio for each record that is later written into it: a tenth of an
 /// unpipelined XADD.
 const FILL_BYTES: usize = 16 << 10;
-
-/// What one step of a deletion gives back to the file system, and the pause behind it.
-const FREED_BYTES: u64 = 4 << 20;
-const FREED_PAUSE: Duration = Duration::from_millis(2);
 
 /// A segment file that is not in use yet. Its space is allocated.
 #[derive(Debug)]
@@ -257,24 +251,6 @@ pub(crate) fn recycle(
     Ok(Some(Spare { path, file, bytes, recycled: true }))
 }
 
-/// Deletes a segment file that nobody needs any more, by and by. A file system that passes on what it
-/// frees (`discard` in mount(8)) keeps the disk from everything else for as long as that takes: with
-/// 64 MiB at once, the log's sync waited for 28 ms.
-pub(super) fn delete(fs: &dyn Fs, path: &Path) -> Result<(), StorageError> {
-    let file = fs.open_write(path).ok();
-    // The bytes of a segment that a backup has linked stay as they are.
-    let file = file.filter(|file| file.links().is_ok_and(|links| links == 1));
-    fs.remove(path).map_err(StorageError::io("remove", path))?;
-    let Some(file) = file else { return Ok(()) };
-    // What cannot be cut off goes with the file, when it is closed.
-    let mut rest = file.size().unwrap_or(0);
-    while FREED_BYTES < rest && file.set_len(rest - FREED_BYTES).is_ok() {
-        rest -= FREED_BYTES;
-        thread::sleep(FREED_PAUSE);
-    }
-    Ok(())
-}
-
 /// Takes over the spares that an earlier process left. What it did not get to lay out goes: a stub
 /// would count as ready, and keep the background from preparing any other.
 pub(super) fn adopt_spares(
@@ -296,27 +272,4 @@ pub(super) fn adopt_spares(
         spares.push((number, Spare { path, file, bytes, recycled: true }));
     }
     Ok(spares)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::fs::RealFs;
-
-    #[test]
-    fn a_deleted_segment_shrinks_unless_a_backup_has_linked_it() {
-        let dir = tempfile::tempdir().unwrap();
-        for is_linked in [false, true] {
-            let path = dir.path().join("1.log");
-            RealFs.create(&path).unwrap().set_len(2 * FREED_BYTES + 1).unwrap();
-            if is_linked {
-                std::fs::hard_link(&path, dir.path().join("backup")).unwrap();
-            }
-            let reader = RealFs.open(&path).unwrap();
-            delete(&RealFs, &path).unwrap();
-            assert!(!RealFs.exists(&path).unwrap());
-            let expected = if is_linked { 2 * FREED_BYTES + 1 } else { 1 };
-            assert_eq!(reader.size().unwrap(), expected, "linked: {is_linked}");
-        }
-    }
 }
