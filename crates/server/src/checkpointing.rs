@@ -1,7 +1,6 @@
 //! The thread that makes checkpoints.
 
 use std::cell::Cell;
-use std::fs;
 use std::sync::Arc;
 use std::thread;
 use std::time::{Duration, Instant};
@@ -10,47 +9,43 @@ use engine::AdoptCursor;
 use parking_lot::MutexGuard;
 use storage::checkpoint::{CheckpointReport, Checkpointer, due};
 use storage::{StorageError, failpoint};
-use thread_priority::{
-    NormalThreadSchedulePolicy, ThreadPriority, ThreadSchedulePolicy,
-    set_thread_priority_and_policy, thread_native_id,
-};
 use tokio::runtime::Handle;
 
 use crate::checkpoints::CheckpointDone;
 use crate::core::Shared;
 use crate::latency::Event;
 use crate::pressure::LOG_BYTES_MIN;
+use crate::priority::step_back;
 use crate::retention;
 
-/// The lowest priority that an ordinary thread can have.
-const NICEST: i32 = 19;
-
-/// Percent of the last ten seconds in which some thread waited for a processor, from which on the machine
-/// is busy.
-const BUSY_PERCENT: f32 = 60.0;
-
-/// How long a checkpoint may take at the lowest priority.
-const IDLE_PATIENCE: Duration = Duration::from_secs(30);
+/// How long a checkpoint may take beside others.
+const PATIENCE: Duration = Duration::from_secs(60);
 
 /// So many times the log for which a checkpoint starts, and it becomes urgent.
 const LOG_GROWTH_MAX: u64 = 2;
 
-/// What a checkpoint beside others works between two pauses. Whatever its priority, a worker that was
-/// interrupted for a moment may find it in its place, and would wait for the next tick of the kernel:
-/// XADDs at 20,000 a second had a p99 of 1.3 to 5.8 ms, and have 1.0 to 1.9 ms with pauses. (To yield
-/// would not do: each sched_yield(2) puts a thread of so little weight back by a second or more, without
-/// an end, and with it whatever lock of the allocator or the kernel it then holds.)
+/// What a checkpoint beside others works between two pauses. A worker that is woken or was interrupted
+/// finds it in its place for no longer; without pauses, whatever the priorities, often until the next
+/// tick of the kernel, 4 ms. (To yield would not do: each sched_yield(2) puts a thread of so little
+/// weight back by a second or more, without an end, and with it whatever lock of the allocator or the
+/// kernel it then holds.)
 const WORK_MAX: Duration = Duration::from_micros(100);
 const PAUSE: Duration = Duration::from_micros(50);
-
-/// Steps of a checkpoint (records, blocks, items) between two looks at the clock: some 10 us.
-const STEPS_PER_LOOK: u32 = 8;
 
 /// How long a stop waits for its checkpoint. Without it the next start replays the log.
 const STOP_PATIENCE: Duration = Duration::from_secs(2);
 
 /// Blocks that take over their places on disk under one lock.
 const ADOPTED_SLICE: usize = 512;
+
+/// A checkpoint that was made.
+struct Made {
+    report: CheckpointReport,
+    /// [`storage::LogStats::bytes_written`] when it began.
+    log_bytes_written: u64,
+    /// Without pauses, and what was given up before.
+    work: Duration,
+}
 
 /// Makes checkpoints when they are asked for, as long as the server runs.
 pub(crate) fn checkpoint_loop(shared: &Shared, hash_seed: u64) {
@@ -63,23 +58,22 @@ pub(crate) fn checkpoint_loop(shared: &Shared, hash_seed: u64) {
     let mut has_room = true;
     while shared.checkpoints.next() {
         let started = Instant::now();
-        shared.commit();
-        let log_bytes_written = shared.log.bytes_written();
         let is_on = !shared.config.settings().retention.is_off();
         checkpointer.set_retains(is_on && has_room);
         checkpointer.set_memory_max(shared.pressure.checkpoint_memory_max());
-        match run_beside_others(&mut checkpointer, shared) {
-            Ok(report) => {
+        match make(&mut checkpointer, shared) {
+            Ok(made) => {
                 has_room = true;
                 // At a stop nobody reads from the blocks any more, and the next checkpoint frees what it may.
                 if !shared.is_stopping() {
-                    finish_checkpoint(shared, &report, started.elapsed());
+                    finish_checkpoint(shared, &made.report, started.elapsed());
                 }
                 shared.checkpoints.succeeded(CheckpointDone {
-                    lsn: report.lsn,
-                    log_bytes_written,
+                    lsn: made.report.lsn,
+                    log_bytes_written: made.log_bytes_written,
                     at: shared.clock.now() / 1000,
                     time: started.elapsed(),
+                    work: made.work,
                 });
             }
             Err(error) => {
@@ -94,76 +88,54 @@ pub(crate) fn checkpoint_loop(shared: &Shared, hash_seed: u64) {
     }
 }
 
-/// Makes a checkpoint in a thread that takes what the workers leave of the processors. What follows it
-/// takes the engine's lock, and whoever holds that must not have to wait for a processor, so it is left
-/// to the caller's thread.
-///
-/// On a machine whose processors are all busy that thread would hardly ever get one, the log would grow,
-/// and with it the next start. So once somebody may come to wait for the checkpoint it is given up, and
-/// another one is made that takes its turn like everybody: a thread may not raise its own priority again.
-fn run_beside_others(
-    checkpointer: &mut Checkpointer,
-    shared: &Shared,
-) -> Result<CheckpointReport, StorageError> {
+/// Makes a checkpoint beside others. On a machine whose processors are all busy its thread would hardly
+/// ever get one, the log would grow, and with it the next start. So once somebody may come to wait for
+/// the checkpoint it is given up, and another one is made that takes its turn like everybody: a thread
+/// may not raise its own priority again. What follows it takes the engine's lock and is left to the caller's thread.
+fn make(checkpointer: &mut Checkpointer, shared: &Shared) -> Result<Made, StorageError> {
     let began = Instant::now();
-    let is_urgent = || shared.is_checkpoint_urgent() || IDLE_PATIENCE <= began.elapsed();
+    let is_urgent = || shared.is_checkpoint_urgent() || PATIENCE <= began.elapsed();
+    // Here, and not in a thread of low priority: others wait for who holds a lock.
+    shared.commit();
     if !is_urgent() {
         let run = || {
-            step_back();
-            failpoint::pass("checkpoint");
-            let (asked, paused) = (Cell::new(0_u32), Cell::new(began));
-            let give_up = || {
-                asked.set(asked.get().wrapping_add(1));
-                let is_due = asked.get().is_multiple_of(STEPS_PER_LOOK)
-                    && WORK_MAX <= paused.get().elapsed();
-                if is_due {
-                    thread::sleep(PAUSE);
-                    paused.set(Instant::now());
-                }
-                is_due && is_urgent()
-            };
-            checkpointer.run_unless(shared.log.durable(), &give_up)
+            step_back("a checkpoint");
+            make_in_turn(checkpointer, shared, Some(&is_urgent))
         };
-        let run = thread::scope(|scope| scope.spawn(run).join());
-        match run.unwrap_or_else(|panic| std::panic::resume_unwind(panic)) {
+        let made = thread::scope(|scope| scope.spawn(run).join());
+        match made.unwrap_or_else(|panic| std::panic::resume_unwind(panic)) {
             Err(StorageError::GivenUp) => tracing::debug!("a checkpoint begins anew, in a hurry"),
             done => return done,
         }
+        shared.commit();
     }
+    make_in_turn(checkpointer, shared, None)
+}
+
+/// Makes a checkpoint: with pauses and until it `is_urgent`, or without either.
+fn make_in_turn(
+    checkpointer: &mut Checkpointer,
+    shared: &Shared,
+    is_urgent: Option<&dyn Fn() -> bool>,
+) -> Result<Made, StorageError> {
+    let began = Instant::now();
     failpoint::pass("checkpoint");
-    checkpointer.run(shared.log.durable())
-}
-
-/// Gives the calling thread the lowest priority of all, for processors and (by that) for the disk.
-///
-/// SCHED_IDLE and not the nicest value: whoever is woken while such a thread runs gets the processor at
-/// once, 0.05 ms at p99. A thread of nice 19 is left the rest of its slice first: 1.8 to 3.7 ms. But on a
-/// machine whose processors others keep busy, SCHED_IDLE would hardly ever get one, not even to give back
-/// a lock that others wait for, and nice 19 does.
-fn step_back() {
-    if !is_machine_busy() {
-        let idle = ThreadSchedulePolicy::Normal(NormalThreadSchedulePolicy::Idle);
-        let thread = thread_native_id();
-        match set_thread_priority_and_policy(thread, ThreadPriority::Min, idle) {
-            Ok(()) => return,
-            Err(error) => tracing::debug!(?error, "the checkpoint cannot run as SCHED_IDLE"),
+    let log_bytes_written = shared.log.bytes_written();
+    let (working_since, paused) = (Cell::new(began), Cell::new(Duration::ZERO));
+    let give_up = || {
+        let Some(is_urgent) = is_urgent else { return false };
+        let worked_until = Instant::now();
+        if worked_until.duration_since(working_since.get()) < WORK_MAX {
+            return false;
         }
-    }
-    if let Err(error) = rustix::process::setpriority_process(None, NICEST) {
-        tracing::debug!(%error, "the checkpoint runs at normal priority");
-    }
-}
-
-/// Also where the kernel does not tell (`Documentation/accounting/psi.rst`).
-fn is_machine_busy() -> bool {
-    let pressure = fs::read_to_string("/proc/pressure/cpu").ok();
-    pressure.and_then(|text| waited_percent(&text)).is_none_or(|percent| BUSY_PERCENT <= percent)
-}
-
-/// From `some avg10=1.25 avg60=... avg300=... total=...`.
-fn waited_percent(pressure: &str) -> Option<f32> {
-    let mut words = pressure.lines().find_map(|line| line.strip_prefix("some "))?.split(' ');
-    words.find_map(|word| word.strip_prefix("avg10="))?.parse().ok()
+        thread::sleep(PAUSE);
+        paused.set(paused.get() + worked_until.elapsed());
+        working_since.set(Instant::now());
+        is_urgent()
+    };
+    let report = checkpointer.run_unless(shared.log.durable(), &give_up)?;
+    let work = began.elapsed().saturating_sub(paused.get());
+    Ok(Made { report, log_bytes_written, work })
 }
 
 impl Shared {
@@ -207,7 +179,7 @@ impl Shared {
     /// Whether there is log to replay, and a checkpoint likely to be made within `patience`.
     fn is_checkpoint_worth_it(&self, patience: Duration) -> bool {
         let state = self.checkpoints.state();
-        let time = state.last_time.unwrap_or(self.recovery.time);
+        let time = state.last_work.unwrap_or(self.recovery.time);
         LOG_BYTES_MIN <= self.log_bytes_since_checkpoint() && !state.failed && time < patience
     }
 }
@@ -248,18 +220,4 @@ fn adopt(shared: &Shared, report: &CheckpointReport) -> Duration {
         shared.feel_pressure();
     }
     longest
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_pressure_on_processors_is_read() {
-        let text = "some avg10=61.25 avg60=3.00 avg300=0.10 total=5\nfull avg10=0.00 avg60=0.00\n";
-        assert_eq!(waited_percent(text), Some(61.25));
-        assert_eq!(waited_percent("full avg10=7.00\n"), None);
-        assert_eq!(waited_percent("some avg10=none\n"), None);
-        assert_eq!(waited_percent(""), None);
-    }
 }

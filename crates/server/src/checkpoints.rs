@@ -37,8 +37,10 @@ pub(crate) struct CheckpointState {
     pub(crate) lsn: u64,
     /// [`storage::LogStats::bytes_written`] when it began: the next one is due by what came since.
     pub(crate) log_bytes_written: u64,
-    /// How long the last good one took.
+    /// How long the last good one took, and what came before and after it.
     pub(crate) last_time: Option<Duration>,
+    /// How long it would have taken by itself, without a pause.
+    pub(crate) last_work: Option<Duration>,
     /// When the last one failed; `None` if it was good.
     failed_at: Option<Instant>,
 }
@@ -50,6 +52,7 @@ pub(crate) struct CheckpointDone {
     pub(crate) log_bytes_written: u64,
     pub(crate) at: u64,
     pub(crate) time: Duration,
+    pub(crate) work: Duration,
 }
 
 impl CheckpointState {
@@ -136,6 +139,7 @@ impl Checkpoints {
             state.log_bytes_written = done.log_bytes_written;
             state.last_at = done.at;
             state.last_time = Some(done.time);
+            state.last_work = Some(done.work);
         });
     }
 

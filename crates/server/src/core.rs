@@ -54,13 +54,13 @@ const SCRIPT_PATIENCE: Duration = Duration::from_millis(100);
 /// How often one who waits for the core asks whether a script hogs it.
 const SCRIPT_LOOK: Duration = Duration::from_millis(20);
 
-/// With so many bytes of records not yet written, the log thread begins to sync in the middle of a
-/// sweep, while the worker executes the rest; and that of the rest runs while the first clients are
-/// answered and send again. XADD of 50 connections in pipelines of 16: 688 k/s instead of 556 k/s (half
+/// With so many bytes of records not yet written, the log thread, if it is idle, begins to sync in the
+/// middle of a sweep, while the worker executes the rest; and that of the rest runs while the first clients
+/// are answered and send again. XADD of 50 connections in pipelines of 16: 688 k/s instead of 556 k/s (half
 /// a sweep is about as much; 32 KiB gain two thirds of it, 160 KB nothing).
 const SYNC_EARLY_BYTES: usize = 64 << 10;
 
-/// Two syncs a sweep cost more than they hide once one takes about as long as a sweep does.
+/// Several syncs a sweep cost more than they hide once one takes about as long as a sweep does.
 const SYNC_EARLY_TIME_MAX: Duration = Duration::from_millis(1);
 
 /// With so many bytes of records in memory, a worker waits for the disk instead of reading on: a disk

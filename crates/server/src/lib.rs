@@ -44,6 +44,7 @@ mod output;
 mod pause;
 mod permission;
 mod pressure;
+mod priority;
 mod pubsub;
 mod push;
 mod repair;

@@ -9,13 +9,12 @@ use storage::DamagedBlocks;
 use storage::scrub::{self, ScrubReport};
 
 use crate::core::Shared;
+use crate::priority::step_back;
 
 /// How often the configuration and the end of the server are looked at.
 const TICK: Duration = Duration::from_millis(100);
 /// When the first scrub begins at the latest: a server that is restarted every day gets scrubbed too.
 const FIRST_AFTER: Duration = Duration::from_secs(600);
-/// The lowest priority that an ordinary thread can have.
-const NICEST: i32 = 19;
 
 /// Between those who ask for a scrub or about it, and the thread that makes it.
 #[derive(Debug)]
@@ -104,9 +103,7 @@ pub(crate) fn scrub_loop(shared: &Shared) {
         let database = &shared.core.lock().database;
         (database.fs().clone(), database.dir().to_owned())
     };
-    if let Err(error) = rustix::process::setpriority_process(None, NICEST) {
-        tracing::debug!(%error, "scrubs run at normal priority");
-    }
+    step_back("a scrub");
     let scrubbing = &shared.scrubbing;
     let mut begun = None;
     while scrubbing.next(shared, begun) {

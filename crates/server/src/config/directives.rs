@@ -277,7 +277,7 @@ pub const HONOURED: &[Directive] = &[
         "log-segment-size",
         "67108864",
         Kind::Memory { min: MIB, max: 1024 * MIB },
-        "Length of one file of the log. Two of them are laid out ahead, so less saves room on a small disk, and more saves work on a busy one.",
+        "Length of one file of the log. One more is laid out ahead, so less saves room on a small disk, and more saves work on a busy one.",
     ),
     live(
         "stream-node-max-entries",
