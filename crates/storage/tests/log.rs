@@ -256,6 +256,35 @@ fn a_busy_log_uses_its_segments_again_and_one_at_rest_gives_them_back() {
     assert_eq!(database.log().stats().spares, 1);
 }
 
+/// A spare that is too short for any ordinary record must not pass for room.
+#[test]
+fn a_log_that_refuses_records_calls_the_disk_full() {
+    let fs = SimFs::new(1);
+    let options = storage::Options {
+        segment_bytes: 1 << 20,
+        first_segment_bytes: 1 << 20,
+        spares: 1,
+        ..storage::Options::default()
+    };
+    let disk = Arc::new(fs.clone());
+    let (mut database, _) = Database::open(disk, Path::new(DIR), options, 1, &mut |_| {}).unwrap();
+    fs.set_capacity(Some(fs.used() + (200 << 10)));
+    let value = [9; 40_000];
+    let write = Command::MSet { pairs: &[b"key", &value], only_if_free: false };
+    let refusal = loop {
+        let _ = database.log().prepare_segment();
+        if let Err(error) = database.execute(&write, Context { db: 0, now: 1 }) {
+            break error.to_string();
+        }
+        database.log().commit().unwrap();
+    };
+    assert!(refusal.contains("No space left"), "{refusal}");
+    for _ in 0..2 {
+        assert!(database.log().stats().is_disk_full);
+        assert!(database.log().prepare_segment().unwrap_err().is_space());
+    }
+}
+
 /// A log whose snapshots need none of its first eight segments.
 fn beyond_its_segments(fs: &SimFs) -> (Database, u64) {
     let (mut database, _) = open(fs, SEGMENT).unwrap();

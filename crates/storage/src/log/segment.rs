@@ -18,8 +18,10 @@ pub(super) const PAGE_BYTES: usize = 4096;
 /// Every segment keeps room for the record that seals it.
 pub(crate) const SEAL_BYTES: u64 = RECORD_HEADER_BYTES as u64;
 
-/// No segment is laid out smaller than this for want of space.
-const SEGMENT_BYTES_MIN: u64 = 64 << 10;
+/// No segment is laid out smaller than this for want of space: with less than the reserve
+/// ([`crate::Options::reserve_bytes`]) it could take no ordinary record, and would keep the log from
+/// calling the disk full.
+const SEGMENT_BYTES_MIN: u64 = 512 << 10;
 
 /// Of the free space, a new segment takes no more than this part.
 const SPACE_SHARE: u64 = 8;
