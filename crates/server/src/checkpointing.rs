@@ -91,7 +91,8 @@ pub(crate) fn checkpoint_loop(shared: &Shared, hash_seed: u64) {
 /// Makes a checkpoint beside others. On a machine whose processors are all busy its thread would hardly
 /// ever get one, the log would grow, and with it the next start. So once somebody may come to wait for
 /// the checkpoint it is given up, and another one is made that takes its turn like everybody: a thread
-/// may not raise its own priority again. What follows it takes the engine's lock and is left to the caller's thread.
+/// may not raise its own priority again. What follows it takes the engine's lock and is left to the
+/// caller's thread.
 fn make(checkpointer: &mut Checkpointer, shared: &Shared) -> Result<Made, StorageError> {
     let began = Instant::now();
     let is_urgent = || shared.is_checkpoint_urgent() || PATIENCE <= began.elapsed();
@@ -100,7 +101,7 @@ fn make(checkpointer: &mut Checkpointer, shared: &Shared) -> Result<Made, Storag
     if !is_urgent() {
         let run = || {
             step_back("a checkpoint");
-            make_in_turn(checkpointer, shared, Some(&is_urgent))
+            attempt(checkpointer, shared, Some(&is_urgent))
         };
         let made = thread::scope(|scope| scope.spawn(run).join());
         match made.unwrap_or_else(|panic| std::panic::resume_unwind(panic)) {
@@ -109,11 +110,11 @@ fn make(checkpointer: &mut Checkpointer, shared: &Shared) -> Result<Made, Storag
         }
         shared.commit();
     }
-    make_in_turn(checkpointer, shared, None)
+    attempt(checkpointer, shared, None)
 }
 
-/// Makes a checkpoint: with pauses and until it `is_urgent`, or without either.
-fn make_in_turn(
+/// One attempt at a checkpoint: with pauses and until it `is_urgent`, or without either.
+fn attempt(
     checkpointer: &mut Checkpointer,
     shared: &Shared,
     is_urgent: Option<&dyn Fn() -> bool>,
