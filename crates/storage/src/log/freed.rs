@@ -19,6 +19,7 @@ const STEPS_MIN: u64 = 4;
 /// No more files than this are kept open; what is beyond goes at once.
 pub(super) const FILES_MAX: usize = 16;
 
+/// Files to give back, in a lock that nobody holds while the disk is asked for anything.
 #[derive(Debug, Default)]
 pub(super) struct Freed(Mutex<Vec<FreedFile>>);
 
@@ -33,29 +34,33 @@ struct FreedFile {
 impl Freed {
     /// Takes over files of [`unlink`]. That they have no name any more is durable.
     pub(super) fn add(&self, files: Vec<Arc<dyn File>>) {
-        let mut freed = self.0.lock();
-        let room = FILES_MAX - freed.len();
-        freed.extend(files.into_iter().take(room).map(|file| {
+        let files = files.into_iter().map(|file| {
             let rest = file.size().unwrap_or(0);
             FreedFile { file, rest, step: STEP_BYTES.min(rest / STEPS_MIN) }
-        }));
+        });
+        let mut files: Vec<_> = files.collect();
+        let mut freed = self.0.lock();
+        let room = FILES_MAX.saturating_sub(freed.len()).min(files.len());
+        freed.extend(files.drain(..room));
     }
 
-    /// Gives back one step; whether there was anything to give.
+    /// Gives back one step; whether there was anything to give. Nobody who runs out of room meanwhile
+    /// waits for it.
     pub(super) fn step(&self) -> bool {
-        let mut freed = self.0.lock();
-        let Some(last) = freed.last_mut() else { return false };
+        let last = self.0.lock().pop();
+        let Some(mut last) = last else { return false };
         last.rest = last.rest.saturating_sub(last.step);
         // What cannot be cut off goes with the file, when it is closed.
-        if last.rest == 0 || last.file.set_len(last.rest).is_err() {
-            freed.pop();
+        if last.rest != 0 && last.file.set_len(last.rest).is_ok() {
+            self.0.lock().push(last);
         }
         true
     }
 
     /// Gives back everything; whether there was anything to give.
     pub(super) fn give_back(&self) -> bool {
-        !std::mem::take(&mut *self.0.lock()).is_empty()
+        let files = std::mem::take(&mut *self.0.lock());
+        !files.is_empty()
     }
 }
 
