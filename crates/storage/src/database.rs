@@ -441,8 +441,7 @@ fn initialize(fs: &dyn Fs, dir: &Path, options: &Options) -> Result<(), StorageE
         Log::create(fs, dir, options, (1, history))?;
     }
     // An interrupted attempt may have given the segment its name without making it durable.
-    let log = dir::log(dir);
-    fs.sync_dir(&log).map_err(StorageError::io("sync", &log))?;
+    dir::sync_log(fs, dir)?;
     // Last: from here on, a missing part is a lost one.
     dir::put_mark(fs, dir, dir::Mark { history, ..dir::Mark::default() })
 }

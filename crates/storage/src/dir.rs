@@ -287,6 +287,12 @@ pub(crate) fn write_small(fs: &dyn Fs, path: &Path, bytes: &[u8]) -> Result<(), 
     fs.sync_dir(dir).map_err(StorageError::io("sync", dir))
 }
 
+/// Makes the names of segments durable.
+pub(crate) fn sync_log(fs: &dyn Fs, dir: &Path) -> Result<(), StorageError> {
+    let log = log(dir);
+    fs.sync_dir(&log).map_err(StorageError::io("sync", &log))
+}
+
 /// Makes a directory whose name survives: a database in a directory whose own name is lost is lost
 /// with it.
 ///

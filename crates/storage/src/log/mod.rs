@@ -401,8 +401,7 @@ impl Log {
     /// brought the name back would show a segment that ends early, which is damage.
     fn free(&self, files: Vec<Arc<dyn File>>) -> Result<(), StorageError> {
         if !files.is_empty() {
-            let log = dir::log(&self.dir);
-            self.fs.sync_dir(&log).map_err(StorageError::io("sync", &log))?;
+            dir::sync_log(&*self.fs, &self.dir)?;
             self.freed.add(files);
         }
         Ok(())
@@ -589,8 +588,7 @@ impl Log {
         if self.segments.lock().get(1).is_some_and(|second| second.first <= lsn) {
             // A segment comes into use under a name that need not be durable. It must be before
             // those that stand for the records below it go.
-            let log = dir::log(&self.dir);
-            self.fs.sync_dir(&log).map_err(StorageError::io("sync", &log))?;
+            dir::sync_log(&*self.fs, &self.dir)?;
         }
         self.buffer.lock().begin_removal();
         let mut count = 0;

@@ -227,8 +227,7 @@ fn head_and_name(
     fs.rename(&spare.path, path).map_err(StorageError::io("rename", &spare.path))?;
     // The new segment's name is not durable until its directory is. Without this a power cut could
     // keep the records we acknowledged and lose the file that holds them.
-    let log = dir::log(dir);
-    fs.sync_dir(&log).map_err(StorageError::io("sync", &log))
+    dir::sync_log(fs, dir)
 }
 
 /// Makes a spare of a segment file that nobody needs any more. `None` if a backup has linked it: its
@@ -248,8 +247,7 @@ pub(crate) fn recycle(
     fs.rename(from, &path).map_err(StorageError::io("rename", from))?;
     // Before its header is overwritten, the old name must be gone for good: a power cut that brought
     // it back would show a segment with a foreign header, which is damage.
-    let log = dir::log(dir);
-    fs.sync_dir(&log).map_err(StorageError::io("sync", &log))?;
+    dir::sync_log(fs, dir)?;
     Ok(Some(Spare { path, file, bytes, recycled: true }))
 }
 
