@@ -276,9 +276,10 @@ impl Log {
         let needed = self.needed_from.load(Ordering::Acquire);
         let oldest = self.segments.lock().get(1).map(|second| second.first);
         let Some(second) = oldest.filter(|second| *second <= needed) else { return Ok(false) };
-        let has_given = 0 < self.remove_before(second)?;
+        // The files are closed at once.
+        let (count, _) = self.take_out_before(second)?;
+        let has_given = 0 < count;
         if has_given {
-            self.freed.give_back();
             tracing::warn!(upto = second - 1, "no room for the log: older log is given up for it");
             self.buffer.lock().set_disk_full(false);
         }
@@ -581,9 +582,16 @@ impl Log {
     ///
     /// `Io`: what was not given up yet is given up by the next call.
     pub fn remove_before(&self, lsn: u64) -> Result<usize, StorageError> {
+        let (count, unlinked) = self.take_out_before(lsn)?;
+        self.free(unlinked)?;
+        Ok(count)
+    }
+
+    /// As [`Log::remove_before`], and leaves to the caller what becomes of the files without a name.
+    fn take_out_before(&self, lsn: u64) -> Result<(usize, Vec<Arc<dyn File>>), StorageError> {
         let Some(_pin) = dir::pin(&*self.fs, &self.dir, Pin::Remove)? else {
             tracing::debug!("a backup is being made: segments stay until the next time");
-            return Ok(0);
+            return Ok((0, Vec::new()));
         };
         if self.segments.lock().get(1).is_some_and(|second| second.first <= lsn) {
             // A segment comes into use under a name that need not be durable. It must be before
@@ -601,7 +609,7 @@ impl Log {
                     _ => None,
                 }
             };
-            let Some(oldest) = oldest else { break };
+            let Some(oldest) = oldest else { return Ok((count, unlinked)) };
             match self.give_up(oldest) {
                 Ok(file) => {
                     unlinked.extend(file);
@@ -619,8 +627,6 @@ impl Log {
             }
             count += 1;
         }
-        self.free(unlinked)?;
-        Ok(count)
     }
 
     /// Makes a spare of a segment, or deletes it. The file without a name, if that is what is left.
