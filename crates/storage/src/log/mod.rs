@@ -9,12 +9,13 @@
 //! [`Log::prepare_segment`] before.
 //!
 //! Reading order: `segment` (files), `buffer` (where a record goes), `writer` (how it gets there),
-//! `turn` (who does it), `reader` (the way back), `freed` (how a segment ends).
+//! `turn` (who does it), `reader` (the way back), `removal` and `freed` (how a segment ends).
 
 mod buffer;
 mod clean;
 mod freed;
 mod reader;
+mod removal;
 mod segment;
 mod turn;
 mod writer;
@@ -28,14 +29,14 @@ use crate::dir;
 use crate::error::StorageError;
 use crate::failpoint;
 use crate::format::record::Kind;
-use crate::fs::{File, Fs, Pin};
+use crate::fs::{File, Fs};
 use crate::options::Options;
 use crate::sync::{AtomicBool, AtomicU64, Mutex, Ordering};
 
 pub use buffer::Urgency;
 use buffer::{Buffer, Place};
 pub(crate) use clean::CleanStop;
-use freed::{Freed, unlink};
+use freed::Freed;
 pub(crate) use reader::{Found, LogPosition, SegmentReader};
 use segment::Layout;
 pub(crate) use segment::{SEAL_BYTES, SEGMENT_HEADER_BYTES, recycle};
@@ -262,30 +263,6 @@ impl Log {
         self.needed_from.store(lsn, Ordering::Release);
     }
 
-    /// Makes room at once: gives back what [`Log::free_step`] has not come to, or gives up the oldest
-    /// segment that no restart needs, if there is one.
-    ///
-    /// # Errors
-    ///
-    /// As [`Log::remove_before`].
-    pub fn give_way(&self) -> Result<bool, StorageError> {
-        if self.freed.give_back() {
-            self.buffer.lock().set_disk_full(false);
-            return Ok(true);
-        }
-        let needed = self.needed_from.load(Ordering::Acquire);
-        let oldest = self.segments.lock().get(1).map(|second| second.first);
-        let Some(second) = oldest.filter(|second| *second <= needed) else { return Ok(false) };
-        // The files are closed at once.
-        let (count, _) = self.take_out_before(second)?;
-        let has_given = 0 < count;
-        if has_given {
-            tracing::warn!(upto = second - 1, "no room for the log: older log is given up for it");
-            self.buffer.lock().set_disk_full(false);
-        }
-        Ok(has_given)
-    }
-
     /// Makes everything appended so far durable, and returns [`Log::durable`]. One caller at a time
     /// does the work for all; a caller whose records another one has made durable returns at once.
     ///
@@ -386,32 +363,6 @@ impl Log {
             Err(StorageError::NoSpace { .. }) => Ok(()),
             Err(error) => Err(error),
         }
-    }
-
-    /// Gives back one of the segments that were kept to be used again.
-    fn remove_surplus(&self) {
-        let Some(spare) = self.buffer.lock().take_surplus() else { return };
-        let removed = unlink(&*self.fs, &spare.path);
-        if let Err(error) = removed.and_then(|file| self.free(file.into_iter().collect())) {
-            // The next start takes it up as the spare that it is.
-            tracing::warn!(%error, "a segment that is not needed stays");
-        }
-    }
-
-    /// Lets the bytes of segments go that have no name any more, once that is durable: a power cut that
-    /// brought the name back would show a segment that ends early, which is damage.
-    fn free(&self, files: Vec<Arc<dyn File>>) -> Result<(), StorageError> {
-        if !files.is_empty() {
-            dir::sync_log(&*self.fs, &self.dir)?;
-            self.freed.add(files);
-        }
-        Ok(())
-    }
-
-    /// Gives back a piece of the space of segments that were deleted; whether there was any. In pieces,
-    /// as the disk may do nothing else meanwhile.
-    pub fn free_step(&self) -> bool {
-        self.freed.step()
     }
 
     /// Promises the next LSN to a transaction: no mark comes in between until [`Log::release`].
@@ -571,81 +522,6 @@ impl Log {
                 if self.give_way()? { Ok(true) } else { Err(error) }
             }
         }
-    }
-
-    /// Gives up the segments whose records all stand before `lsn`: some become spares, the others
-    /// are deleted. Returns how many there were.
-    ///
-    /// The caller has a durable snapshot that makes them dispensable.
-    ///
-    /// # Errors
-    ///
-    /// `Io`: what was not given up yet is given up by the next call.
-    pub fn remove_before(&self, lsn: u64) -> Result<usize, StorageError> {
-        let (count, unlinked) = self.take_out_before(lsn)?;
-        self.free(unlinked)?;
-        Ok(count)
-    }
-
-    /// As [`Log::remove_before`], and leaves to the caller what becomes of the files without a name.
-    fn take_out_before(&self, lsn: u64) -> Result<(usize, Vec<Arc<dyn File>>), StorageError> {
-        let Some(_pin) = dir::pin(&*self.fs, &self.dir, Pin::Remove)? else {
-            tracing::debug!("a backup is being made: segments stay until the next time");
-            return Ok((0, Vec::new()));
-        };
-        if self.segments.lock().get(1).is_some_and(|second| second.first <= lsn) {
-            // A segment comes into use under a name that need not be durable. It must be before
-            // those that stand for the records below it go.
-            dir::sync_log(&*self.fs, &self.dir)?;
-        }
-        self.buffer.lock().begin_removal();
-        let mut count = 0;
-        let mut unlinked = Vec::new();
-        loop {
-            let oldest = {
-                let mut segments = self.segments.lock();
-                match segments.get(1) {
-                    Some(second) if second.first <= lsn => segments.pop_front(),
-                    _ => None,
-                }
-            };
-            let Some(oldest) = oldest else { return Ok((count, unlinked)) };
-            match self.give_up(oldest) {
-                Ok(file) => {
-                    unlinked.extend(file);
-                    // The others go at once: each of these is an open descriptor.
-                    unlinked.truncate(freed::FILES_MAX);
-                }
-                Err(error) => {
-                    // It may be a spare already, only not durably so: the next start takes that up.
-                    let path = dir::segment(&self.dir, oldest.first);
-                    if self.fs.exists(&path).unwrap_or(true) {
-                        self.segments.lock().push_front(oldest);
-                    }
-                    return Err(error);
-                }
-            }
-            count += 1;
-        }
-    }
-
-    /// Makes a spare of a segment, or deletes it. The file without a name, if that is what is left.
-    fn give_up(&self, segment: Segment) -> Result<Option<Arc<dyn File>>, StorageError> {
-        let path = dir::segment(&self.dir, segment.first);
-        let number = {
-            let affordable = segment::bytes_affordable(&*self.fs, &self.dir, segment.bytes);
-            let has_space = affordable == segment.bytes;
-            let mut buffer = self.buffer.lock();
-            let is_wanted = buffer.accepts_spare(segment.bytes, has_space);
-            is_wanted.then(|| buffer.take_spare_number())
-        };
-        if let Some(number) = number
-            && let Some(spare) = segment::recycle(&*self.fs, &self.dir, &path, number)?
-        {
-            self.buffer.lock().add_spare(spare);
-            return Ok(None);
-        }
-        unlink(&*self.fs, &path)
     }
 
     /// Bytes of records that have not been handed to the operating system.
