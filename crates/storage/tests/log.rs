@@ -193,25 +193,14 @@ fn a_whole_record_behind_a_gap_does_not_come_back() {
 #[test]
 fn stale_bytes_of_a_recycled_segment_do_not_pass() {
     let fs = SimFs::new(1);
-    let (mut database, _) = open(&fs, SEGMENT).unwrap();
-    let write = |database: &mut Database, until: usize| {
-        while database.log().stats().segments < until {
-            set(database, "key", &[9; 100]).unwrap();
-            database.log().commit().unwrap();
-        }
-    };
-    write(&mut database, 4);
-    // As a checkpoint does, which alone may say so.
-    let mut checkpointer =
-        storage::checkpoint::Checkpointer::new(Arc::new(fs.clone()), DIR.into(), 1);
-    checkpointer.run(database.log().durable()).unwrap();
-    set(&mut database, "key", b"x").unwrap();
-    database.log().commit().unwrap();
-    let report = checkpointer.run(database.log().durable()).unwrap();
-    assert!(0 < database.log().remove_before(report.log_needed_from).unwrap());
+    let (mut database, needed) = beyond_its_segments(&fs);
+    assert!(0 < database.log().remove_before(needed).unwrap());
     assert!(0 < database.log().stats().spares);
     let segments = database.log().stats().segments;
-    write(&mut database, segments + 1);
+    while database.log().stats().segments < segments + 1 {
+        set(&mut database, "key", &[9; 100]).unwrap();
+        database.log().commit().unwrap();
+    }
     let (last, expected) = (database.log().last(), state(&database));
     drop(database);
     fs.kill();
@@ -285,7 +274,7 @@ fn a_log_that_refuses_records_calls_the_disk_full() {
     }
 }
 
-/// A log whose snapshots need none of its first eight segments.
+/// A log whose snapshots, made as only a checkpoint may, need none of its first eight segments.
 fn beyond_its_segments(fs: &SimFs) -> (Database, u64) {
     let (mut database, _) = open(fs, SEGMENT).unwrap();
     let mut checkpointer =
