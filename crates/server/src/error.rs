@@ -98,7 +98,7 @@ pub fn storage_exit_code(error: &StorageError) -> u8 {
         | StorageError::Unrepairable { .. }
         | StorageError::NoDatabase { .. }
         | StorageError::IsBackup { .. } => EX_DATAERR,
-        StorageError::Locked { .. } => EX_TEMPFAIL,
+        StorageError::Locked { .. } | StorageError::LogGivenUp { .. } => EX_TEMPFAIL,
         StorageError::Io { .. }
         | StorageError::Poisoned { .. }
         | StorageError::TooLong { .. }

@@ -94,6 +94,17 @@ pub enum StorageError {
         /// The directory.
         dir: PathBuf,
     },
+    /// Log that was to be read is not there any more: the server that runs in the directory needs it no
+    /// longer, and deleted it or wrote over it. Reading can begin anew.
+    #[error("{}: the server gave up the log from record {wanted} on while it was read; what it keeps begins with record {oldest}: run the command again", .dir.display())]
+    LogGivenUp {
+        /// The directory of the log.
+        dir: PathBuf,
+        /// The first record of what is gone.
+        wanted: u64,
+        /// The first record that the log has now.
+        oldest: u64,
+    },
     /// An operation too long for any record. Nothing has happened.
     #[error("a record of {len} bytes is longer than the {max} bytes that one may have")]
     TooLong {

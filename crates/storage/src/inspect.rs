@@ -151,7 +151,7 @@ impl LogFiles {
     /// # Errors
     ///
     /// `Corrupt` for a record that was durable and is not readable, and for a segment that is
-    /// missing; `Io`.
+    /// missing; `LogGivenUp` for what a server gave up meanwhile; `Io`.
     pub fn walk(
         &mut self,
         fs: &dyn Fs,
@@ -163,9 +163,11 @@ impl LogFiles {
         let mut passed = Vec::new();
         let mut file_before = None;
         loop {
-            let mut reader = self.open(fs, index)?;
+            let reader = self.open(fs, index);
             let segment = self.segments[index].clone();
-            let (next, stop) = self.walk_segment(&mut reader, index, from, each)?;
+            let mut reader = reader.map_err(|error| given_up(fs, &segment).unwrap_or(error))?;
+            let walked = self.walk_segment(&mut reader, index, from, each);
+            let (next, stop) = walked.map_err(|error| given_up(fs, &segment).unwrap_or(error))?;
             let is_sealed = matches!(stop, Stop::Sealed(_));
             let end = SegmentEnd { offset: reader.offset(), is_sealed };
             if self.segments.len() == index + 1 && self.is_dir && stop != Stop::Broken {
@@ -210,11 +212,15 @@ impl LogFiles {
                 return Ok(());
             }
         }
-        if let Stop::Sealed(_) = stop {
-            let missing = dir::segment_in(&self.place, next);
-            return Err(StorageError::corrupt(&missing, 0, Damage::Missing));
+        let missing = SegmentFile { path: dir::segment_in(&self.place, next), first: next };
+        match given_up(fs, &missing) {
+            // Then it is not certain either that what was read last was the end of that segment.
+            Some(error) => Err(error),
+            None if matches!(stop, Stop::Sealed(_)) => {
+                Err(StorageError::corrupt(&missing.path, 0, Damage::Missing))
+            }
+            None => Ok(()),
         }
-        Ok(())
     }
 
     fn successor(
@@ -328,6 +334,18 @@ enum Stop {
     End,
     /// `each` had enough.
     Broken,
+}
+
+/// What it means that a segment cannot be read, if its server has given it up since it was found: the
+/// file is gone, and the log begins after it.
+fn given_up(fs: &dyn Fs, segment: &SegmentFile) -> Option<StorageError> {
+    let log = segment.path.parent()?;
+    let is_gone = matches!(fs.exists(&segment.path), Ok(false));
+    let oldest = segments_in(fs, log).ok()?.first()?.first;
+    (is_gone && segment.first < oldest).then(|| {
+        let dir = log.to_path_buf();
+        StorageError::LogGivenUp { dir, wanted: segment.first, oldest }
+    })
 }
 
 fn segments_in(fs: &dyn Fs, log: &Path) -> Result<Vec<SegmentFile>, StorageError> {

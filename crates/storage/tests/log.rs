@@ -276,12 +276,17 @@ fn a_log_that_refuses_records_calls_the_disk_full() {
 
 /// A log whose snapshots, made as only a checkpoint may, need none of its first eight segments.
 fn beyond_its_segments(fs: &SimFs) -> (Database, u64) {
-    let (mut database, _) = open(fs, SEGMENT).unwrap();
+    beyond_segments_of(fs, SEGMENT, 100)
+}
+
+/// The same with segments and values of this many bytes.
+fn beyond_segments_of(fs: &SimFs, segment: u64, value: usize) -> (Database, u64) {
+    let (mut database, _) = open(fs, segment).unwrap();
     let mut checkpointer =
         storage::checkpoint::Checkpointer::new(Arc::new(fs.clone()), DIR.into(), 1);
-    let until = database.log().last() + 8 * SEGMENT / 160;
-    while database.log().last() < until {
-        set(&mut database, "key", &[9; 100]).unwrap();
+    let value = vec![9; value];
+    while database.log().stats().segments <= 8 {
+        set(&mut database, "key", &value).unwrap();
         database.log().commit().unwrap();
     }
     checkpointer.run(database.log().durable()).unwrap();
@@ -674,6 +679,30 @@ fn a_segment_under_its_old_name_is_read() {
     let mut log = LogFiles::find(&fs, Path::new(DIR)).unwrap();
     let end = log.walk(&fs, 1, &mut |_, _| ControlFlow::Continue(())).unwrap();
     assert_eq!((end.last, end.segment.path, end.passed.len()), (last, old_name, 1));
+}
+
+/// Whoever reads a log beside its server (`log show` into a pager) may be slower than what removes it.
+#[test]
+fn log_that_its_server_gives_up_while_it_is_read_is_not_called_damaged() {
+    // Small segments are read in one go, and the next one is missing; of large ones the rest is.
+    for (segment_bytes, value_bytes) in [(SEGMENT, 100), (4 << 20, 700_000)] {
+        let fs = SimFs::new(1);
+        let (database, needed) = beyond_segments_of(&fs, segment_bytes, value_bytes);
+        let mut log = LogFiles::find(&fs, Path::new(DIR)).unwrap();
+        // One that is deleted: older ones become spares, which keep their bytes for a while.
+        let (first, next) = (log.segments()[6].first, log.segments()[7].first);
+        let end = log.walk(&fs, first, &mut |record, _| {
+            if record.stamp.lsn == first {
+                database.log().remove_before(needed).unwrap();
+                while database.log().free_step() {}
+            }
+            ControlFlow::Continue(())
+        });
+        let error = end.unwrap_err();
+        let StorageError::LogGivenUp { wanted, oldest, .. } = error else { panic!("{error}") };
+        assert_eq!(oldest, LogFiles::find(&fs, Path::new(DIR)).unwrap().first());
+        assert_eq!(wanted, if segment_bytes == SEGMENT { next } else { first });
+    }
 }
 
 /// The mark of a clean stop names the segment that the log ends in. If that is gone, and so is the seal
