@@ -2,12 +2,14 @@
 //! or lose one without a word. A start is refused by the name of the file, or the reads of the entries
 //! that were hit are, by name; `check` finds it, and `repair` makes a directory that opens.
 //!
-//! Most trials open the directory in this process, which is what the server does, a share by the real
-//! programs. `HEADWATER_DAMAGE_TRIALS` (300) and `HEADWATER_SEED` choose.
+//! In CI most trials open the directory in this process, which is what the server does, and a share by
+//! the real programs; with `HEADWATER_DAMAGE_TRIALS` (instead of 300) all of them do. `HEADWATER_SEED`
+//! repeats a run.
 
 #![expect(clippy::unwrap_used, reason = "a test ends where its preparation fails")]
 
 mod known;
+mod places;
 mod programs;
 mod running;
 mod trials;
