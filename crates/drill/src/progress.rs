@@ -1,4 +1,4 @@
-//! A line that moves on a terminal; a plain one every few seconds elsewhere.
+//! A line that moves on a terminal; elsewhere a plain one after the first cycle, and then every few seconds.
 
 use std::io::{self, IsTerminal, Write};
 use std::time::{Duration, Instant};
@@ -19,7 +19,7 @@ pub(crate) struct Progress {
     began: Instant,
     cycles_max: Option<u64>,
     duration: Option<Duration>,
-    last_plain: Instant,
+    last_plain: Option<Instant>,
 }
 
 impl Progress {
@@ -32,13 +32,12 @@ impl Progress {
             bar.enable_steady_tick(Duration::from_millis(250));
             bar
         });
-        let now = Instant::now();
-        Self { bar, began: now, cycles_max, duration, last_plain: now }
+        Self { bar, began: Instant::now(), cycles_max, duration, last_plain: None }
     }
 
     /// Called after every cycle.
     pub(crate) fn show(&mut self, cycles: u64, tally: &Tally, findings: &Findings) {
-        let is_plain_due = self.bar.is_none() && PLAIN_PAUSE <= self.last_plain.elapsed();
+        let is_plain_due = self.last_plain.is_none_or(|last| PLAIN_PAUSE <= last.elapsed());
         if self.bar.is_none() && !is_plain_due {
             return;
         }
@@ -53,7 +52,7 @@ impl Progress {
                 bar.set_message(text);
             }
             None => {
-                self.last_plain = Instant::now();
+                self.last_plain = Some(Instant::now());
                 let seconds = self.began.elapsed().as_secs();
                 let _ = writeln!(io::stderr(), "headwater drill: {seconds} s: {text}");
             }
