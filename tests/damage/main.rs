@@ -12,6 +12,7 @@ mod known;
 mod places;
 mod programs;
 mod running;
+mod terminal;
 mod trials;
 
 /// EX_DATAERR: the data are damaged.

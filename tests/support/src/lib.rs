@@ -23,6 +23,7 @@ mod process;
 mod resp;
 mod rng;
 mod server;
+mod terminal;
 
 pub use certificates::Certificates;
 pub use cgroup::MemoryGroup;
@@ -35,3 +36,4 @@ pub use process::{
 pub use resp::{Value, encode, encode_into, parse, skip};
 pub use rng::Rng;
 pub use server::{Launch, Refusal, Server, free_port, require_tool, skipped};
+pub use terminal::{Seen, on_terminal};
