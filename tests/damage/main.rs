@@ -11,6 +11,7 @@
 mod known;
 mod places;
 mod programs;
+mod records;
 mod running;
 mod terminal;
 mod trials;
