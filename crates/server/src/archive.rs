@@ -91,8 +91,10 @@ fn refused(outcome: &str, error: &ArchiveError) -> ExitCode {
     };
     let _ = writeln!(io::stderr(), "headwater: {outcome}: {what}");
     ExitCode::from(match error {
-        ArchiveError::Storage(error) => storage_exit_code(error),
-        ArchiveError::NotSound { .. } => 65,
+        ArchiveError::Storage(error) | ArchiveError::Damaged { error, .. } => {
+            storage_exit_code(error)
+        }
+        ArchiveError::NotSound { .. } | ArchiveError::Manifest { .. } => 65,
         ArchiveError::Busy { .. } => 75,
         ArchiveError::NotEmpty { .. }
         | ArchiveError::Inside { .. }
@@ -144,6 +146,12 @@ fn restore_text(report: &RestoreReport, request: &RestoreRequest) -> String {
         report.lsn,
         report.left_out
     );
+    if report.left_out == 0
+        && let (Target::Time(wanted), Some(last)) = (request.target, report.lsn_ms)
+        && last < wanted
+    {
+        text += "it is the last one that there is: nothing between it and the time asked for is known\n";
+    }
     if 0 < report.later_times {
         text += &format!(
             "{} records up to there bear a later time: a clock was set back; `headwater log show` tells which, --to-lsn chooses exactly\n",

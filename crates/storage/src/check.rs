@@ -13,6 +13,7 @@ use crate::dir;
 use crate::error::{Damage, StorageError};
 use crate::fs::{Fs, LockAnswer};
 
+mod backup;
 mod files;
 mod segments;
 #[cfg(test)]
@@ -135,13 +136,25 @@ pub struct Progress<'a> {
 /// Told about progress now and then.
 pub type OnCheck<'a> = &'a mut dyn FnMut(Progress<'_>);
 
-/// Reads every byte of the database in `dir`.
+/// Reads every byte of the database in `dir`; of a backup, compares them with what it noted of them.
 ///
 /// # Errors
 ///
 /// `NotOurs` and `NoDatabase` if there is nothing to check, `Locked` if a server works there, `Io` if something cannot be read at all. Damage is no error
 /// here, it stands in the report.
 pub fn check(fs: &dyn Fs, dir: &Path, progress: OnCheck<'_>) -> Result<CheckReport, StorageError> {
+    let _lock = claim(fs, dir)?;
+    let mut check = Check::read(fs, dir, progress)?;
+    check.backup()?;
+    Ok(check.end())
+}
+
+/// As [`check`], and believes no manifest.
+pub(crate) fn check_database(
+    fs: &dyn Fs,
+    dir: &Path,
+    progress: OnCheck<'_>,
+) -> Result<CheckReport, StorageError> {
     let _lock = claim(fs, dir)?;
     read_all(fs, dir, progress)
 }
@@ -152,19 +165,13 @@ pub(crate) fn claim(fs: &dyn Fs, dir: &Path) -> Result<Option<LockAnswer>, Stora
     lock(fs, dir)
 }
 
-/// As [`check`], for one who keeps servers out already.
+/// As [`check_database`], for one who keeps servers out already.
 pub(crate) fn read_all(
     fs: &dyn Fs,
     dir: &Path,
     progress: OnCheck<'_>,
 ) -> Result<CheckReport, StorageError> {
-    let mut check = Check::new(fs, dir, progress)?;
-    check.snapshots()?;
-    check.block_files()?;
-    check.marks()?;
-    check.segments()?;
-    let sound = check.files.iter().all(|file| file.problems.is_empty());
-    Ok(CheckReport { dir: dir.to_path_buf(), bytes: check.bytes, files: check.files, sound })
+    Ok(Check::read(fs, dir, progress)?.end())
 }
 
 /// Tells a damaged database from a directory that never was one.
@@ -210,6 +217,8 @@ struct Check<'a> {
     bytes_of_files: u64,
     /// The newest LSN that a snapshot has, readable or not.
     lsn_promised: u64,
+    /// The newest LSN that a start can begin with: that of a sound snapshot, or 0.
+    lsn_reached: u64,
     files: Vec<FileReport>,
     /// What snapshots say of each block file: the lengths they noted, and the blocks by offset.
     noted: BTreeMap<u64, Noted>,
@@ -223,6 +232,25 @@ struct Noted {
 }
 
 impl<'a> Check<'a> {
+    /// Reads every file.
+    fn read(
+        fs: &'a dyn Fs,
+        dir: &'a Path,
+        progress: &'a mut dyn FnMut(Progress<'_>),
+    ) -> Result<Self, StorageError> {
+        let mut check = Self::new(fs, dir, progress)?;
+        check.snapshots()?;
+        check.block_files()?;
+        check.marks()?;
+        check.segments()?;
+        Ok(check)
+    }
+
+    fn end(self) -> CheckReport {
+        let sound = self.files.iter().all(|file| file.problems.is_empty());
+        CheckReport { dir: self.dir.to_path_buf(), bytes: self.bytes, files: self.files, sound }
+    }
+
     fn new(
         fs: &'a dyn Fs,
         dir: &'a Path,
@@ -246,6 +274,7 @@ impl<'a> Check<'a> {
             bytes_total,
             bytes_of_files: 0,
             lsn_promised: 0,
+            lsn_reached: 0,
             files,
             noted,
         })

@@ -16,7 +16,7 @@ use crate::error::{Damage, StorageError};
 use crate::format::codec;
 use crate::format::record::{Kind, Record};
 use crate::fs::{File, Fs};
-use crate::log::{Found, SegmentReader};
+use crate::log::{CleanStop, Found, SegmentReader};
 use crate::recovery;
 
 /// The segments of a data directory (or a backup), of its `log` directory, or a single one.
@@ -26,6 +26,9 @@ pub struct LogFiles {
     place: PathBuf,
     is_dir: bool,
     segments: Vec<SegmentFile>,
+    /// How far the log must reach, if a server has stopped cleanly. One that cannot be read is no
+    /// matter before the end of the log.
+    clean: Result<Option<CleanStop>, StorageError>,
 }
 
 /// A segment of a log.
@@ -112,6 +115,8 @@ impl LogFiles {
         let is_dir = fs.list(place).is_ok();
         let inside = dir::log(place);
         let is_database = is_dir && dir::exists(fs, &inside)?;
+        // Before the segments: a server that starts or stops meanwhile only adds to them.
+        let clean = if is_database { CleanStop::read(fs, place) } else { Ok(None) };
         let place = if is_database { inside } else { place.to_path_buf() };
         let segments = if is_dir {
             segments_in(fs, &place)?
@@ -124,13 +129,13 @@ impl LogFiles {
         if segments.is_empty() {
             return Err(StorageError::NoDatabase { dir: place });
         }
-        Ok(Self { place, is_dir, segments })
+        Ok(Self { place, is_dir, segments, clean })
     }
 
-    /// Segments that were found elsewhere, rising.
-    pub(crate) fn of(segments: Vec<SegmentFile>) -> Self {
+    /// These, with other segments before them: all of them, rising.
+    pub(crate) fn with_segments(self, segments: Vec<SegmentFile>) -> Self {
         assert!(!segments.is_empty(), "a log has a segment");
-        Self { place: PathBuf::new(), is_dir: false, segments }
+        Self { segments, ..self }
     }
 
     /// The segments, rising.
@@ -166,20 +171,67 @@ impl LogFiles {
             let reader = self.open(fs, index);
             let segment = self.segments[index].clone();
             let mut reader = reader.map_err(|error| given_up(fs, &segment).unwrap_or(error))?;
-            let walked = self.walk_segment(&mut reader, index, from, each);
+            let walked = self.walk_segment(fs, &mut reader, (index, from), each);
             let (next, stop) = walked.map_err(|error| given_up(fs, &segment).unwrap_or(error))?;
             let is_sealed = matches!(stop, Stop::Sealed(_));
             let end = SegmentEnd { offset: reader.offset(), is_sealed };
-            if self.segments.len() == index + 1 && self.is_dir && stop != Stop::Broken {
-                self.look_again(fs, next, stop)?;
+            if stop != Stop::Broken {
+                self.expect_next(fs, index, (next, stop))?;
             }
             index += 1;
             if stop == Stop::Broken || self.segments.len() == index {
+                if stop != Stop::Broken {
+                    self.expect_promised(fs, &reader, next)?;
+                }
                 let (offset, file) = (reader.offset(), reader.file());
                 return Ok(LogEnd { last: next - 1, segment, offset, file, file_before, passed });
             }
             passed.push((segment, end));
             file_before = Some(reader.file());
+        }
+    }
+
+    /// The segment behind that one begins with record `next`. If it is the last one that is known, it
+    /// may have a successor by now.
+    fn expect_next(
+        &mut self,
+        fs: &dyn Fs,
+        index: usize,
+        (next, stop): (u64, Stop),
+    ) -> Result<(), StorageError> {
+        match self.segments.get(index + 1) {
+            Some(following) if following.first == next => Ok(()),
+            Some(_) if stop == Stop::End => {
+                // Nothing in it was ever acknowledged.
+                self.segments.truncate(index + 1);
+                Ok(())
+            }
+            Some(_) => {
+                let log = self.segments[index].path.parent().unwrap_or(&self.place);
+                Err(missing(fs, log, next))
+            }
+            // One without a record would be found as its own successor.
+            None if self.is_dir && self.segments[index].first < next => {
+                self.look_again(fs, next, stop)
+            }
+            None => Ok(()),
+        }
+    }
+
+    /// The log ends before record `next`: no clean stop may say that it was longer.
+    fn expect_promised(
+        &self,
+        fs: &dyn Fs,
+        reader: &SegmentReader,
+        next: u64,
+    ) -> Result<(), StorageError> {
+        match &self.clean {
+            Ok(Some(clean)) if next <= clean.last => {
+                let end = (reader.path(), reader.offset());
+                Err(clean.not_reached(fs, &self.place, next - 1, end)?)
+            }
+            Ok(_) => Ok(()),
+            Err(error) => Err(error.clone()),
         }
     }
 
@@ -212,14 +264,12 @@ impl LogFiles {
                 return Ok(());
             }
         }
-        let missing = SegmentFile { path: dir::segment_in(&self.place, next), first: next };
-        match given_up(fs, &missing) {
-            // Then it is not certain either that what was read last was the end of that segment.
-            Some(error) => Err(error),
-            None if matches!(stop, Stop::Sealed(_)) => {
-                Err(StorageError::corrupt(&missing.path, 0, Damage::Missing))
-            }
-            None => Ok(()),
+        let is_sealed = matches!(stop, Stop::Sealed(_));
+        match missing(fs, &self.place, next) {
+            // If it was given up, what was read last need not be the end of its segment either.
+            error @ StorageError::LogGivenUp { .. } => Err(error),
+            error if is_sealed => Err(error),
+            _ => Ok(()),
         }
     }
 
@@ -252,9 +302,9 @@ impl LogFiles {
     /// Reads one segment to its end; the number of the record that follows, and why it ends there.
     fn walk_segment(
         &self,
+        fs: &dyn Fs,
         reader: &mut SegmentReader,
-        index: usize,
-        from: u64,
+        (index, from): (usize, u64),
         each: &mut dyn FnMut(&Record<'_>, Place<'_>) -> ControlFlow<()>,
     ) -> Result<(u64, Stop), StorageError> {
         let segment = &self.segments[index];
@@ -273,15 +323,7 @@ impl LogFiles {
                 Found::Sealed(salt) => return Ok((next, Stop::Sealed(salt))),
                 Found::Nothing if following == Some(next) => return Ok((next, Stop::End)),
                 Found::Nothing => {
-                    let damage = match following {
-                        Some(durable_says) => Err(StorageError::corrupt(
-                            reader.path(),
-                            offset,
-                            Damage::Record { lsn: next, durable_says },
-                        )),
-                        None => recovery::judge_tail(reader, next).map(|_| ()),
-                    };
-                    match damage {
+                    match self.judge_end(fs, reader, (index, next)) {
                         Ok(()) => return Ok((next, Stop::End)),
                         Err(error) if looked_twice_at == next => return Err(error),
                         // Whatever proves it was written after it: now it must be there.
@@ -291,6 +333,42 @@ impl LogFiles {
                 }
             }
         }
+    }
+
+    /// Where record `next` should be, there is none: the end of the log, as recovery judges it, or damage.
+    fn judge_end(
+        &self,
+        fs: &dyn Fs,
+        reader: &SegmentReader,
+        (index, next): (usize, u64),
+    ) -> Result<(), StorageError> {
+        let refuse = |durable_says| {
+            let reason = Damage::Record { lsn: next, durable_says };
+            StorageError::corrupt(reader.path(), reader.offset(), reason)
+        };
+        let mut behind = Vec::new();
+        match &self.segments[index + 1..] {
+            [] => {}
+            // It may have come into use right before a power cut that took the end of this one.
+            [last] => behind.push(last.path.clone()),
+            [following, ..] => return Err(refuse(following.first)),
+        }
+        if self.is_dir {
+            behind.extend(dir::ready_in(fs, &self.place)?);
+        }
+        for path in behind {
+            let mut other = match SegmentReader::open_any(fs, path) {
+                // A server gave it another name.
+                Err(StorageError::Corrupt { reason: Damage::Missing, .. }) => continue,
+                other => other?,
+            };
+            if other.first_lsn()? != Some(next)
+                && let Some(proof) = recovery::proof_in(&other, next)?
+            {
+                return Err(refuse(proof));
+            }
+        }
+        recovery::judge_tail(reader, next).map(drop)
     }
 }
 
@@ -334,6 +412,13 @@ enum Stop {
     End,
     /// `each` had enough.
     Broken,
+}
+
+/// That there is no segment which begins with record `first`.
+fn missing(fs: &dyn Fs, log: &Path, first: u64) -> StorageError {
+    let segment = SegmentFile { path: dir::segment_in(log, first), first };
+    let damage = || StorageError::corrupt(&segment.path, 0, Damage::Missing);
+    given_up(fs, &segment).unwrap_or_else(damage)
 }
 
 /// What it means that a segment cannot be read, if its server has given it up since it was found: the

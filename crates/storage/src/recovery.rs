@@ -17,6 +17,7 @@ mod tests;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 
+pub(crate) use chain::proof_in;
 use chain::{Chain, Follow, Place};
 pub use progress::{OnProgress, Phase, Progress};
 pub(crate) use replay::Replay;
@@ -285,13 +286,8 @@ impl Scan {
         if let Some(clean) = self.clean
             && !clean.is_at((found, active, self.end.offset))
         {
-            let promised = dir::segment(dir, clean.segment);
-            if !dir::exists(fs, &promised)? {
-                return Err(StorageError::corrupt(&promised, 0, Damage::Missing));
-            }
             let file = dir::segment(dir, active);
-            let reason = Damage::Short { found, expected: clean.last };
-            return Err(StorageError::corrupt(&file, self.end.offset, reason));
+            return Err(clean.not_reached(fs, &dir::log(dir), found, (&file, self.end.offset))?);
         }
         if found < snapshot_lsn {
             let file = dir::segment(dir, active);

@@ -142,6 +142,10 @@ impl Taker<'_, '_> {
             last_ms = record.stamp.time_ms;
             ControlFlow::Continue(())
         })?;
+        if end.last < base.lsn {
+            let reason = Damage::Short { found: end.last, expected: base.lsn };
+            return Err(StorageError::corrupt(&end.segment.path, end.offset, reason).into());
+        }
         // What we have read and now write elsewhere must not be lost at the original: both go on
         // with the next number.
         end.sync()?;
@@ -228,7 +232,7 @@ fn files(
 
 /// Reads every checksum of a database that nobody has open.
 pub(super) fn expect_sound(dir: &Path, progress: OnProgress<'_>) -> Result<(), ArchiveError> {
-    let report = check::check(&RealFs, dir, &mut |told| {
+    let report = check::check_database(&RealFs, dir, &mut |told| {
         progress(Progress { step: Step::Verify, file: told.file, bytes: told.bytes });
     })?;
     let problem = report.files.iter().find_map(|file| {

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use thiserror::Error;
 
-use crate::error::StorageError;
+use crate::error::{Damage, StorageError};
 
 /// A backup or restore that did not happen. Nothing of it is left.
 #[derive(Debug, Error)]
@@ -47,6 +47,24 @@ pub enum ArchiveError {
         /// What there is.
         reason: String,
     },
+    /// The log is damaged before it reaches so far.
+    #[error("cannot go to {wanted}: {error}{}", with_to_lsn(.before))]
+    Damaged {
+        /// As in "cannot go to ...".
+        wanted: String,
+        /// The damage.
+        error: StorageError,
+        /// The last record before it, if that can be gone to.
+        before: Option<u64>,
+    },
+    /// What a backup says about itself cannot be read. Its files may be sound all the same.
+    #[error("{}: {reason}; nothing says yet that more is damaged. Without that file the directory is restored for what it is: move it away, and try again", .file.display())]
+    Manifest {
+        /// The manifest.
+        file: PathBuf,
+        /// What is wrong with it.
+        reason: Damage,
+    },
     /// The log has nothing so old.
     #[error(
         "cannot go to the time {wanted_ms}: the oldest record in the log is {first}, of {first_ms} (Unix milliseconds)"
@@ -73,6 +91,12 @@ pub enum ArchiveError {
         /// The first thing found.
         what: String,
     },
+}
+
+fn with_to_lsn(before: &Option<u64>) -> String {
+    before.map_or_else(String::new, |before| {
+        format!(". With --to-lsn {before} everything before it can be restored")
+    })
 }
 
 impl ArchiveError {

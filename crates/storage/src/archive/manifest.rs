@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use super::copy;
 use crate::dir;
 use crate::error::{Damage, StorageError};
+use crate::fs::Fs;
 
 /// Newest form of the manifest that we read, and the one that we write.
 const FORMAT: u32 = 1;
@@ -60,12 +61,15 @@ impl Manifest {
     /// # Errors
     ///
     /// `Corrupt`, `UnsupportedVersion`, `Io`.
-    pub fn read(dir: &Path) -> Result<Option<Self>, StorageError> {
+    pub fn read(fs: &dyn Fs, dir: &Path) -> Result<Option<Self>, StorageError> {
         let path = dir::backup(dir);
-        let text = match std::fs::read(&path) {
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
-            other => other.map_err(StorageError::io("read", &path))?,
-        };
+        if !dir::exists(fs, &path)? {
+            return Ok(None);
+        }
+        let file = fs.open(&path).map_err(StorageError::io("open", &path))?;
+        let bytes = file.size().map_err(StorageError::io("measure", &path))?;
+        let mut text = vec![0; usize::try_from(bytes).expect("a manifest fits into memory")];
+        file.read_exact_at(&mut text, 0).map_err(StorageError::io("read", &path))?;
         let damaged = |reason| StorageError::corrupt(&path, 0, reason);
         let text = String::from_utf8(text).map_err(|_| damaged(Damage::Checksum))?;
         let (line, rest) = text.split_once('\n').ok_or_else(|| damaged(Damage::Checksum))?;
@@ -93,14 +97,30 @@ impl Manifest {
         name: &str,
         (bytes, crc32): (u64, u32),
     ) -> Result<(), StorageError> {
-        let Some(noted) = self.files.iter().find(|file| file.name == name) else { return Ok(()) };
-        if noted.bytes != bytes {
-            let reason = Damage::Length { found: bytes, expected: noted.bytes };
-            return Err(StorageError::corrupt(path, bytes.min(noted.bytes), reason));
+        match self.files.iter().find(|file| file.name == name) {
+            Some(noted) => noted.compare(path, bytes, || Ok(crc32)),
+            None => Ok(()),
         }
-        if noted.crc32.is_some_and(|noted| noted != crc32) {
-            return Err(StorageError::corrupt(path, 0, Damage::Checksum));
+    }
+}
+
+impl ManifestFile {
+    /// Compares the file at `path` with what was noted of it; `crc32` is asked for where a sum was.
+    pub(crate) fn compare(
+        &self,
+        path: &Path,
+        bytes: u64,
+        crc32: impl FnOnce() -> Result<u32, StorageError>,
+    ) -> Result<(), StorageError> {
+        if self.bytes != bytes {
+            let reason = Damage::Length { found: bytes, expected: self.bytes };
+            return Err(StorageError::corrupt(path, bytes.min(self.bytes), reason));
         }
-        Ok(())
+        match self.crc32 {
+            Some(noted) if noted != crc32()? => {
+                Err(StorageError::corrupt(path, 0, Damage::Checksum))
+            }
+            _ => Ok(()),
+        }
     }
 }

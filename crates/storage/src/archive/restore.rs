@@ -99,7 +99,9 @@ pub fn restore(
     if !dir::is_marked(&RealFs, &request.from)? {
         return Err(StorageError::NoDatabase { dir: request.from.clone() }.into());
     }
-    building::expect_outside(&request.to, &request.from)?;
+    for place in std::iter::once(&request.from).chain(&request.log) {
+        building::expect_outside(&request.to, place)?;
+    }
     let building = Building::begin(&request.to)?;
     match fill(request, &building.dir, progress) {
         Ok(report) => {
@@ -119,11 +121,16 @@ fn fill(
     progress: OnProgress<'_>,
 ) -> Result<RestoreReport, ArchiveError> {
     let from = request.from.as_path();
-    let manifest = Manifest::read(from)?;
+    let manifest = match Manifest::read(&RealFs, from) {
+        Err(StorageError::Corrupt { file, reason, .. }) => {
+            return Err(ArchiveError::Manifest { file, reason });
+        }
+        other => other?,
+    };
     let places = std::iter::once(from).chain(request.log.as_deref());
     let _pins = places.map(keep).collect::<Result<Vec<_>, _>>()?;
     let mut log = timeline::continued(from, request.log.as_deref(), manifest.as_ref())?;
-    let (base, found) = choose(request, &mut log)?;
+    let (base, found) = choose(request, manifest.as_ref(), &mut log)?;
     let cut = found.cut;
     let lsn = cut.as_ref().map_or(base.lsn, |cut| cut.lsn);
 
@@ -132,6 +139,10 @@ fn fill(
     // What the snapshot holds is not taken from the log.
     if let Some(cut) = cut.as_ref().filter(|cut| base.lsn < cut.lsn) {
         builder.log(&log, base.lsn + 1, cut)?;
+        if lsn == found.last {
+            // Taken to its end, so it is what the backup has noted.
+            builder.expect(&cut.segment.path, &cut.segment.path)?;
+        }
     }
     let mark = dir::mark(&RealFs, from)?.unwrap_or_default();
     let history = RealFs.random().max(1);
@@ -161,57 +172,67 @@ fn fill(
 }
 
 /// The snapshot to begin with, and where the log ends.
-fn choose(request: &RestoreRequest, log: &mut LogFiles) -> Result<(Base, Survey), ArchiveError> {
+fn choose(
+    request: &RestoreRequest,
+    manifest: Option<&Manifest>,
+    log: &mut LogFiles,
+) -> Result<(Base, Survey), ArchiveError> {
     let from = request.from.as_path();
-    let (base, found) = match request.target {
+    let survey = |log: &mut LogFiles, from, is_wanted: &mut dyn FnMut(u64, u64) -> bool| {
+        let mut found = timeline::survey(log, from, is_wanted)?;
+        found.expect(manifest.map_or(0, |manifest| manifest.lsn));
+        Ok::<_, StorageError>(found)
+    };
+    match request.target {
         Target::End => {
             let base = newest_reached(from, log, u64::MAX)?;
-            let found = timeline::survey(log, base.lsn + 1, &mut |_, _| true)?;
+            let found = survey(log, base.lsn + 1, &mut |_, _| true)?;
             // To the end means to the end.
-            (base, whole(found)?)
+            Ok((base, whole(found, "the end of the log")?))
         }
         Target::Lsn(wanted) => {
             let base = newest_reached(from, log, wanted)?;
-            let found = timeline::survey(log, base.lsn + 1, &mut |lsn, _| lsn <= wanted)?;
+            let found = survey(log, base.lsn + 1, &mut |lsn, _| lsn <= wanted)?;
             if found.last < wanted {
-                let found = whole(found)?;
+                let wanted = format!("record {wanted}");
+                let found = whole(found, &wanted)?;
                 let reason = format!("the log ends with record {}", found.last);
-                return Err(ArchiveError::OutOfReach {
-                    wanted: format!("record {wanted}"),
-                    reason,
-                });
+                return Err(ArchiveError::OutOfReach { wanted, reason });
             }
-            (base, found)
+            Ok((base, found))
         }
         Target::Time(wanted) => {
             let first = log.first();
-            let mut found = timeline::survey(log, first, &mut |_, ms| ms <= wanted)?;
+            let mut found = survey(log, first, &mut |_, ms| ms <= wanted)?;
+            // What is damaged may lie before a snapshot that leads there without it.
+            for snapshot in dir::list_snapshots(&RealFs, from)? {
+                if found.damage.is_some() && found.last_ms <= wanted && found.last < snapshot {
+                    let beyond = survey(log, snapshot + 1, &mut |_, ms| ms <= wanted)?;
+                    found = if beyond.cut.is_some() { beyond } else { found };
+                }
+            }
             if found.last_ms <= wanted {
                 // Which record of that time was the last is not known if some cannot be read.
-                found = whole(found)?;
+                found = whole(found, "that time")?;
             }
             let Some(cut) = &found.cut else {
                 let (wanted_ms, first_ms) = (wanted, found.first_ms);
                 return Err(ArchiveError::TooEarly { wanted_ms, first, first_ms });
             };
             let base = newest_reached(from, log, cut.lsn)?;
-            (base, found)
+            Ok((base, found))
         }
-    };
-    Ok((base, found))
+    }
 }
 
 /// Damage anywhere in a log that is needed whole.
-fn whole(found: Survey) -> Result<Survey, ArchiveError> {
+fn whole(found: Survey, wanted: &str) -> Result<Survey, ArchiveError> {
     match found.damage {
         None => Ok(found),
-        Some(error) => Err(ArchiveError::OutOfReach {
-            wanted: "the end of the log".into(),
-            reason: format!(
-                "{error}. With --to-lsn {} everything before it can be restored",
-                found.last
-            ),
-        }),
+        Some(error) => {
+            let (wanted, before) = (wanted.to_owned(), found.cut.map(|_| found.last));
+            Err(ArchiveError::Damaged { wanted, error, before })
+        }
     }
 }
 
@@ -228,7 +249,7 @@ fn newest_reached(from: &Path, log: &LogFiles, lsn: u64) -> Result<Base, Archive
     let snapshots = dir::list_snapshots(&RealFs, from)?;
     let oldest = snapshots.iter().find(|snapshot| log.first() <= **snapshot + 1);
     Err(ArchiveError::OutOfReach {
-        wanted: format!("record {lsn}"),
+        wanted: if lsn == u64::MAX { "the end of the log".into() } else { format!("record {lsn}") },
         reason: match oldest {
             Some(oldest) => format!(
                 "the oldest state here is that after record {oldest}; an older backup may reach it"
@@ -293,12 +314,17 @@ impl Builder<'_, '_> {
         copy::copy(&file, bytes, to, &mut |bytes| {
             (self.progress)(Progress { step: Step::Take, file: path, bytes });
         })?;
+        self.expect(path, to)
+    }
+
+    /// Compares `copy` with what the backup noted of `path`.
+    fn expect(&mut self, path: &Path, copy: &Path) -> Result<(), ArchiveError> {
         if let Some(manifest) = self.manifest
             && path.starts_with(self.from)
         {
             let told =
                 &mut |bytes| (self.progress)(Progress { step: Step::Verify, file: path, bytes });
-            manifest.expect(path, &building::relative(path), copy::sum(to, told)?)?;
+            manifest.expect(path, &building::relative(path), copy::sum(copy, told)?)?;
         }
         Ok(())
     }

@@ -1,7 +1,7 @@
 //! What can be gone back to: a snapshot, and the log from there.
 
 use std::ops::ControlFlow;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use super::ArchiveError;
 use super::manifest::Manifest;
@@ -108,7 +108,7 @@ pub(super) fn continued(
             ),
         });
     }
-    Ok(LogFiles::of(chain))
+    Ok(theirs.with_segments(chain))
 }
 
 /// Whether a segment can be part of the same past.
@@ -146,8 +146,23 @@ pub(super) struct Survey {
     pub(super) first_ms: u64,
     /// Records before the cut that bear a later time than was asked for: a clock was set back.
     pub(super) later_before_cut: u64,
-    /// Why the log could not be read to its end.
+    /// Why the log could not be read to its end, or is known to have been longer.
     pub(super) damage: Option<StorageError>,
+    /// The file that it ended in, and where.
+    pub(super) end: Option<(PathBuf, u64)>,
+}
+
+impl Survey {
+    /// The log reached record `lsn` once, as something says that knows.
+    pub(super) fn expect(&mut self, lsn: u64) {
+        if self.damage.is_none()
+            && self.last < lsn
+            && let Some((file, offset)) = &self.end
+        {
+            let reason = Damage::Short { found: self.last, expected: lsn };
+            self.damage = Some(StorageError::corrupt(file, *offset, reason));
+        }
+    }
 }
 
 /// Reads a log from record `from` to its end and finds the last record that `is_wanted` says is.
@@ -180,7 +195,12 @@ pub(super) fn survey(
         ControlFlow::Continue(())
     });
     match end {
-        Ok(_) => {}
+        Ok(end) => {
+            found.last = end.last;
+            found.end = Some((end.segment.path, end.offset));
+            // Where the snapshot is from, the log has been.
+            found.expect(from.saturating_sub(1));
+        }
         Err(error @ StorageError::Corrupt { .. }) => found.damage = Some(error),
         Err(error) => return Err(error),
     }

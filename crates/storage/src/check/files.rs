@@ -28,7 +28,10 @@ impl Check<'_> {
             let path = dir::snapshot(self.dir, lsn);
             let mut tally = Tally::default();
             let problems = match self.snapshot(lsn, &mut tally) {
-                Ok(()) => Vec::new(),
+                Ok(()) => {
+                    self.lsn_reached = lsn;
+                    Vec::new()
+                }
                 Err(error) => vec![Problem::from_error(error)?],
             };
             let Tally { items, blocks, block_bytes } = tally;

@@ -138,23 +138,32 @@ impl Check<'_> {
                     }
                 }
             }
-            Err(error) => {
-                let StorageError::Corrupt { file, .. } = &error else { return Err(error) };
-                let missing =
-                    Content::Segment { records: 0, lsn_first: 0, lsn_last: 0, torn_tail: None };
-                let file = file.clone();
-                let problem = Problem::from_error(error)?;
-                let report = self.file_mut(&file, missing);
-                if !report.problems.contains(&problem) {
-                    report.problems.push(problem);
-                }
-            }
+            Err(error) => self.segment_problem(error)?,
+        }
+        // What a start begins with, the log must go on from.
+        let begin = self.lsn_reached + 1;
+        if begin < recovery::log_first(self.fs, self.dir)? {
+            let missing = dir::segment(self.dir, begin);
+            self.segment_problem(StorageError::corrupt(&missing, 0, Damage::Missing))?;
+        }
+        Ok(())
+    }
+
+    /// Damage of a segment, or one that is missing.
+    fn segment_problem(&mut self, error: StorageError) -> Result<(), StorageError> {
+        let StorageError::Corrupt { file, .. } = &error else { return Err(error) };
+        let missing = Content::Segment { records: 0, lsn_first: 0, lsn_last: 0, torn_tail: None };
+        let file = file.clone();
+        let problem = Problem::from_error(error)?;
+        let report = self.file_mut(&file, missing);
+        if !report.problems.contains(&problem) {
+            report.problems.push(problem);
         }
         Ok(())
     }
 
     /// The report of a file; a new one if it is missing on disk.
-    fn file_mut(&mut self, path: &Path, content: Content) -> &mut FileReport {
+    pub(super) fn file_mut(&mut self, path: &Path, content: Content) -> &mut FileReport {
         let index = match self.files.iter().position(|report| report.file == path) {
             Some(index) => index,
             None => {

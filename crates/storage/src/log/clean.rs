@@ -36,6 +36,22 @@ impl CleanStop {
         (self.last, self.segment, self.offset) == end
     }
 
+    /// What is wrong with a log, by its directory, that ends with record `found` instead, in this file
+    /// at this offset.
+    pub(crate) fn not_reached(
+        &self,
+        fs: &dyn Fs,
+        log: &Path,
+        found: u64,
+        (file, offset): (&Path, u64),
+    ) -> Result<StorageError, StorageError> {
+        let promised = dir::segment_in(log, self.segment);
+        if !dir::exists(fs, &promised)? {
+            return Ok(StorageError::corrupt(&promised, 0, Damage::Missing));
+        }
+        Ok(StorageError::corrupt(file, offset, Damage::Short { found, expected: self.last }))
+    }
+
     pub(crate) fn encode(&self) -> Vec<u8> {
         let header = FileHeader::new(FileKind::Clean, self.last);
         let mut bytes = header.encode().to_vec();

@@ -92,16 +92,22 @@ impl Chain<'_> {
             if 1 < self.firsts.len() || next < other.header().number {
                 return refuse(says);
             }
-            if ends_here {
-                unused.push(path);
-                continue;
-            }
-            let later = other.later_records(&other.remainder()?, next);
-            if let Some(proof) = later.iter().find(|record| next <= record.durable) {
-                return refuse(proof.lsn);
+            if !ends_here && let Some(proof) = proof_in(&other, next)? {
+                return refuse(proof);
             }
             unused.push(path);
         }
         Ok(Follow::End { unused })
     }
+}
+
+/// The record by which a segment that stands behind the end of the log proves that record `next` was
+/// durable, if it does.
+pub(crate) fn proof_in(other: &SegmentReader, next: u64) -> Result<Option<u64>, StorageError> {
+    let number = other.header().number;
+    if next < number {
+        return Ok(Some(number));
+    }
+    let later = other.later_records(&other.remainder()?, next);
+    Ok(later.iter().find(|record| next <= record.durable).map(|record| record.lsn))
 }
