@@ -143,6 +143,26 @@ fn a_backup_under_load_has_everything_acknowledged_before_it_and_keeps_it() {
     }
 }
 
+/// A log whose last segment has no record yet: that of a new directory, and of one just restored.
+#[test]
+fn what_has_no_record_yet_is_shown_backed_up_and_restored() {
+    let home = support::temp_dir();
+    let server = crate::launch().start();
+    let data = server.dir().to_str().expect("UTF-8");
+    let (backup, restored) = (home.path().join("backup"), home.path().join("restored"));
+    let again = home.path().join("again");
+    assert_eq!(crate::done(&["log", "show"], &[server.dir()]), "");
+    crate::done(&["restore"], &[server.dir(), &home.path().join("nothing")]);
+    server.connect().ok(&["SET", "k", "v"]);
+    crate::done(&["backup", "--dir", data], &[&backup]);
+    crate::done(&["restore"], &[&backup, &restored]);
+    let shown = crate::done(&["log", "show"], &[&restored]);
+    assert!(shown.lines().count() == 1 && shown.ends_with(" db0 SET k v\n"), "{shown}");
+    crate::done(&["restore"], &[&restored, &again]);
+    let server = crate::launch().dir(&again).start();
+    assert_eq!(server.connect().ok(&["GET", "k"]), Value::bulk("v"));
+}
+
 #[test]
 fn a_restore_on_a_full_disk_says_so_and_leaves_nothing() {
     if !rustix::process::geteuid().is_root() {

@@ -11,15 +11,16 @@ mod undo;
 use std::path::Path;
 use std::process::{Command, Output};
 
-use support::Launch;
+use support::{Launch, require_tool};
 
 fn launch() -> Launch {
     Launch::new(env!("CARGO_BIN_EXE_headwater"))
 }
 
-/// Runs a tool of the program.
+/// Runs a tool of the program, which has two minutes for it.
 fn tool(arguments: &[&str], paths: &[&Path]) -> Output {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_headwater"));
+    let mut command = Command::new(require_tool("timeout"));
+    command.args(["120", env!("CARGO_BIN_EXE_headwater")]);
     command.args(arguments).args(paths).output().expect("headwater runs")
 }
 

@@ -279,7 +279,10 @@ impl LogFiles {
         next: u64,
         stop: Stop,
     ) -> Result<Option<SegmentFile>, StorageError> {
-        let listed = segments_in(fs, &self.place)?.into_iter().find(|found| found.first == next);
+        let last = self.segments.last().map_or(0, |last| last.first);
+        // One without records ends where it begins, and is no successor of its own.
+        let is_successor = |found: &SegmentFile| found.first == next && last < found.first;
+        let listed = segments_in(fs, &self.place)?.into_iter().find(is_successor);
         if listed.is_some() {
             return Ok(listed);
         }
