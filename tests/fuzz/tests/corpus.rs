@@ -24,6 +24,11 @@ fn acl() {
 }
 
 #[test]
+fn decode() {
+    replay("decode", targets::decode::run);
+}
+
+#[test]
 fn resp() {
     replay("resp", targets::resp::run);
 }

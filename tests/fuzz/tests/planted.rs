@@ -27,6 +27,11 @@ fn acl() {
 }
 
 #[test]
+fn decode() {
+    finds(targets::decode::run, corpus("decode"));
+}
+
+#[test]
 fn resp() {
     finds(targets::resp::run, corpus("resp"));
 }

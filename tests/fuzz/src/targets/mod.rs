@@ -4,6 +4,7 @@ pub mod acl;
 pub mod block;
 pub mod commands;
 pub mod database;
+pub mod decode;
 pub mod log;
 pub mod resp;
 pub mod snapshot;

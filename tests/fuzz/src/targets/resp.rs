@@ -45,7 +45,7 @@ pub fn run(data: &[u8]) {
     }
 }
 
-fn limits(script: &mut Script) -> Limits {
+pub(super) fn limits(script: &mut Script) -> Limits {
     match script.byte() % 3 {
         0 => Limits::default(),
         1 => Limits::unauthenticated(),
@@ -59,7 +59,7 @@ fn limits(script: &mut Script) -> Limits {
 }
 
 /// A request never holds more than its client may send.
-fn within(request: &[Vec<u8>], limits: Limits) {
+pub(super) fn within(request: &[Vec<u8>], limits: Limits) {
     let longest = request.iter().map(Vec::len).max().unwrap_or(0);
     assert!(longest <= limits.bulk_bytes_max.max(limits.inline_bytes_max), "{longest} bytes");
     let inline_args_max = limits.inline_bytes_max / 2 + 1;
