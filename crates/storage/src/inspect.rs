@@ -210,10 +210,7 @@ impl LogFiles {
                 let log = self.segments[index].path.parent().unwrap_or(&self.place);
                 Err(missing(fs, log, next))
             }
-            // One without a record would be found as its own successor.
-            None if self.is_dir && self.segments[index].first < next => {
-                self.look_again(fs, next, stop)
-            }
+            None if self.is_dir => self.look_again(fs, next, stop),
             None => Ok(()),
         }
     }
