@@ -33,7 +33,7 @@ mod world;
 use std::cell::Cell;
 use std::panic::{self, AssertUnwindSafe};
 use std::sync::Once;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Instant;
 
 use lives::{PLAN, Plan, Tally, run};
@@ -60,15 +60,16 @@ fn nothing_acknowledged_is_lost() {
         std::thread::available_parallelism().map_or(1, usize::from)
     };
     let begin = Instant::now();
-    let (seed, done) = (AtomicU64::new(first), AtomicU64::new(0));
+    let (seed, done, has_failed) =
+        (AtomicU64::new(first), AtomicU64::new(0), AtomicBool::new(false));
     let work = || {
         let mut tally = Tally::default();
-        while done.load(Ordering::Relaxed) < cuts {
+        while done.load(Ordering::Relaxed) < cuts && !has_failed.load(Ordering::Relaxed) {
             let seed = seed.fetch_add(1, Ordering::Relaxed);
             let before = tally.cuts;
             if panic::catch_unwind(AssertUnwindSafe(|| run(seed, plan, &mut tally))).is_err() {
                 // Enough for the other threads as well.
-                done.store(u64::MAX, Ordering::Relaxed);
+                has_failed.store(true, Ordering::Relaxed);
                 panic!("to repeat it:\n{}", smallest(seed, plan));
             }
             done.fetch_add(tally.cuts - before, Ordering::Relaxed);
@@ -97,6 +98,8 @@ fn nothing_acknowledged_is_lost() {
         assert!(300 < seen.torn_tails && 150 < seen.clean_stops, "too little happens");
         assert!(1000 < seen.checkpoints && 1000 < seen.checkpoints_failed, "too little happens");
         assert!(1000 < seen.segments_given_up && 200 < seen.blocks_moved, "too little happens");
+        assert!(2000 < seen.reads, "too little happens");
+        assert!(40 < seen.damage_contained && 150 < seen.damage_refused, "too little happens");
     }
 }
 
