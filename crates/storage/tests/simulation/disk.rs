@@ -1,7 +1,7 @@
 //! What stands between the database and the simulated disk: a place between two calls, where other
 //! work may happen, and planted bugs.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -34,6 +34,17 @@ pub enum Plant {
     StaleBytesAccepted,
 }
 
+/// What became of files, as their names tell.
+#[derive(Debug, Default, Clone, Copy)]
+pub struct Names {
+    /// Segments that became spares.
+    pub recycled: u64,
+    /// Of those, how many hold the log again.
+    pub reused: u64,
+    pub segments_deleted: u64,
+    pub block_files_deleted: u64,
+}
+
 type Hook = Box<dyn FnMut() + Send>;
 
 /// The disk as the database sees it.
@@ -49,6 +60,33 @@ struct Shared {
     between: Option<Hook>,
     /// Syncs that a planted bug puts off, by what is to happen first.
     late: BTreeMap<PathBuf, Arc<dyn File>>,
+    names: Names,
+    /// Files under the names that they have, out of use, that were segments before.
+    recycled: BTreeSet<PathBuf>,
+}
+
+impl Shared {
+    fn renamed(&mut self, from: &Path, to: &Path) {
+        let is_segment = |path: &Path| path.extension().is_some_and(|suffix| suffix == "log");
+        if is_segment(from) {
+            self.names.recycled += 1;
+            self.recycled.insert(to.to_path_buf());
+        } else if self.recycled.remove(from) {
+            if is_segment(to) {
+                self.names.reused += 1;
+            } else {
+                self.recycled.insert(to.to_path_buf());
+            }
+        }
+    }
+
+    fn removed(&mut self, path: &Path) {
+        match path.extension().and_then(|suffix| suffix.to_str()) {
+            Some("log") => self.names.segments_deleted += 1,
+            Some("blk") => self.names.block_files_deleted += 1,
+            _ => {}
+        }
+    }
 }
 
 impl fmt::Debug for Disk {
@@ -73,6 +111,11 @@ impl Disk {
         let result = work();
         self.shared.lock().between = None;
         result
+    }
+
+    /// What became of files so far.
+    pub fn names(&self) -> Names {
+        self.shared.lock().names
     }
 
     /// Between two calls. The hook is out of its place while it runs: its own calls call no hook.
@@ -109,13 +152,19 @@ impl Fs for Disk {
     fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {
         self.between();
         self.inner.rename(from, to)?;
-        let late = self.shared.lock().late.remove(from);
+        let late = {
+            let mut shared = self.shared.lock();
+            shared.renamed(from, to);
+            shared.late.remove(from)
+        };
         late.map_or(Ok(()), |file| file.sync_data())
     }
 
     fn remove(&self, path: &Path) -> io::Result<()> {
         self.between();
-        self.inner.remove(path)
+        self.inner.remove(path)?;
+        self.shared.lock().removed(path);
+        Ok(())
     }
 
     fn sync_dir(&self, dir: &Path) -> io::Result<()> {

@@ -11,7 +11,7 @@ use crate::state::{self, State, StreamRead};
 pub const LEDGER: (u8, &[u8]) = (9, b"ledger");
 
 /// Every record by its number.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, Clone)]
 pub struct History {
     records: BTreeMap<u64, Record>,
     /// Everything up to here was acknowledged as durable: it survives a power cut.
@@ -22,7 +22,7 @@ pub struct History {
     ledger: Vec<(u64, StreamId)>,
 }
 
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 struct Record {
     /// Operations as they were decided, encoded one behind the other.
     ops: Vec<u8>,

@@ -24,6 +24,7 @@ mod commands;
 mod disk;
 mod history;
 mod lives;
+mod past;
 mod planted;
 #[path = "../common/state.rs"]
 mod state;

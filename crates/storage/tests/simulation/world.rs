@@ -47,13 +47,15 @@ pub struct World {
     pub history: History,
     pub model: Model,
     pub seen: Seen,
-    disk: Disk,
-    options: Options,
-    now: u64,
+    pub disk: Disk,
+    pub options: Options,
+    pub now: u64,
     /// The policy of this life: replies leave when records are written, not when they are durable.
     is_lazy: bool,
     /// Whether a commit may meet a fault of its own.
     pub is_harsh: bool,
+    /// Whether a checkpoint meets no fault of its own.
+    pub is_calm: bool,
     database: Option<Database>,
 }
 
@@ -76,21 +78,36 @@ impl World {
         };
         let disk = Disk::new(sim.clone(), plant);
         let (history, model) = (History::default(), Model::new());
-        let (now, is_lazy, is_harsh, database) = (1_700_000_000_000, false, false, None);
-        let seen = Seen::default();
         Self {
             sim,
             plant,
             random,
             history,
             model,
-            seen,
+            seen: Seen::default(),
             disk,
             options,
-            now,
-            is_lazy,
-            is_harsh,
-            database,
+            now: 1_700_000_000_000,
+            is_lazy: false,
+            is_harsh: false,
+            is_calm: false,
+            database: None,
+        }
+    }
+
+    /// Another world with the same past, between two lives.
+    pub fn fork(&self) -> Self {
+        assert!(self.database.is_none(), "between two lives");
+        let sim = self.sim.fork();
+        Self {
+            disk: Disk::new(sim.clone(), self.plant),
+            sim,
+            history: self.history.clone(),
+            model: Model::new(),
+            seen: Seen::default(),
+            options: self.options.clone(),
+            database: None,
+            ..*self
         }
     }
 
@@ -187,7 +204,7 @@ impl World {
     }
 
     /// Executes a command and notes what it did. A refused one did nothing.
-    fn execute(&mut self, command: &Command<'_>, context: Context) -> Option<Reply> {
+    pub fn execute(&mut self, command: &Command<'_>, context: Context) -> Option<Reply> {
         let database = self.database.as_mut().expect("a life");
         let (before, durable) = (database.log().last(), database.log().durable());
         let executed = database.execute(command, context).ok();
@@ -297,7 +314,7 @@ impl World {
     }
 
     /// Something that makes records durable or written; then they are acknowledged as such.
-    fn commit(&mut self, commit: impl FnOnce(&mut Database) -> Result<(), StorageError>) {
+    pub fn commit(&mut self, commit: impl FnOnce(&mut Database) -> Result<(), StorageError>) {
         let was_poisoned = self.is_poisoned();
         if self.is_harsh && self.random.one_in(60) {
             let fault = if self.random.one_in(3) { Fault::Eio } else { Fault::PowerCut };
@@ -363,10 +380,15 @@ impl World {
 
 /// Work that a server does beside the commands, with commands between any two of its calls.
 pub fn background_step(world: &Shared) {
-    let (disk, log, kind) = {
+    let is_checkpoint = world.lock().random.below(3) != 0;
+    background(world, is_checkpoint);
+}
+
+/// A checkpoint, or a segment that is prepared.
+pub fn background(world: &Shared, is_checkpoint: bool) {
+    let (disk, log) = {
         let mut world = world.lock();
-        let kind = world.random.below(3);
-        (world.disk.clone(), world.database().log().clone(), kind)
+        (world.disk.clone(), world.database().log().clone())
     };
     let beside = world.clone();
     let meanwhile = move || {
@@ -375,18 +397,17 @@ pub fn background_step(world: &Shared) {
             world.small_step();
         }
     };
-    match kind {
-        0 => {
-            let _ = disk.interleave(meanwhile, || log.prepare_segment());
-        }
-        _ => checkpoint(world, &disk, meanwhile),
+    if is_checkpoint {
+        checkpoint(world, &disk, meanwhile);
+    } else {
+        let _ = disk.interleave(meanwhile, || log.prepare_segment());
     }
 }
 
 fn checkpoint(world: &Shared, disk: &Disk, meanwhile: impl FnMut() + Clone + Send + 'static) {
     let (plant, log) = {
         let mut world = world.lock();
-        if world.random.one_in(5) {
+        if !world.is_calm && world.random.one_in(5) {
             let nth = 1 + world.random.below(70) as u64;
             world.sim.fail_call(nth, Fault::PowerCut);
         }
@@ -422,7 +443,10 @@ fn checkpoint(world: &Shared, disk: &Disk, meanwhile: impl FnMut() + Clone + Sen
     {
         let mut world = world.lock();
         let after = places(&mut world);
-        let moved = before.iter().filter(|(number, place)| after.get(number) != Some(place));
+        let is_moved = |(number, before): &(&u64, &BlockLocation)| {
+            after.get(number).is_some_and(|place| place != *before)
+        };
+        let moved = before.iter().filter(is_moved);
         world.seen.blocks_moved += moved.count() as u64;
         world.seen.checkpoints += u64::from(report.snapshot_bytes != 0);
     }
