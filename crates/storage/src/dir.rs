@@ -65,6 +65,11 @@ pub(crate) fn segment(dir: &Path, first: u64) -> PathBuf {
     segment_in(&log(dir), first)
 }
 
+/// The first record of a segment, by its path.
+pub(crate) fn first_of_segment(path: &Path) -> Option<u64> {
+    parse(path.file_name()?.to_str()?, SEGMENT_SUFFIX)
+}
+
 /// A segment that is not in use.
 pub(crate) fn spare(dir: &Path, number: u64) -> PathBuf {
     numbered(&log(dir), number, SPARE_SUFFIX)

@@ -33,7 +33,7 @@ pub enum StorageError {
         cause: Arc<StorageError>,
     },
     /// Bytes that were durable are not what was written. Do not start.
-    #[error("{}: damaged at offset {offset}: {reason}; nothing was changed. `headwater check {dir}` shows the extent, `headwater repair {dir} --to NEWDIR` saves what can be read", .file.display(), dir = dir::of_file(.file).display())]
+    #[error("{}: damaged at offset {offset}: {reason}{}; nothing was changed. `headwater check {dir}` shows the extent, `headwater repair {dir} --to NEWDIR` saves what can be read", .file.display(), Before(.file, .reason), dir = dir::of_file(.file).display())]
     Corrupt {
         /// The damaged (or missing) file.
         file: PathBuf,
@@ -164,10 +164,14 @@ impl fmt::Display for Damage {
                 "the file belongs to another history of the database ({found:016x}), whose records have the same numbers as this one's"
             ),
             Damage::Checksum => f.write_str("the bytes do not match their checksum"),
-            Damage::Record { lsn, durable_says } => write!(
-                f,
-                "record {lsn} is not readable, but it was acknowledged: record {durable_says} after it proves that"
-            ),
+            Damage::Record { lsn, durable_says } => {
+                write!(f, "record {lsn} is not readable, but it was acknowledged")?;
+                if lsn < durable_says {
+                    write!(f, ", as record {durable_says} proves")?;
+                }
+                f.write_str("; ")?;
+                last_good(f, *lsn)
+            }
             Damage::Short { found, expected } => {
                 write!(f, "the log ends with record {found}, but it reached record {expected}")
             }
@@ -176,6 +180,37 @@ impl fmt::Display for Damage {
             }
             Damage::Undecodable(what) => {
                 write!(f, "the checksum is right, the content is not: {what}")
+            }
+        }
+    }
+}
+
+/// Says which is the last one of the records before `lsn`.
+fn last_good(f: &mut fmt::Formatter<'_>, lsn: u64) -> fmt::Result {
+    match lsn.saturating_sub(1) {
+        0 => f.write_str("no good one stands before it"),
+        last => write!(f, "record {last} is the last good one"),
+    }
+}
+
+/// What the name of a damaged segment tells: it begins with a record, and all before that are good.
+struct Before<'a>(&'a Path, &'a Damage);
+
+impl fmt::Display for Before<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let is_whole_file = matches!(
+            self.1,
+            Damage::Missing
+                | Damage::Header
+                | Damage::Magic
+                | Damage::Name { .. }
+                | Damage::Foreign { .. }
+        );
+        match dir::first_of_segment(self.0).filter(|_| is_whole_file) {
+            None => Ok(()),
+            Some(first) => {
+                write!(f, "; it begins with record {first}, and ")?;
+                last_good(f, first)
             }
         }
     }
@@ -233,5 +268,28 @@ mod tests {
         check("/data/db/snapshots/00000000000000000001.snap");
         check("/data/db/blocks/00000000000000000001.blk");
         check("/data/db/FORMAT");
+    }
+
+    #[test]
+    fn damage_of_the_log_names_the_last_good_record() {
+        let text =
+            |file: &str, reason| StorageError::corrupt(Path::new(file), 0, reason).to_string();
+        let segment = "/data/log/00000000000000000007.log";
+        let record = text(segment, Damage::Record { lsn: 12, durable_says: 15 });
+        assert!(
+            record.contains("as record 15 proves; record 11 is the last good one; "),
+            "{record}"
+        );
+        let record = text(segment, Damage::Record { lsn: 12, durable_says: 12 });
+        assert!(record.contains("acknowledged; record 11 is the last good one; "), "{record}");
+        let record = text(segment, Damage::Record { lsn: 1, durable_says: 2 });
+        assert!(record.contains("no good one stands before it; "), "{record}");
+        for whole in [Damage::Missing, Damage::Header, Damage::Foreign { found: 3 }] {
+            let segment = text(segment, whole.clone());
+            let before = "; it begins with record 7, and record 6 is the last good one; ";
+            assert!(segment.contains(before), "{segment}");
+            let block_file = text("/data/blocks/00000000000000000007.blk", whole);
+            assert!(!block_file.contains("last good"), "{block_file}");
+        }
     }
 }
