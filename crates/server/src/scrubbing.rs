@@ -99,9 +99,9 @@ impl Scrubbing {
 
 /// The thread: scrubs at the lowest priority, as it takes no lock that anybody waits for.
 pub(crate) fn scrub_loop(shared: &Shared) {
-    let (fs, dir) = {
+    let (fs, dir, log) = {
         let database = &shared.core.lock().database;
-        (database.fs().clone(), database.dir().to_owned())
+        (database.fs().clone(), database.dir().to_owned(), database.log().clone())
     };
     step_back("a scrub");
     let scrubbing = &shared.scrubbing;
@@ -114,8 +114,17 @@ pub(crate) fn scrub_loop(shared: &Shared) {
             let facts = &mut scrubbing.state.lock().facts;
             (facts.bytes_done, facts.bytes_total) = (0, total);
         }
-        let mut pace = Pace::new(shared);
-        let result = scrub::scrub(&*fs, &dir, &scrubbing.damaged, &mut |bytes| pace.wait(bytes));
+        let mut pace = Pace::new();
+        let durable = || log.durable();
+        let rate = || {
+            let rate = shared.config.settings().scrub_rate;
+            (rate != 0 && !shared.is_stopping()).then_some(rate)
+        };
+        let wait = &mut |bytes| {
+            scrubbing.state.lock().facts.bytes_done += bytes;
+            pace.wait(bytes, &rate)
+        };
+        let result = scrub::scrub(&*fs, &dir, &durable, &scrubbing.damaged, wait);
         let mut state = scrubbing.state.lock();
         state.facts.is_running = false;
         match result {
@@ -141,27 +150,23 @@ fn note(facts: &mut ScrubFacts, report: &ScrubReport, time: Duration, now: u64) 
 }
 
 /// Holds the scrub to `scrub-rate`, as it stands from moment to moment.
-struct Pace<'a> {
-    shared: &'a Shared,
+struct Pace {
     /// Bytes that were read too early, and since when time counts against them.
     ahead: f64,
     at: Instant,
 }
 
-impl<'a> Pace<'a> {
-    fn new(shared: &'a Shared) -> Self {
-        Self { shared, ahead: 0.0, at: Instant::now() }
+impl Pace {
+    fn new() -> Self {
+        Self { ahead: 0.0, at: Instant::now() }
     }
 
+    /// Waits for as long as these bytes have to take by the `rate` of each moment; none ends the scrub.
     #[expect(clippy::cast_precision_loss, reason = "a pace need not be exact")]
-    fn wait(&mut self, bytes: u64) -> ControlFlow<()> {
-        self.shared.scrubbing.state.lock().facts.bytes_done += bytes;
+    fn wait(&mut self, bytes: u64, rate: &dyn Fn() -> Option<u64>) -> ControlFlow<()> {
         self.ahead += bytes as f64;
         loop {
-            let rate = self.shared.config.settings().scrub_rate;
-            if rate == 0 || self.shared.is_stopping() {
-                return ControlFlow::Break(());
-            }
+            let Some(rate) = rate() else { return ControlFlow::Break(()) };
             let now = Instant::now();
             let earned = (now - self.at).as_secs_f64() * rate as f64;
             self.at = now;
@@ -177,6 +182,8 @@ impl<'a> Pace<'a> {
 
 #[cfg(test)]
 mod tests {
+    use std::cell::Cell;
+
     use super::*;
 
     #[test]
@@ -190,5 +197,31 @@ mod tests {
         };
         assert!(!scrubbing.request(), "it runs");
         assert!(!scrubbing.state.lock().is_asked);
+    }
+
+    /// Never faster than the rate, whatever the pieces; and a higher one counts from the next look on.
+    #[test]
+    fn the_rate_is_kept_to_and_may_be_lifted() {
+        const RATE: u64 = 1 << 20;
+        let took = |pieces: u64, rate: &dyn Fn() -> Option<u64>| {
+            let (mut pace, begin) = (Pace::new(), Instant::now());
+            for _ in 0..pieces {
+                assert!(pace.wait(RATE / 10 / pieces, rate).is_continue());
+            }
+            begin.elapsed()
+        };
+        for pieces in [1, 7, 100] {
+            let took = took(pieces, &|| Some(RATE));
+            assert!(Duration::from_millis(99) <= took, "{pieces} pieces: {took:?}");
+        }
+        // A second at this rate, but for the first look: the others find one that is higher.
+        let looks = Cell::new(0);
+        let lifted = || {
+            looks.set(looks.get() + 1);
+            Some(if looks.get() == 1 { RATE / 10 } else { u64::MAX })
+        };
+        took(1, &lifted);
+        assert_eq!(looks.get(), 2, "the wait goes on in the pace of before");
+        assert!(Pace::new().wait(1 << 30, &|| None).is_break());
     }
 }

@@ -1,9 +1,9 @@
 //! The scrub: reads all that lies still beside a running server, and compares the checksums.
 //!
-//! Snapshots, block files, closed segments of the log, from the disk and not from the page cache as
-//! far as the system lets us ask. It takes no lock and keeps nobody from removing a file: one that has
-//! lost its name while it was read is of no interest, whatever was found in it. (A segment loses its
-//! name before it is used again.) The active segment belongs to recovery, which reads it at each start.
+//! The mark of the directory, snapshots, block files, and the log as far as it was durable when the scrub
+//! came to it; from the disk and not from the page cache as far as the system lets us ask. It takes no
+//! lock and keeps nobody from removing a file: one that has lost its name while it was read is of no
+//! interest, whatever was found in it. (A segment loses its name before it is used again.)
 
 #[cfg(test)]
 mod tests;
@@ -17,6 +17,7 @@ use engine::{BlockHeader, BlockLocation, DamagedBlock, Item};
 use crate::blocks::{DamagedBlocks, NotedBlocks, Noting, ReadFrom, verify};
 use crate::dir;
 use crate::error::{Damage, StorageError};
+use crate::format::header::HEADER_BYTES;
 use crate::fs::Fs;
 use crate::log::{Found, SegmentReader};
 use crate::snapshot::{SectionKind, SnapshotReader};
@@ -49,7 +50,7 @@ pub struct FileDamage {
 /// Told how many bytes were read, again and again; it waits as long as the pace asks, and may break.
 pub type Pace<'a> = &'a mut dyn FnMut(u64) -> ControlFlow<()>;
 
-/// Bytes that a scrub would read now.
+/// Bytes that a scrub would read now; fewer, as the end of a segment is often nobody's.
 ///
 /// # Errors
 ///
@@ -57,14 +58,16 @@ pub type Pace<'a> = &'a mut dyn FnMut(u64) -> ControlFlow<()>;
 pub fn bytes_to_read(fs: &dyn Fs, dir: &Path) -> Result<u64, StorageError> {
     let snapshots = dir::list_snapshots(fs, dir)?.into_iter().map(|lsn| dir::snapshot(dir, lsn));
     let blocks = dir::list_block_files(fs, dir)?.into_iter().map(|n| dir::block_file(dir, n));
-    let segments = closed_segments(fs, dir)?.into_iter().map(|(first, _)| dir::segment(dir, first));
+    let segments = dir::list_segments(fs, dir)?.into_iter().map(|first| dir::segment(dir, first));
     // One that has just gone is read by nobody.
     let size = |path: PathBuf| fs.open(&path).and_then(|file| file.size()).unwrap_or(0);
-    Ok(snapshots.chain(blocks).chain(segments).map(size).sum())
+    let mark = std::iter::once(dir::format(dir));
+    Ok(mark.chain(snapshots).chain(blocks).chain(segments).map(size).sum())
 }
 
-/// Reads everything once. Damaged blocks are noted in `damaged`; those that are known from before and
-/// turn out to be gone, or whole after all, are forgotten.
+/// Reads everything once; of the log, what is `durable` (a record) when it comes there. Damaged blocks
+/// are noted in `damaged`; those that are known from before and turn out to be gone, or whole after all,
+/// are forgotten.
 ///
 /// # Errors
 ///
@@ -72,11 +75,12 @@ pub fn bytes_to_read(fs: &dyn Fs, dir: &Path) -> Result<u64, StorageError> {
 pub fn scrub(
     fs: &dyn Fs,
     dir: &Path,
+    durable: &dyn Fn() -> u64,
     damaged: &DamagedBlocks,
     pace: Pace<'_>,
 ) -> Result<ScrubReport, StorageError> {
     damaged.begin_pass();
-    let mut scrub = Scrub { fs, dir, damaged, pace, report: ScrubReport::default() };
+    let mut scrub = Scrub { fs, dir, durable, damaged, pace, report: ScrubReport::default() };
     if scrub.everything()?.is_continue() {
         scrub.report.is_complete = true;
         damaged.end_pass();
@@ -84,15 +88,10 @@ pub fn scrub(
     Ok(scrub.report)
 }
 
-/// First LSNs of the segments that have a successor, and of that.
-fn closed_segments(fs: &dyn Fs, dir: &Path) -> Result<Vec<(u64, u64)>, StorageError> {
-    let firsts = dir::list_segments(fs, dir)?;
-    Ok(firsts.windows(2).map(|pair| (pair[0], pair[1])).collect())
-}
-
 struct Scrub<'a> {
     fs: &'a dyn Fs,
     dir: &'a Path,
+    durable: &'a dyn Fn() -> u64,
     damaged: &'a DamagedBlocks,
     pace: Pace<'a>,
     report: ScrubReport,
@@ -102,6 +101,9 @@ type Flow = Result<ControlFlow<()>, StorageError>;
 
 impl Scrub<'_> {
     fn everything(&mut self) -> Flow {
+        if self.mark()?.is_break() {
+            return Ok(ControlFlow::Break(()));
+        }
         for lsn in dir::list_snapshots(self.fs, self.dir)? {
             let read = self.snapshot(lsn);
             if self.judge(&dir::snapshot(self.dir, lsn), read)?.is_break() {
@@ -113,13 +115,52 @@ impl Scrub<'_> {
                 return Ok(ControlFlow::Break(()));
             }
         }
-        for (first, next) in closed_segments(self.fs, self.dir)? {
-            let read = self.segment(first, next);
+        self.log()
+    }
+
+    /// The mark that the directory is ours.
+    fn mark(&mut self) -> Flow {
+        let path = dir::format(self.dir);
+        if let Ok(file) = self.fs.open(&path) {
+            file.forget_cached(0, 0);
+        }
+        let read = match dir::is_marked(self.fs, self.dir) {
+            Ok(true) => Ok(ControlFlow::Continue(())),
+            // Unlike other files, it never goes.
+            Ok(false) => {
+                self.found(&path, &StorageError::corrupt(&path, 0, Damage::Missing));
+                return Ok(ControlFlow::Continue(()));
+            }
+            Err(error) => Err(error),
+        };
+        if self.judge(&path, read)?.is_break() {
+            return Ok(ControlFlow::Break(()));
+        }
+        Ok(self.read(HEADER_BYTES as u64))
+    }
+
+    /// The segments that are there, and what the log goes on to meanwhile, as far as it was durable at
+    /// the beginning: what comes later is for the next scrub.
+    fn log(&mut self) -> Flow {
+        let durable = (self.durable)();
+        let listed = dir::list_segments(self.fs, self.dir)?;
+        let upto = listed.last().map_or(durable, |last| durable.max(*last));
+        let mut from = 0;
+        loop {
+            let firsts = dir::list_segments(self.fs, self.dir)?;
+            let mut left = firsts.into_iter().skip_while(|first| *first < from);
+            let Some(first) = left.next().filter(|first| *first <= upto) else {
+                return Ok(ControlFlow::Continue(()));
+            };
+            let read = match left.next() {
+                Some(following) => self.segment(first, following),
+                None => self.active_segment(first, durable),
+            };
             if self.judge(&dir::segment(self.dir, first), read)?.is_break() {
                 return Ok(ControlFlow::Break(()));
             }
+            from = first + 1;
         }
-        Ok(ControlFlow::Continue(()))
     }
 
     fn snapshot(&mut self, lsn: u64) -> Flow {
@@ -153,6 +194,42 @@ impl Scrub<'_> {
             return Err(StorageError::corrupt(reader.path(), reader.offset(), reason));
         }
         Ok(self.read(reader.offset() - at))
+    }
+
+    /// The segment that is being written, up to the record that is durable, or to the seal if the log
+    /// has gone on to another segment. Nothing is said of what stands behind that.
+    ///
+    /// What the cache forgets ends with that record as well: to write into a page that is not there, the
+    /// next commit would have to wait for it.
+    fn active_segment(&mut self, first: u64, durable: u64) -> Flow {
+        let mut ahead = SegmentReader::open(self.fs, self.dir, first)?;
+        let mut reader = SegmentReader::open(self.fs, self.dir, first)?;
+        let mut lsn = first;
+        while lsn <= durable {
+            let at = ahead.offset();
+            let mut upto = lsn;
+            while upto <= durable && ahead.offset() - at < SEGMENT_STEP {
+                match ahead.next(upto)? {
+                    Found::Record(_) => upto += 1,
+                    Found::Sealed(_) if upto == lsn => return Ok(ControlFlow::Continue(())),
+                    Found::Sealed(_) | Found::Nothing => break,
+                }
+            }
+            reader.forget_cached_between(at, ahead.offset());
+            reader.forget();
+            // At least one: if there is none ahead, nor here, that is the damage.
+            for lsn in lsn..upto.max(lsn + 1) {
+                if !matches!(reader.next(lsn)?, Found::Record(_)) {
+                    let reason = Damage::Record { lsn, durable_says: durable };
+                    return Err(StorageError::corrupt(reader.path(), reader.offset(), reason));
+                }
+            }
+            lsn = upto.max(lsn + 1);
+            if self.read(reader.offset() - at).is_break() {
+                return Ok(ControlFlow::Break(()));
+            }
+        }
+        Ok(ControlFlow::Continue(()))
     }
 
     fn block_file(&mut self, number: u64) -> Flow {
@@ -214,13 +291,17 @@ impl Scrub<'_> {
         if !is_damage(&error) {
             return Err(error);
         }
-        let (offset, what) = match &error {
+        self.found(path, &error);
+        Ok(ControlFlow::Continue(()))
+    }
+
+    fn found(&mut self, path: &Path, damage: &StorageError) {
+        let (offset, what) = match damage {
             StorageError::Corrupt { offset, reason, .. } => (*offset, reason.to_string()),
             other => (0, other.to_string()),
         };
         tracing::error!(file = %path.display(), offset, reason = %what, "a file is damaged");
         self.report.damage.push(FileDamage { file: path.to_path_buf(), offset, what });
-        Ok(ControlFlow::Continue(()))
     }
 
     fn read(&mut self, bytes: u64) -> ControlFlow<()> {

@@ -124,6 +124,15 @@ impl SegmentReader {
         self.file.forget_cached(0, self.file_bytes);
     }
 
+    /// As [`SegmentReader::forget_cached`], of the whole pages between two offsets.
+    pub(crate) fn forget_cached_between(&self, from: u64, to: u64) {
+        let page = PAGE_BYTES as u64;
+        let (from, to) = (from / page * page, to / page * page);
+        if from < to {
+            self.file.forget_cached(from, to - from);
+        }
+    }
+
     /// The number of the record, or of the seal, at the very beginning; `None` if none is valid.
     pub(crate) fn first_lsn(&mut self) -> Result<Option<u64>, StorageError> {
         let start = self.fill(RECORD_HEADER_BYTES)?;

@@ -10,8 +10,22 @@ use crate::fs::RealFs;
 use crate::options::Options;
 use crate::testing::put;
 
-/// A database with snapshots, blocks, and two closed segments, closed.
-fn database() -> tempfile::TempDir {
+fn add(database: &mut Database) {
+    let value = [b'v'; 1000];
+    let fields = Fields::Borrowed(&[b"field", &value]);
+    let (key, id) = (&b"stream"[..], NewId::Auto);
+    let xadd = XAdd { key, id, fields, no_make_stream: false, trim: None };
+    let context = Context { db: 2, now: 1_700_000_000_000 };
+    database.execute(&Command::XAdd(xadd), context).unwrap();
+}
+
+fn checkpoint(dir: &Path, database: &Database) -> u64 {
+    let mut checkpointer = Checkpointer::new(Arc::new(RealFs), dir.to_path_buf(), 0);
+    checkpointer.run(database.log().durable()).unwrap().log_needed_from
+}
+
+/// A database with snapshots, blocks, and two closed segments.
+fn running() -> (tempfile::TempDir, Database) {
     let dir = tempfile::tempdir().unwrap();
     let options = Options {
         segment_bytes: 64 << 10,
@@ -21,30 +35,32 @@ fn database() -> tempfile::TempDir {
         ..Options::default()
     };
     let fs: Arc<dyn Fs> = Arc::new(RealFs);
-    let (mut database, _) =
-        Database::open(fs.clone(), dir.path(), options, 1, &mut |_| {}).unwrap();
-    let value = [b'v'; 1000];
+    let (mut database, _) = Database::open(fs, dir.path(), options, 1, &mut |_| {}).unwrap();
     for round in 0..3 {
-        for _ in 0..60 {
-            let fields = Fields::Borrowed(&[b"field", &value]);
-            let (key, id) = (&b"stream"[..], NewId::Auto);
-            let xadd = XAdd { key, id, fields, no_make_stream: false, trim: None };
-            let context = Context { db: 2, now: 1_700_000_000_000 };
-            database.execute(&Command::XAdd(xadd), context).unwrap();
-        }
-        let durable = database.log().commit().unwrap();
+        (0..60).for_each(|_| add(&mut database));
+        database.log().commit().unwrap();
         if round < 2 {
-            Checkpointer::new(fs.clone(), dir.path().to_path_buf(), 0).run(durable).unwrap();
+            checkpoint(dir.path(), &database);
         }
     }
-    dir
+    (dir, database)
 }
 
+/// The same, closed.
+fn database() -> tempfile::TempDir {
+    running().0
+}
+
+/// Of the log no more than the closed segments.
 fn run(dir: &Path) -> (ScrubReport, DamagedBlocks) {
+    run_upto(dir, 0)
+}
+
+fn run_upto(dir: &Path, durable: u64) -> (ScrubReport, DamagedBlocks) {
     let damaged = DamagedBlocks::default();
     let total = bytes_to_read(&RealFs, dir).unwrap();
     let mut bytes = 0;
-    let report = scrub(&RealFs, dir, &damaged, &mut |read| {
+    let report = scrub(&RealFs, dir, &|| durable, &damaged, &mut |read| {
         bytes += read;
         ControlFlow::Continue(())
     });
@@ -53,16 +69,17 @@ fn run(dir: &Path) -> (ScrubReport, DamagedBlocks) {
     (report, damaged)
 }
 
-/// The files that a scrub reads.
+/// The files that a scrub reads to their end.
 fn files(dir: &Path) -> Vec<PathBuf> {
-    let mut files = Vec::new();
+    let mut files = vec![dir::format(dir)];
     files.extend(dir::list_snapshots(&RealFs, dir).unwrap().iter().map(|n| dir::snapshot(dir, *n)));
     files.extend(
         dir::list_block_files(&RealFs, dir).unwrap().iter().map(|n| dir::block_file(dir, *n)),
     );
-    let closed = closed_segments(&RealFs, dir).unwrap();
-    assert!(2 <= closed.len() && 2 <= files.len());
-    files.extend(closed.iter().map(|(first, _)| dir::segment(dir, *first)));
+    let mut closed = dir::list_segments(&RealFs, dir).unwrap();
+    closed.pop();
+    assert!(2 <= closed.len() && 3 <= files.len());
+    files.extend(closed.iter().map(|first| dir::segment(dir, *first)));
     files
 }
 
@@ -121,12 +138,13 @@ fn files_may_go_while_they_are_read() {
     let names = files(sample.path());
     // Segments go from the front: no other one before the first.
     assert!(names.iter().any(|name| is_later_segment(name)));
-    for name in names.iter().filter(|name| !is_later_segment(name)) {
+    let is_kept = |name: &Path| is_later_segment(name) || name.ends_with("FORMAT");
+    for name in names.iter().filter(|name| !is_kept(name)) {
         let dir = database();
         let path = dir.path().join(name.strip_prefix(sample.path()).unwrap());
         let mut gone = false;
         let damaged = DamagedBlocks::default();
-        let report = scrub(&RealFs, dir.path(), &damaged, &mut |_| {
+        let report = scrub(&RealFs, dir.path(), &|| 0, &damaged, &mut |_| {
             if !std::mem::replace(&mut gone, true) {
                 let spare = path.with_extension("spare");
                 std::fs::rename(&path, &spare).unwrap();
@@ -148,11 +166,12 @@ fn what_is_whole_again_is_forgotten() {
     bytes[5000] ^= 1;
     put(&path, &bytes);
     let damaged = DamagedBlocks::default();
-    let run = || scrub(&RealFs, dir.path(), &damaged, &mut |_| ControlFlow::Continue(())).unwrap();
+    let run =
+        || scrub(&RealFs, dir.path(), &|| 0, &damaged, &mut |_| ControlFlow::Continue(())).unwrap();
     run();
     assert_eq!(damaged.count(), 1);
     put(&path, &good);
-    let broken_off = scrub(&RealFs, dir.path(), &damaged, &mut |_| ControlFlow::Break(()));
+    let broken_off = scrub(&RealFs, dir.path(), &|| 0, &damaged, &mut |_| ControlFlow::Break(()));
     assert!(!broken_off.unwrap().is_complete);
     assert_eq!(damaged.count(), 1, "a pass that was broken off proves nothing");
     run();
@@ -171,4 +190,80 @@ fn a_check_reads_the_segments_that_are_only_kept() {
     let damaged: Vec<_> = report.files.iter().filter(|file| !file.problems.is_empty()).collect();
     assert_eq!(damaged.len(), 1, "{damaged:#?}");
     assert_eq!((&damaged[0].file, report.sound), (&path, false));
+}
+
+/// As soon as it is durable, and not before: what is being written may look like anything.
+#[test]
+fn the_durable_part_of_the_active_segment_is_read() {
+    let (dir, mut database) = running();
+    let durable = database.log().durable();
+    (0..3).for_each(|_| add(&mut database));
+    assert_eq!(database.log().write().unwrap(), durable + 3);
+    let (report, _) = run_upto(dir.path(), durable);
+    assert_eq!(report.damage, Vec::new());
+
+    let first = *dir::list_segments(&RealFs, dir.path()).unwrap().last().unwrap();
+    let path = dir::segment(dir.path(), first);
+    let mut reader = SegmentReader::open(&RealFs, dir.path(), first).unwrap();
+    let mut ends = vec![reader.offset()];
+    for lsn in first.. {
+        let Found::Record(_) = reader.next(lsn).unwrap() else { break };
+        ends.push(reader.offset());
+    }
+    let count = usize::try_from(durable + 1 - first).unwrap();
+    assert!(3 < count && count + 3 == ends.len() - 1, "{ends:?}");
+    let good = std::fs::read(&path).unwrap();
+    for (index, lsn) in (first..=durable + 3).enumerate() {
+        for at in [ends[index], ends[index] + 100] {
+            let mut bytes = good.clone();
+            bytes[usize::try_from(at).unwrap()] ^= 4;
+            put(&path, &bytes);
+            let (report, _) = run_upto(dir.path(), durable);
+            if durable < lsn {
+                assert_eq!(report.damage, Vec::new(), "{lsn}");
+                continue;
+            }
+            let [damage] = &report.damage[..] else { panic!("{lsn}: {report:?}") };
+            assert_eq!((&damage.file, damage.offset), (&path, ends[index]), "{lsn}");
+            let before = format!("record {} is the last good one", lsn - 1);
+            assert!(damage.what.ends_with(&before), "{lsn}: {damage:?}");
+        }
+    }
+    put(&path, &good);
+}
+
+/// Not once in all the states that a log goes through is something damaged.
+#[test]
+fn a_scrub_beside_a_writer_finds_nothing() {
+    let (dir, mut database) = running();
+    let (dir, log) = (dir.path(), database.log().clone());
+    std::thread::scope(|scope| {
+        let writer = scope.spawn(move || {
+            for round in 1..=1000 {
+                add(&mut database);
+                if round % 3 == 0 {
+                    database.log().write().unwrap();
+                }
+                if round % 5 == 0 {
+                    database.log().commit().unwrap();
+                }
+                if round % 20 == 0 {
+                    database.log().prepare_segment().unwrap();
+                }
+                if round % 200 == 0 {
+                    let needed_from = checkpoint(dir, &database);
+                    assert_ne!(database.log().remove_before(needed_from).unwrap(), 0);
+                }
+            }
+        });
+        let mut scrubs = 0;
+        while !writer.is_finished() || scrubs == 0 {
+            let damaged = DamagedBlocks::default();
+            let durable = || log.durable();
+            let report =
+                scrub(&RealFs, dir, &durable, &damaged, &mut |_| ControlFlow::Continue(()));
+            assert_eq!((report.unwrap().damage, damaged.count()), (Vec::new(), 0));
+            scrubs += 1;
+        }
+    });
 }
