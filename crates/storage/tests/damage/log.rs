@@ -1,8 +1,12 @@
 //! A log of 8 KiB in one segment, killed rather than stopped, each record committed by itself: so all
 //! but the last are proven durable by the one after them.
+//!
+//! `HEADWATER_TAILS=all`: truncations of longer logs as well, for as long as that takes.
 
 use std::ops::RangeInclusive;
 use std::path::PathBuf;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::thread;
 
 use storage::{Damage, StorageError};
 
@@ -18,11 +22,15 @@ fn segment() -> PathBuf {
 
 /// The database, and where its log ends.
 fn log() -> (Small, u64) {
-    let segment_bytes = LOG_BEGIN + 2 * LOG_BYTES;
+    log_of(LOG_BYTES)
+}
+
+fn log_of(log_bytes: u64) -> (Small, u64) {
+    let segment_bytes = LOG_BEGIN + 2 * log_bytes;
     let one_segment = |seed| {
         let mut small = Small::new(segment_bytes, seed);
         let mut database = small.begin();
-        small.work(&mut database, |database| LOG_BYTES <= database.log().stats().bytes_written);
+        small.work(&mut database, |database| log_bytes <= database.log().stats().bytes_written);
         let stats = database.log().stats();
         let end = LOG_BEGIN + stats.bytes_written;
         drop(database);
@@ -42,34 +50,82 @@ fn record_at(small: &Small, at: u64) -> (u64, u64) {
 #[test]
 fn every_truncation_gives_the_exact_prefix() {
     let (small, end) = log();
-    for len in (0..LOG_BEGIN).step_by(64).chain(LOG_BEGIN..=end) {
-        let sim = small.damaged(&segment(), |bytes| bytes.truncate(index(len)));
-        let opened = small.open(&sim);
-        if len < LOG_BEGIN {
-            assert_eq!(named(&opened.unwrap_err()), segment());
-            continue;
-        }
-        let (next, begin) = record_at(&small, len);
-        let (mut database, report) = opened.unwrap_or_else(|error| panic!("cut at {len}: {error}"));
-        assert_eq!(report.last_lsn, next - 1, "cut at {len}");
-        if let Some(expected) = small.states.get(&report.last_lsn) {
-            assert!(State::of(database.engine()) == *expected, "cut at {len}");
-        }
-        let torn = report.torn_tail.map(|torn| (torn.file, torn.offset));
-        // Zeros at the end of a record may be missing without being missed.
-        let is_torn = begin < len && small.sim.bytes(&segment())[index(begin)..index(len)] != [0];
-        assert_eq!(torn, is_torn.then(|| (segment(), begin)), "cut at {len}");
-        if len % 8 != 0 {
-            continue;
-        }
-        // What is written next survives.
-        let mut after = Small::new(LOG_BEGIN + LOG_BYTES, 1);
-        after.add(&mut database, 1);
-        drop(database);
-        sim.power_cut(len);
-        let (database, _) = small.open(&sim).unwrap();
-        assert!(State::of(database.engine()) == *after.whole(), "written after a cut at {len}");
+    for len in (0..LOG_BEGIN).step_by(64) {
+        let opened = small.open(&small.damaged(&segment(), |bytes| bytes.truncate(index(len))));
+        assert_eq!(named(&opened.unwrap_err()), segment());
     }
+    (LOG_BEGIN..=end).for_each(|len| truncate(&small, len));
+    if std::env::var("HEADWATER_TAILS").is_ok_and(|which| which == "all") {
+        truncate_longer_logs();
+    }
+}
+
+/// Every truncation of 64 KiB, and in 1 MiB those around the edges of records.
+fn truncate_longer_logs() {
+    const AROUND: u64 = 16;
+    let (small, end) = log_of(64 << 10);
+    let every: Vec<_> = (LOG_BEGIN..=end).collect();
+    truncate_each(&small, &every);
+    let (small, end) = log_of(1 << 20);
+    let around = |edge: &u64| (edge - AROUND).max(LOG_BEGIN)..=(edge + AROUND).min(end);
+    let mut edges: Vec<_> = small.ends.values().flat_map(around).collect();
+    edges.dedup();
+    truncate_each(&small, &edges);
+    eprintln!(
+        "figure: {} truncations of 64 KiB, {} of 1 MiB around the edges of {} records: each cut there, \
+         and what was written next survived",
+        every.len(),
+        edges.len(),
+        small.ends.len() - 1,
+    );
+}
+
+fn truncate_each(small: &Small, lens: &[u64]) {
+    let next = AtomicUsize::new(0);
+    let work = || {
+        let _rest = Rest { next: &next, end: lens.len() };
+        while let Some(&len) = lens.get(next.fetch_add(1, Ordering::Relaxed)) {
+            truncate(small, len);
+        }
+    };
+    let threads = thread::available_parallelism().map_or(1, usize::from);
+    thread::scope(|scope| (0..threads).for_each(|_| drop(scope.spawn(work))));
+}
+
+/// What is still to do, which is nothing once one of the threads has failed.
+struct Rest<'a> {
+    next: &'a AtomicUsize,
+    end: usize,
+}
+
+impl Drop for Rest<'_> {
+    fn drop(&mut self) {
+        if thread::panicking() {
+            self.next.store(self.end, Ordering::Relaxed);
+        }
+    }
+}
+
+/// The log ends at `len`: what is before that is there, and what is written next survives.
+fn truncate(small: &Small, len: u64) {
+    let sim = small.damaged(&segment(), |bytes| bytes.truncate(index(len)));
+    let (next, begin) = record_at(small, len);
+    let opened = small.open(&sim);
+    let (mut database, report) = opened.unwrap_or_else(|error| panic!("cut at {len}: {error}"));
+    assert_eq!(report.last_lsn, next - 1, "cut at {len}");
+    if let Some(expected) = small.states.get(&report.last_lsn) {
+        assert!(State::of(database.engine()) == *expected, "cut at {len}");
+    }
+    let torn = report.torn_tail.map(|torn| (torn.file, torn.offset));
+    // Zeros at the end of a record may be missing without being missed.
+    let is_torn = begin < len && small.sim.bytes(&segment())[index(begin)..index(len)] != [0];
+    assert_eq!(torn, is_torn.then(|| (segment(), begin)), "cut at {len}");
+    let mut after = Small::new(LOG_BEGIN + LOG_BYTES, 1);
+    after.add(&mut database, 1);
+    drop(database);
+    sim.power_cut(len);
+    let (database, _) = small.open(&sim).unwrap();
+    assert!(State::of(database.engine()) == *after.whole(), "written after a cut at {len}");
 }
 
 #[test]
