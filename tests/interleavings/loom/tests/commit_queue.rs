@@ -44,7 +44,7 @@ fn three_threads_commit_twice() {
 /// interleaving there is, three with more interruptions.
 #[test]
 fn turns_of_the_queue() {
-    for (threads, commits, preemptions) in [(2, 1, None), (3, 2, Some(preemptions(3)))] {
+    for (threads, commits, preemptions) in [(2, 1, None), (3, 2, Some(preemptions(2) + 1))] {
         let runs = explore_all(preemptions, move || take_turns(threads, commits));
         eprintln!("{runs} interleavings: {threads} threads, {commits} turns each, {preemptions:?}");
         assert!(10 < runs);
