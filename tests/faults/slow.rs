@@ -11,8 +11,8 @@ use support::{Client, Rng, Server};
 use crate::disk::{Disk, Kind, cannot_cut};
 use crate::load::{Worker, under_load, verify};
 
-/// What the promise says, for a machine that has the time: on one that is busy with other things the
-/// figure of the same reads with a quick disk counts.
+/// What the promise says, and what is asked on demand. In CI, beside everything else that is tested, twice
+/// the figure of the same reads with a quick disk will do.
 const READ_P99_MAX: Duration = Duration::from_millis(10);
 
 #[test]
@@ -67,7 +67,9 @@ fn a_slow_disk_is_only_slow() {
     server.kill();
     eprintln!("figure: syncs of {sync:?}: {reads:?}; quick: {quick:?}");
     assert!(300 < reads.count, "{reads:?}");
-    assert!(reads.p99 < READ_P99_MAX.max(quick.p99 * 2), "{reads:?}, before: {quick:?}");
+    let is_on_demand = std::env::var_os("HEADWATER_SLOW_MS").is_some();
+    let p99_max = if is_on_demand { READ_P99_MAX } else { READ_P99_MAX.max(quick.p99 * 2) };
+    assert!(reads.p99 < p99_max, "{reads:?}, before: {quick:?}");
     // The first slow sync comes as a surprise to the worker that does it.
     assert!(reads.max < sync * 3, "{reads:?}");
     assert!(reads.slow <= 2, "reads waited for syncs: {reads:?}");
