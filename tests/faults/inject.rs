@@ -12,17 +12,20 @@ use std::thread;
 
 use support::{Launch, Rng, Server, require_tool};
 
+use crate::disk::wait_until;
 use crate::load::{Worker, verify};
 
 const REQUESTS: u64 = 200;
 
+/// For the server that is started after a fault: enough for another segment.
+const REQUESTS_AFTER: u64 = 60;
+
 /// The program itself could not be loaded: the number of a call counts in that, too.
 const LOADER_FAILED: i32 = 127;
 
-/// Every call that changes a file or reads one. Not those that the process needs for itself as well, as
-/// their numbers count in all of its threads: `mmap` (memory), `write` (wake-ups and log lines).
-const CALLS: &[&str] = &[
-    "openat",
+/// Every call that changes a file or a directory.
+const CHANGES: &[&str] = &[
+    "write",
     "pwrite64",
     "fdatasync",
     "fsync",
@@ -31,9 +34,15 @@ const CALLS: &[&str] = &[
     "ftruncate",
     "fallocate",
     "mkdir",
-    "pread64",
-    "flock",
 ];
+
+/// Every call that opens one, reads one or asks for something about it.
+const LOOKS: &[&str] =
+    &["openat", "pread64", "flock", "getdents64", "statx", "newfstatat", "statfs"];
+
+/// The one file that is written by `write`. The process does that for itself as well (wake-ups and log
+/// lines), and the number of a call counts in all of its threads: here those on this file alone count.
+const WRITTEN: &str = "LOCK";
 
 /// Where an error is put: the `number`-th call of a thread, and perhaps all after it.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -43,13 +52,19 @@ struct Fault {
     lasts: bool,
 }
 
+impl Fault {
+    fn is_change(&self) -> bool {
+        CHANGES.contains(&self.call.as_str())
+    }
+}
+
 #[test]
 fn an_error_at_every_call() {
     let seed = Rng::from_env("HEADWATER_FAULTS_SEED").next();
     let all = faults(seed);
     let chosen = match std::env::var("HEADWATER_FAULTS").as_deref() {
         Ok("all") => all.clone(),
-        _ => sample(&all, crate::count("HEADWATER_FAULTS", 44), seed),
+        _ => choose(&all, crate::count("HEADWATER_FAULTS", 28), seed),
     };
     let (ended, refused) = (AtomicU64::new(0), AtomicU64::new(0));
     let next = Mutex::new(chosen.iter());
@@ -73,9 +88,11 @@ fn an_error_at_every_call() {
     });
     let (ended, refused) = (ended.into_inner(), refused.into_inner());
     eprintln!(
-        "figure: {} of {} faults: {refused} stopped the start, {ended} the server, {} were contained",
+        "figure: {} of {} faults, among them all {} of calls that change something: {refused} stopped the \
+         start, {ended} the server, {} were contained",
         chosen.len(),
         all.len(),
+        chosen.iter().filter(|fault| fault.is_change()).count(),
         chosen.len() as u64 - ended - refused
     );
     assert!(0 < ended, "no fault ended the server: were there any?");
@@ -88,7 +105,7 @@ fn faults(seed: u64) -> Vec<Fault> {
     let file = trace.path().join("trace");
     let server = traced(&launch, &file, None).start();
     let mut worker = Worker::new(0, &mut Rng::new(seed));
-    assert!(load(&server, &mut worker));
+    assert!(load(&server, &mut worker, REQUESTS));
     assert_eq!(server.terminate().code(), Some(0));
     let dir = launch.path().to_str().expect("a path in UTF-8");
     let mut faults = BTreeSet::new();
@@ -96,7 +113,11 @@ fn faults(seed: u64) -> Vec<Fault> {
     for line in fs::read_to_string(&file).expect("strace wrote its file").lines() {
         let Some((thread, call)) = line.split_once(char::is_whitespace) else { continue };
         let Some((name, _)) = call.trim_start().split_once('(') else { continue };
-        if !CALLS.contains(&name) {
+        let is_counted = match name {
+            "write" => call.contains(&format!("/{WRITTEN}>")),
+            _ => CHANGES.contains(&name) || LOOKS.contains(&name),
+        };
+        if !is_counted {
             continue;
         }
         let count = counts.entry((thread.to_owned(), name.to_owned())).or_insert(0_u64);
@@ -111,12 +132,13 @@ fn faults(seed: u64) -> Vec<Fault> {
     faults.into_iter().collect()
 }
 
-/// About `count` faults, the same number of each call as far as there are so many, evenly spread.
-fn sample(all: &[Fault], count: u64, seed: u64) -> Vec<Fault> {
-    let each = count.div_ceil(CALLS.len() as u64).max(1);
+/// All faults of calls that change something, and about `count` others: the same number of each call as
+/// far as there are so many, evenly spread.
+fn choose(all: &[Fault], count: u64, seed: u64) -> Vec<Fault> {
+    let each = count.div_ceil(LOOKS.len() as u64).max(1);
     let mut rng = Rng::new(seed);
-    let mut chosen = Vec::new();
-    for call in CALLS {
+    let mut chosen: Vec<_> = all.iter().filter(|fault| fault.is_change()).cloned().collect();
+    for call in LOOKS {
         let of_call: Vec<_> = all.iter().filter(|fault| fault.call == *call).collect();
         let step = (of_call.len() as u64 / each).max(1);
         let begin = rng.below(0..step);
@@ -155,15 +177,18 @@ fn try_fault(fault: &Fault, seed: u64) -> Outcome {
         .try_start()
         .unwrap_or_else(|refusal| panic!("{fault:?}: the next start was refused: {refusal:?}"));
     verify(&server, std::slice::from_mut(&mut worker), &format!("{fault:?}"));
-    assert!(load(&server, &mut worker), "{fault:?}: the restarted server takes the whole load");
+    assert!(
+        load(&server, &mut worker, REQUESTS_AFTER),
+        "{fault:?}: the restarted server takes a load"
+    );
     let mut client = server.connect();
-    assert_eq!(client.ok(&["SAVE"]).text(), "OK", "{fault:?}");
+    assert_eq!(client.info("rdb_last_bgsave_status"), "ok", "{fault:?}");
     assert_eq!(server.terminate().code(), Some(0), "{fault:?}");
     outcome
 }
 
 fn serve_through(fault: &Fault, mut server: Server, worker: &mut Worker) -> Outcome {
-    let got_through = load(&server, worker);
+    let got_through = load(&server, worker, REQUESTS);
     if got_through && !fault.lasts && server.ended().is_none() {
         // A checkpoint that failed does not end the server, and is no secret. (Each runs in a thread of
         // its own, whose calls have these numbers again, so that here the next one may fail as well.)
@@ -177,12 +202,12 @@ fn serve_through(fault: &Fault, mut server: Server, worker: &mut Worker) -> Outc
     if got_through && server.ended().is_none() {
         server.signal(rustix::process::Signal::TERM);
     }
-    let status = loop {
-        if let Some(status) = server.ended() {
-            break status;
-        }
-        thread::sleep(std::time::Duration::from_millis(2));
-    };
+    let mut status = None;
+    wait_until(&format!("{fault:?}: the server has ended"), || {
+        status = server.ended();
+        status.is_some()
+    });
+    let status = status.expect("it was waited for");
     let text = output(&server);
     match status.code() {
         Some(0) => {
@@ -201,10 +226,10 @@ fn serve_through(fault: &Fault, mut server: Server, worker: &mut Worker) -> Outc
 }
 
 /// The requests, and a checkpoint in the middle and at the end. False if the server ended before.
-fn load(server: &Server, worker: &mut Worker) -> bool {
+fn load(server: &Server, worker: &mut Worker, requests: u64) -> bool {
     let mut client = server.connect();
     for _ in 0..2 {
-        if !worker.run(&mut client, REQUESTS / 2, &AtomicU64::new(0)) {
+        if !worker.run(&mut client, requests / 2, &AtomicU64::new(0)) {
             return false;
         }
         match client.try_command(&["SAVE"]) {
@@ -260,8 +285,17 @@ fn plain(launch: &Launch) -> Launch {
 fn traced(launch: &Launch, file: &Path, fault: Option<&Fault>) -> Launch {
     let mut words: Vec<String> = ["-f", "-qq", "-y", "-s", "64", "-o"].map(str::to_owned).into();
     words.push(file.to_str().expect("a path in UTF-8").to_owned());
-    words.extend(["-e".to_owned(), format!("trace={},write,sendto,writev", CALLS.join(","))]);
+    // Those of answers, and of the log; without a fault every call that one could hit.
+    let calls = fault.map_or_else(
+        || [CHANGES, LOOKS].concat().join(","),
+        |fault| format!("{},write,pwrite64,fdatasync,fsync,sendto,writev", fault.call),
+    );
+    words.extend(["-e".to_owned(), format!("trace={calls}")]);
     if let Some(Fault { call, number, lasts }) = fault {
+        if call == "write" {
+            let written = launch.path().join(WRITTEN);
+            words.extend(["-P".to_owned(), written.to_str().expect("a path in UTF-8").to_owned()]);
+        }
         let lasts = if *lasts { "+" } else { "" };
         words.extend(["-e".to_owned(), format!("inject={call}:error=EIO:when={number}{lasts}")]);
     }
