@@ -2,7 +2,7 @@
 
 use support::{Client, Clock, Rng, Server, Value};
 
-use super::{figure, launch};
+use super::{figure, launch, wait};
 
 const HOUR: i64 = 3600;
 const DAY: i64 = 24 * HOUR;
@@ -88,7 +88,7 @@ fn keys_expire_by_the_wall_clock() {
     assert_eq!(client.words("EXISTS k"), Value::Int(1));
     clock.set(2 * HOUR);
     assert_eq!(client.words("EXISTS k"), Value::Int(0));
-    while client.info("expired_keys") != "1" {}
+    wait("the key expires", || client.info("expired_keys") == "1");
     clock.set(0);
     assert_eq!(client.words("EXISTS k"), Value::Int(0), "it came back");
 }
@@ -98,24 +98,20 @@ fn a_step_is_logged_and_a_clock_gone_mad_is_capped() {
     let clock = Clock::new();
     let launch = clock.around(launch());
     let server = launch.start();
-    let logged = |words: &str| server.output().iter().any(|line| line.contains(words));
+    let until_logged = |words: &str| {
+        wait(words, || server.output().iter().any(|line| line.contains(words)));
+    };
     clock.set(30 * DAY);
-    while !logged("the clock was set forward") {
-        std::thread::yield_now();
-    }
+    until_logged("the clock was set forward");
     clock.set(-DAY);
-    while !logged("the clock was set back") {
-        std::thread::yield_now();
-    }
+    until_logged("the clock was set back");
     clock.set(400 * 365 * DAY);
     let mut client = server.connect();
     let first = id(&client.words("XADD s * f v").text());
     // The first millisecond of the year 2200: room is left above it for as long as anybody cares.
     assert_eq!(first, (7_258_118_400_000, 0));
     assert_eq!(id(&client.words("XADD s * f v").text()), (first.0, 1));
-    while !logged("the clock is beyond the year 2200") {
-        std::thread::yield_now();
-    }
+    until_logged("the clock is beyond the year 2200");
     // Set right again, IDs go on from the last one, also in the next life.
     clock.set(0);
     assert_eq!(id(&client.words("XADD s * f v").text()), (first.0, 2));

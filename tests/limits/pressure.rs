@@ -4,12 +4,12 @@ use std::fs;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use support::{Client, Server, Value, encode};
 use tempfile::TempDir;
 
-use super::launch;
+use super::{PATIENCE, launch, wait};
 
 const MIB: u64 = 1 << 20;
 
@@ -20,20 +20,8 @@ const BOUND: u64 = 4 * MIB;
 const PIPELINE: usize = 64;
 const OVERSHOOT: u64 = 512 << 10;
 
-/// How long anything may take on a machine that is busy with other tests.
-const PATIENCE: Duration = Duration::from_secs(60);
-
 fn figure(client: &mut Client, field: &str) -> u64 {
     client.info(field).parse().expect(field)
-}
-
-/// Waits until `is_so`.
-fn wait(what: &str, mut is_so: impl FnMut() -> bool) {
-    let until = Instant::now() + PATIENCE;
-    while !is_so() {
-        assert!(Instant::now() < until, "{what}");
-        thread::sleep(Duration::from_millis(5));
-    }
 }
 
 /// Bytes of a value: an entry fills most of a block.
