@@ -10,13 +10,16 @@ use std::time::{Duration, Instant};
 
 use support::{Client, MemoryGroup, Server, Value, anonymous_bytes, encode, skipped};
 
-use super::{figure, launch};
+use super::{figure, launch, wait};
 
 const MIB: u64 = 1 << 20;
 
 /// How long a well-behaved client may wait for its answers: the machine is busy with the others, and
 /// the server may be built without optimisation.
 const PATIENCE: Duration = Duration::from_secs(20);
+
+/// Readers that wait for a stream.
+const BLOCKED: u64 = 500;
 
 /// What one hostile client does with a fresh connection until it is thrown out or had enough.
 type Attack = fn(&mut Client) -> std::io::Result<()>;
@@ -117,19 +120,31 @@ fn hostile_clients_cost_little_memory_and_nobody_else() {
         skipped("hostile clients", "no control groups for memory here, or not root");
         return;
     };
-    let seconds = figure("HEADWATER_HOSTILE_SECONDS", 10);
+    let seconds = figure("HEADWATER_HOSTILE_SECONDS", 20);
     let crowd = figure("HEADWATER_HOSTILE_IDLE", 10_000);
-    support::raise_descriptor_limit();
+    // The test's own descriptors and the server's are as many.
+    let clients_max = crowd + BLOCKED + 100;
+    if support::raise_descriptor_limit() < clients_max + 100 {
+        skipped("hostile clients", "this process may not have so many descriptors");
+        return;
+    }
+    let clients_max = clients_max.to_string();
     let limits = ["--maxmemory", "128mb", "--client-output-buffer-limit", "normal 32mb 0 0"];
+    let limits = limits.into_iter().chain(["--maxclients", &clients_max]);
     let server = launch().wrapper(group.wrapper()).args(limits).start();
     fill(&server);
     // They are connected, and that is all.
-    let idle: Vec<TcpStream> =
-        (0..crowd.min(9_000)).filter_map(|_| TcpStream::connect(server.address()).ok()).collect();
-    let mut blocked: Vec<Client> = (0..500).map(|_| server.connect()).collect();
+    let connect = |_| TcpStream::connect(server.address()).expect("there is room for the crowd");
+    let idle: Vec<TcpStream> = (0..crowd).map(connect).collect();
+    let mut blocked: Vec<Client> = (0..BLOCKED).map(|_| server.connect()).collect();
     for client in &mut blocked {
         client.send_command(&["XREAD", "BLOCK", "0", "STREAMS", "quiet", "$"]).expect("open");
     }
+    let mut client = server.connect();
+    let everybody = (crowd + BLOCKED + 1).to_string();
+    wait("all are connected", || client.info("connected_clients") == everybody);
+    wait("the readers wait", || client.info("blocked_clients") == BLOCKED.to_string());
+    drop(client);
     eprintln!("{} MiB with the crowd", anonymous_bytes(server.pid()).expect("it runs") / MIB);
     let is_over = AtomicBool::new(false);
     let until = Instant::now() + Duration::from_secs(seconds);
@@ -179,8 +194,15 @@ fn hostile_clients_cost_little_memory_and_nobody_else() {
         assert!(refused.is_error("OOM") && Instant::now() < until, "{refused:?}");
     }
     assert_eq!(client.words("PING"), Value::simple("PONG"));
+    let is_open = |idle: &&TcpStream| {
+        idle.set_nonblocking(true).expect("a socket");
+        idle.peek(&mut [0]).is_err_and(|error| error.kind() == ErrorKind::WouldBlock)
+    };
+    let open = idle.iter().filter(is_open).count();
+    assert_eq!(open, idle.len(), "those who do nothing were thrown out");
     eprintln!(
-        "evicted {}, over their output limit {}, peak {} MiB",
+        "figure: {open} idle clients and {} attackers for {seconds} s: evicted {}, over their output limit {}, peak {} MiB",
+        ATTACKS.len(),
         client.info("evicted_clients"),
         client.info("client_output_buffer_limit_disconnections"),
         client.info("used_memory_peak").parse::<u64>().expect("a number") / MIB
@@ -197,6 +219,15 @@ fn peak(server: &Server, is_over: impl Fn() -> bool) -> u64 {
         most = most.max(anonymous_bytes(server.pid()).expect("it runs"));
     }
     most
+}
+
+/// Redis has none for normal clients.
+#[test]
+fn the_output_limit_is_on_by_default() {
+    let server = launch().start();
+    let limits = server.connect().words("CONFIG GET client-output-buffer-limit");
+    let limits = limits.field("client-output-buffer-limit").text();
+    assert!(limits.starts_with("normal 268435456 0 0 "), "{limits}");
 }
 
 #[test]
@@ -219,7 +250,9 @@ fn an_unread_client_costs_its_output_limit_and_no_more() {
     for _ in 0..300 {
         client.ok(&[b"XADD", &b"fits"[..], b"*", b"f", &value]);
     }
-    while 6 * MIB < anonymous_bytes(server.pid()).expect("it runs").saturating_sub(before) {}
+    wait("the memory is given back", || {
+        anonymous_bytes(server.pid()).expect("it runs").saturating_sub(before) <= 6 * MIB
+    });
     let before = anonymous_bytes(server.pid()).expect("it runs");
     let refused = AtomicBool::new(false);
     thread::scope(|scope| {
@@ -246,7 +279,7 @@ fn the_largest_clients_go_when_all_take_too_much() {
         // The server may end one of them while it still sends.
         let _ = client.send(&vec![b'x'; mib * 1_000_000]);
     }
-    while client.info("evicted_clients") == "0" {}
+    wait("one is evicted", || client.info("evicted_clients") != "0");
     let end = clients[3].receive().expect_err("the largest goes on").kind();
     assert!(matches!(end, ErrorKind::UnexpectedEof | ErrorKind::ConnectionReset), "{end}");
     assert_eq!(client.info("evicted_clients"), "1");
@@ -304,14 +337,12 @@ fn strangers_cost_next_to_nothing() {
     let connected: u64 = client.info("connected_clients").parse().expect("a number");
     assert!(connected <= 101, "{connected} clients: strangers took places of others");
     // Who knows the password gets in, at the latest when a stranger's second is over.
-    loop {
+    wait("who knows the password gets in", || {
         let mut other = server.connect();
-        if other.try_command(&["AUTH", "secret"]).is_ok_and(|reply| reply == Value::simple("OK")) {
-            break;
-        }
-    }
+        other.try_command(&["AUTH", "secret"]).is_ok_and(|reply| reply == Value::simple("OK"))
+    });
     // And whoever has not said it after ten seconds goes.
-    while client.info("connected_clients") != "1" {}
+    wait("the strangers are gone", || client.info("connected_clients") == "1");
     for mut stream in strangers {
         stream.set_nonblocking(false).expect("a socket");
         let mut rest = Vec::new();

@@ -64,10 +64,12 @@ fn number(fields: &[&str], at: usize) -> io::Result<u64> {
         .ok_or_else(|| io::Error::new(io::ErrorKind::InvalidData, "/proc/PID/stat is short"))
 }
 
-/// Lets this process open as many files as its hard limit allows; the soft one is often 1,024.
-pub fn raise_descriptor_limit() {
+/// Lets this process, and those that it starts, open as many files as its hard limit allows; the soft
+/// one is often 1,024. Returns how many that is.
+pub fn raise_descriptor_limit() -> u64 {
     use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
     let limit = getrlimit(Resource::Nofile);
     // What cannot be raised stays; whoever needs more will see it fail.
     let _ = setrlimit(Resource::Nofile, Rlimit { current: limit.maximum, ..limit });
+    getrlimit(Resource::Nofile).current.unwrap_or(u64::MAX)
 }
