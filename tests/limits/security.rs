@@ -5,9 +5,9 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use rustix::process::Signal;
-use support::{Client, Launch, Rng, Value, cpu_ticks, encode, ticks_per_second};
+use support::{Client, Launch, Rng, Server, Value, cpu_ticks, encode, ticks_per_second};
 
-use super::{figure, launch};
+use super::{figure, launch, wait};
 
 #[test]
 fn a_second_server_on_the_directory_is_refused_and_names_the_first() {
@@ -59,11 +59,12 @@ fn without_descriptors_it_refuses_does_not_spin_and_accepts_again() {
     }
     assert!(900 < refused, "{refused} of 1,000 were told why");
     drop(crowd);
-    while Client::connect(server.address())
-        .and_then(|mut client| client.try_command(&["PING"]))
-        .ok()
-        != Some(Value::simple("PONG"))
-    {}
+    wait("it accepts again", || {
+        let pong = Client::connect(server.address())
+            .and_then(|mut client| client.try_command(&["PING"]))
+            .ok();
+        pong == Some(Value::simple("PONG"))
+    });
 }
 
 #[test]
@@ -74,17 +75,32 @@ fn a_pattern_made_to_be_slow_is_not() {
     client.ok(&[&b"SET"[..], &text, b"v"]);
     let stars = b"*a".repeat(1 << 19);
     let class = [&b"*["[..], &vec![b'b'; 1 << 20], b"]"].concat();
+    // The promise is made for optimised builds, on a machine that has the time: there the quickest of a
+    // few counts.
+    let (limit, tries) = match cfg!(debug_assertions) {
+        true => (Duration::from_secs(2), 1),
+        false => (Duration::from_millis(10), 5),
+    };
+    let mut slowest = Duration::ZERO;
     for pattern in [&stars[..], &[&stars[..], b"b"].concat(), &class] {
-        for command in [vec![&b"KEYS"[..], pattern], vec![b"SCAN", b"0", b"MATCH", pattern]] {
-            let begun = Instant::now();
-            client.ok(&command);
-            // 10 ms when optimised; the tests' build is not, and the machine is busy.
-            assert!(begun.elapsed() < Duration::from_secs(2), "{:?}", begun.elapsed());
+        for command in [
+            vec![&b"KEYS"[..], pattern],
+            vec![b"SCAN", b"0", b"MATCH", pattern],
+            vec![b"COMMAND", b"LIST", b"FILTERBY", b"PATTERN", pattern],
+        ] {
+            let mut try_once = || {
+                let begun = Instant::now();
+                client.ok(&command);
+                begun.elapsed()
+            };
+            let took = (0..tries).map(|_| try_once()).min().expect("one at least");
+            assert!(took < limit, "{} took {took:?}", command[0].escape_ascii());
+            slowest = slowest.max(took);
         }
-        let begun = Instant::now();
-        client.ok(&[&b"COMMAND"[..], b"LIST", b"FILTERBY", b"PATTERN", pattern]);
-        assert!(begun.elapsed() < Duration::from_secs(2), "{:?}", begun.elapsed());
     }
+    eprintln!(
+        "figure: patterns of 1 MB, the slowest in {slowest:?}, its way to the server included"
+    );
 }
 
 fn modes(dir: &Path, check: &mut dyn FnMut(&Path, u32)) {
@@ -225,9 +241,11 @@ fn blocked_readers_are_closed_evicted_and_timed_out_at_random() {
     let seed = figure("HEADWATER_SEED", 7);
     eprintln!("HEADWATER_SEED={seed} HEADWATER_BLOCKED_ROUNDS={rounds}");
     let mut rng = Rng::new(seed);
-    let server = launch().start();
+    let server = launch().args(["--maxmemory-clients", "1mb"]).start();
     let mut client = server.connect();
+    client.ok(&["CLIENT", "NO-EVICT", "ON"]);
     client.ok(&["XGROUP", "CREATE", "s", "g", "$", "MKSTREAM"]);
+    evict_a_blocked_reader(&server, &mut client);
     let mut blocked: Vec<(Client, i64)> = Vec::new();
     for _ in 0..rounds {
         match rng.below(0..6) {
@@ -246,18 +264,40 @@ fn blocked_readers_are_closed_evicted_and_timed_out_at_random() {
             _ => {
                 let mut reader = server.connect();
                 let id = reader.words("CLIENT ID").int();
-                let block = rng.below(1..30).to_string();
+                let block = if rng.below(0..2) == 0 { 0 } else { rng.below(1..30) }.to_string();
                 let read = if rng.below(0..2) == 0 {
                     encode(&["XREADGROUP", "GROUP", "g", "c", "BLOCK", &block, "STREAMS", "s", ">"])
                 } else {
                     encode(&["XREAD", "BLOCK", &block, "STREAMS", "s", "$"])
                 };
-                reader.send(&read.repeat(3)).expect("open");
+                // Behind it waits a part of a request: those with the most are evicted.
+                let size = usize::try_from(rng.below(0..300_000)).expect("small");
+                let rest = [&b"*2\r\n$4\r\nECHO\r\n$300000\r\n"[..], &vec![b'x'; size]].concat();
+                // It may be evicted meanwhile.
+                let _ = reader.send(&[read.repeat(3), rest].concat());
                 blocked.push((reader, id));
             }
         }
     }
     drop(blocked);
-    while client.info("connected_clients") != "1" || client.info("blocked_clients") != "0" {}
+    wait("all are gone", || {
+        client.info("connected_clients") == "1" && client.info("blocked_clients") == "0"
+    });
+    let evicted: u64 = client.info("evicted_clients").parse().expect("a number");
+    assert!(rounds < 400 || 20 < evicted, "only {evicted} were evicted");
+    eprintln!("figure: {rounds} rounds, {evicted} readers evicted");
     assert!(server.terminate().success());
+}
+
+/// One that is certain to be blocked when it is evicted.
+fn evict_a_blocked_reader(server: &Server, client: &mut Client) {
+    let mut reader = server.connect();
+    reader.send_command(&["XREAD", "BLOCK", "0", "STREAMS", "s", "$"]).expect("open");
+    wait("the reader waits", || client.info("blocked_clients") == "1");
+    let rest = [&b"*2\r\n$4\r\nECHO\r\n$9000000\r\n"[..], &vec![b'x'; 2_000_000]].concat();
+    // The server may end it while it still sends.
+    let _ = reader.send(&rest);
+    wait("it is evicted", || client.info("blocked_clients") == "0");
+    assert_eq!(client.info("evicted_clients"), "1");
+    assert!(reader.receive().is_err(), "an evicted reader was answered");
 }
