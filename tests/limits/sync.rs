@@ -65,6 +65,29 @@ fn a_worker_goes_on_while_the_log_thread_syncs_a_large_sweep() {
     }
 }
 
+/// What a lazier mode can lose is said at the start, and INFO names the mode.
+#[test]
+fn a_lazier_mode_is_announced() {
+    for policy in ["always", "everysec", "no"] {
+        let server = launch().args(["--appendfsync", policy]).start();
+        let mut client = server.connect();
+        assert_eq!(client.info("fsync_policy"), policy);
+        let output = server.output();
+        let warning = output.iter().find(|line| line.contains("appendfsync is not always"));
+        assert_eq!(warning.is_some(), policy != "always", "{policy}: {output:#?}");
+        if let Some(line) = warning {
+            assert!(
+                line.contains("WARN") && line.contains("can lose acknowledged writes"),
+                "{line}"
+            );
+        }
+        client.ok(&["CONFIG", "SET", "appendfsync", "always"]);
+        assert_eq!(client.info("fsync_policy"), "always");
+        client.ok(&["CONFIG", "SET", "appendfsync", "everysec"]);
+        assert_eq!(client.info("fsync_policy"), "everysec");
+    }
+}
+
 #[test]
 fn a_client_that_is_alone_waits_for_no_other_thread() {
     let (server, _dir, orders) = start();
