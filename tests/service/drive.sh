@@ -3,6 +3,8 @@
 trap 'systemctl poweroff' EXIT
 exec >/run/out/drive.log 2>&1
 orders=/run/failpoints
+# Seconds.
+start_timeout=3
 config=/etc/headwater/headwater.toml
 
 now_ms() {
@@ -98,6 +100,12 @@ done
 
 part recovering
 systemctl stop headwater
+# A start that is held up for longer than systemd has patience, but says that it is alive.
+impatience=/etc/systemd/system/headwater.service.d/impatient.conf
+mkdir -p "${impatience%/*}"
+printf '[Service]\nTimeoutStartSec=%s\n' "$start_timeout" >$impatience
+systemctl daemon-reload
+echo "patience=$(property TimeoutStartUSec)"
 order recovery hold
 order progress hold
 systemctl start --no-block headwater
@@ -105,14 +113,17 @@ until_true status_has Recovering
 state
 request PING
 # A line of progress is due after a second.
-sleep 1.1
+sleep $((start_timeout + 2))
 rm $orders/recovery
 until_true status_has %
 state
 request PING
 rm $orders/progress
 until_true is ActiveState active
+state
 request PING
+rm $impatience
+systemctl daemon-reload
 
 part misconfigured
 systemctl stop headwater
