@@ -65,7 +65,10 @@ fn power_cuts(test: &str, kind: Kind, cycles: u64) {
     verify(&server, &mut workers, "the end");
     server.kill();
     disk.unmount();
-    eprintln!("figure: {cycles} power cuts on {kind:?}, nothing acknowledged lost");
+    let answered: u64 = workers.iter().map(Worker::answered).sum();
+    eprintln!(
+        "figure: {cycles} power cuts on {kind:?}, {answered} requests acknowledged, none lost"
+    );
 }
 
 fn start(disk: &Disk, how: Cut, rng: &mut Rng) -> Server {

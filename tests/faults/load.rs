@@ -22,6 +22,8 @@ pub(crate) struct Worker {
     /// The state that all sent requests lead to.
     sent: Model,
     in_flight: VecDeque<Request>,
+    /// How many requests were acknowledged, in all its lives.
+    answered: u64,
     is_prepared: bool,
 }
 
@@ -33,8 +35,14 @@ impl Worker {
             acknowledged: Model::new(),
             sent: Model::new(),
             in_flight: VecDeque::new(),
+            answered: 0,
             is_prepared: false,
         }
+    }
+
+    /// How many requests were acknowledged.
+    pub(crate) const fn answered(&self) -> u64 {
+        self.answered
     }
 
     /// Sends `requests` requests and checks the replies, until done or until the connection breaks.
@@ -104,6 +112,7 @@ impl Worker {
             assert!(is_fine, "{request:?} was answered {last:?}");
             self.acknowledged.apply(request, Some(&last));
             self.in_flight.pop_front();
+            self.answered += 1;
         }
         Ok(count)
     }
