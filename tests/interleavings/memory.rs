@@ -1,7 +1,6 @@
 //! A disk that knows which records it has, and which of them are durable. The threads of a model meet
 //! in it only where a real disk would let them: in the middle of a sync.
 
-use std::any::Any;
 use std::collections::BTreeSet;
 use std::io;
 use std::path::Path;
@@ -168,7 +167,7 @@ impl Fs for Memory {
     }
 
     fn lock(&self, _: &Path, _: &str) -> io::Result<LockAnswer> {
-        Ok(LockAnswer::Held(Box::new(()) as Box<dyn Any + Send + Sync>))
+        Ok(LockAnswer::Held(Box::new(())))
     }
 
     fn random(&self) -> u64 {

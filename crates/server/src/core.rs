@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use access::Users;
 use parking_lot::{Mutex, MutexGuard};
-use storage::fs::Fs;
+use storage::fs::{DirLock, Fs};
 use storage::{Database, Log, StorageError};
 use tokio::sync::{Notify, watch};
 
@@ -133,6 +133,8 @@ pub(crate) struct Shared {
     pub(crate) recovery: Recovered,
     /// The disk, and the data directory on it.
     pub(crate) place: (Arc<dyn Fs>, PathBuf),
+    /// The lock of that directory.
+    pub(crate) dir_lock: Arc<dyn DirLock>,
     /// Log that is kept to go back with.
     pub(crate) retained: Retained,
     /// Anonymous memory when the server began to serve, in bytes.
@@ -149,6 +151,7 @@ impl Shared {
     pub(crate) fn new(mut parts: Parts, workers: Vec<Arc<Worker>>) -> Self {
         let log = Arc::clone(parts.database.log());
         let place = (Arc::clone(parts.database.fs()), parts.database.dir().to_owned());
+        let dir_lock = Arc::clone(parts.database.lock());
         let retained = Retained::new(&*place.0, &place.1, &parts.recovery.report);
         let scrubbing = Scrubbing::new(parts.database.damaged_blocks().clone());
         let limits = parts.config.settings().output_limits;
@@ -199,6 +202,7 @@ impl Shared {
             shutdown_saves: OnceLock::new(),
             recovery: parts.recovery,
             place,
+            dir_lock,
             retained,
             memory_at_start: ProcessMemory::now().anonymous,
             memory_peak: AtomicU64::new(0),

@@ -18,6 +18,7 @@ use crate::config::FsyncPolicy;
 use crate::core::{Core, Shared};
 use crate::introspect::process::ProcessMemory;
 use crate::latency::Event;
+use crate::lock_watch::LockWatch;
 use crate::push::Push;
 use crate::retention;
 use crate::scrubbing::scrub_loop;
@@ -224,10 +225,12 @@ pub(crate) fn tell_audience(core: &mut Core, shared: &Shared) {
     }
 }
 
-/// Lays out spare segments before they are needed, and gives back those that are not.
+/// Lays out spare segments before they are needed, and gives back those that are not. Looks after the
+/// lock, too: whatever may wait for the disk is no business of the main loop.
 fn segment_loop(shared: &Shared) {
     let mut was_full = false;
     let mut enforced_at = None::<Instant>;
+    let mut lock = LockWatch::new(Arc::clone(&shared.dir_lock));
     while !shared.is_stopping() {
         failpoint::pass("segments");
         let mut pause = SEGMENT_TICK;
@@ -235,6 +238,7 @@ fn segment_loop(shared: &Shared) {
             enforced_at = Some(Instant::now());
             retention::enforce(shared);
         }
+        lock.tick();
         shared.log.free_step();
         if shared.log.wants_segment() {
             let go_on = |has_time| {

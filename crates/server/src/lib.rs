@@ -35,6 +35,7 @@ pub mod introspect;
 mod latency;
 mod listener;
 mod loading;
+mod lock_watch;
 mod log_show;
 pub mod logging;
 mod monitor;

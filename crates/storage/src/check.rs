@@ -149,23 +149,13 @@ pub fn check(fs: &dyn Fs, dir: &Path, progress: OnCheck<'_>) -> Result<CheckRepo
     Ok(check.end())
 }
 
-/// As [`check`], and believes no manifest.
-pub(crate) fn check_database(
-    fs: &dyn Fs,
-    dir: &Path,
-    progress: OnCheck<'_>,
-) -> Result<CheckReport, StorageError> {
-    let _lock = claim(fs, dir)?;
-    read_all(fs, dir, progress)
-}
-
 /// Keeps servers out of a directory that holds a database, damaged or not.
 pub(crate) fn claim(fs: &dyn Fs, dir: &Path) -> Result<Option<LockAnswer>, StorageError> {
     expect_database(fs, dir)?;
     lock(fs, dir)
 }
 
-/// As [`check_database`], for one who keeps servers out already.
+/// As [`check`] for one who keeps servers out already, and believes no manifest.
 pub(crate) fn read_all(
     fs: &dyn Fs,
     dir: &Path,
@@ -185,23 +175,22 @@ fn expect_database(fs: &dyn Fs, dir: &Path) -> Result<(), StorageError> {
     Err(StorageError::NoDatabase { dir: dir.to_path_buf() })
 }
 
-/// Keeps servers out while we read. A directory in which no server ever was has no lock file, and
-/// gets none from us.
+/// Keeps servers out while we read. A directory that has no lock file gets none from us; it is locked
+/// all the same, as the file may have been removed under a server.
 fn lock(fs: &dyn Fs, dir: &Path) -> Result<Option<LockAnswer>, StorageError> {
     let path = dir::lock(dir);
-    if !fs.exists(&path).map_err(StorageError::io("look for", &path))? {
-        return Ok(None);
-    }
     let owner = format!("{}\n", std::process::id());
-    let answer = match fs.lock(&path, &owner) {
+    let answer = match dir::exists(fs, &path)? {
+        true => fs.lock(&path, &owner),
+        false => fs.lock_to_read(&path),
+    };
+    let answer = match answer {
         // No server can be at work where nobody can write.
         Err(error) if error.kind() == std::io::ErrorKind::ReadOnlyFilesystem => return Ok(None),
         answer => answer.map_err(StorageError::io("lock", &path))?,
     };
     match answer {
-        LockAnswer::Taken { owner } => {
-            Err(StorageError::Locked { dir: dir.to_path_buf(), pid: owner.trim().to_owned() })
-        }
+        LockAnswer::Taken { owner } => Err(dir::taken(dir, &owner)),
         held => Ok(Some(held)),
     }
 }

@@ -1,6 +1,5 @@
 //! A durable engine: decide, record, apply.
 
-use std::any::Any;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -15,7 +14,7 @@ use crate::dir;
 use crate::error::{Damage, StorageError};
 use crate::format::codec;
 use crate::format::record::{Kind, Record};
-use crate::fs::Fs;
+use crate::fs::{DirLock, Fs};
 use crate::log::{Log, LogPosition, SegmentReader, Urgency};
 use crate::options::Options;
 use crate::recovery::{self, OnProgress, RecoveryReport, Replay, Scan};
@@ -35,7 +34,7 @@ pub struct Database {
     damaged: DamagedBlocks,
     transaction: Option<Transaction>,
     /// Nobody else works in the directory while this lives.
-    _lock: Box<dyn Any + Send + Sync>,
+    lock: Arc<dyn DirLock>,
 }
 
 /// What a command came to.
@@ -76,14 +75,14 @@ impl Database {
         now: UnixMillis,
         progress: OnProgress<'_>,
     ) -> Result<(Self, RecoveryReport), StorageError> {
-        let lock = dir::claim(&*fs, dir)?;
+        let lock = Arc::from(dir::claim(&*fs, dir)?);
         if !dir::is_marked(&*fs, dir)? {
             initialize(&*fs, dir, &options)?;
         }
         let damaged = DamagedBlocks::default();
         let (engine, log, report) = recover(fs.clone(), dir, &options, &damaged, progress)?;
         let (log, dir) = (Arc::new(log), dir.to_path_buf());
-        let mut database = Self { engine, log, fs, dir, damaged, transaction: None, _lock: lock };
+        let mut database = Self { engine, log, fs, dir, damaged, transaction: None, lock };
         database.configure(options.settings, options.idmp_settings, now)?;
         Ok((database, report))
     }
@@ -128,6 +127,12 @@ impl Database {
     #[must_use]
     pub fn damaged_blocks(&self) -> &DamagedBlocks {
         &self.damaged
+    }
+
+    /// The lock of the directory, to look after its file.
+    #[must_use]
+    pub fn lock(&self) -> &Arc<dyn DirLock> {
+        &self.lock
     }
 
     /// The directory that the database is in.

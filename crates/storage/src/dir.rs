@@ -1,11 +1,10 @@
 //! The data directory: the names of its files, built and parsed here only, its lock and its mark.
 
-use std::any::Any;
 use std::path::{Path, PathBuf};
 
 use crate::error::{Damage, StorageError};
 use crate::format::header::{FileHeader, FileKind, HEADER_BYTES};
-use crate::fs::{Fs, LockAnswer, Pin, Pinned};
+use crate::fs::{DirLock, Fs, LockAnswer, Pin, Pinned};
 
 /// Names that may stand in the directory. `lost+found` is there when it is a mount point.
 const KNOWN: &[&str] = &[
@@ -153,7 +152,7 @@ pub(crate) fn list_temporaries(fs: &dyn Fs, dir: &Path) -> Result<Vec<u64>, Stor
 
 /// Makes the directory if it is missing, refuses it if it is not ours, and locks it for as long as
 /// the answer lives.
-pub(crate) fn claim(fs: &dyn Fs, dir: &Path) -> Result<Box<dyn Any + Send + Sync>, StorageError> {
+pub(crate) fn claim(fs: &dyn Fs, dir: &Path) -> Result<Box<dyn DirLock>, StorageError> {
     make_durable(fs, dir)?;
     refuse_foreign(fs, dir)?;
     if exists(fs, &backup(dir))? {
@@ -163,11 +162,14 @@ pub(crate) fn claim(fs: &dyn Fs, dir: &Path) -> Result<Box<dyn Any + Send + Sync
     let owner = format!("{}\n", std::process::id());
     match fs.lock(&path, &owner).map_err(StorageError::io("lock", &path))? {
         LockAnswer::Held(lock) => Ok(lock),
-        LockAnswer::Taken { owner } => Err(StorageError::Locked {
-            dir: dir.to_path_buf(),
-            pid: owner.chars().filter(char::is_ascii_digit).collect(),
-        }),
+        LockAnswer::Taken { owner } => Err(taken(dir, &owner)),
     }
+}
+
+/// The refusal of a directory that somebody else has locked, who left `owner`.
+pub(crate) fn taken(dir: &Path, owner: &str) -> StorageError {
+    let pid = owner.chars().filter(char::is_ascii_digit).collect();
+    StorageError::Locked { dir: dir.to_path_buf(), pid }
 }
 
 /// Keeps the files of the database in `dir`, or makes sure that nobody else counts on them (see

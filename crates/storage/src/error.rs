@@ -53,11 +53,11 @@ pub enum StorageError {
         supported: u32,
     },
     /// Another server works in the directory.
-    #[error("{}: in use by the process with pid {pid}; stop it, or choose another directory", .dir.display())]
+    #[error("{}: in use by {}; stop it, or choose another directory", .dir.display(), holder(.pid))]
     Locked {
         /// The directory.
         dir: PathBuf,
-        /// Who holds the lock, as it wrote into the file.
+        /// Who holds the lock, as it wrote into the file; empty if that is missing.
         pid: String,
     },
     /// The directory holds something else than a database of ours.
@@ -213,6 +213,15 @@ impl fmt::Display for Before<'_> {
                 last_good(f, first)
             }
         }
+    }
+}
+
+fn holder(pid: &str) -> String {
+    match pid {
+        "" => {
+            "another process (which one is not known, as the file LOCK there is missing)".to_owned()
+        }
+        pid => format!("the process with pid {pid}"),
     }
 }
 

@@ -232,7 +232,8 @@ fn files(
 
 /// Reads every checksum of a database that nobody has open.
 pub(super) fn expect_sound(dir: &Path, progress: OnProgress<'_>) -> Result<(), ArchiveError> {
-    let report = check::check_database(&RealFs, dir, &mut |told| {
+    // Not claimed: whoever builds a directory has it locked.
+    let report = check::read_all(&RealFs, dir, &mut |told| {
         progress(Progress { step: Step::Verify, file: told.file, bytes: told.bytes });
     })?;
     let problem = report.files.iter().find_map(|file| {

@@ -7,6 +7,7 @@
 //! A name is durable after [`Fs::sync_dir`], the bytes of a file after [`File::sync_data`], and
 //! neither before.
 
+mod lock;
 mod real;
 #[cfg(any(test, feature = "sim"))]
 pub mod sim;
@@ -97,13 +98,26 @@ pub trait Fs: Debug + Send + Sync {
         u64::MAX
     }
 
-    /// Tries to take the lock of a directory, without waiting. Whoever gets it leaves `owner` in the
-    /// file for those who come later.
+    /// Tries to take the lock of a directory, without waiting: that of the directory itself, and that of
+    /// the file `path` in it. Whoever gets it leaves `owner` in the file for those who come later. Where
+    /// the file system cannot lock directories, the file alone counts.
     ///
     /// # Errors
     ///
     /// Those of `open(2)` and `flock(2)`; being refused is an answer.
     fn lock(&self, path: &Path, owner: &str) -> io::Result<LockAnswer>;
+
+    /// As [`Fs::lock`] for those who only read: makes no file, and many may hold it together.
+    ///
+    /// A disk that only one process sees has nobody to keep out.
+    ///
+    /// # Errors
+    ///
+    /// As for [`Fs::lock`].
+    fn lock_to_read(&self, path: &Path) -> io::Result<LockAnswer> {
+        let _ = path;
+        Ok(LockAnswer::Held(Box::new(())))
+    }
 
     /// Tries to keep the files in a directory from being removed or used again by other processes
     /// (many may hold such a pin), or to make sure that nobody does while we remove some (only one
@@ -241,10 +255,37 @@ pub type Pinned = Box<dyn Any + Send + Sync>;
 #[derive(Debug)]
 pub enum LockAnswer {
     /// The lock is ours until this is dropped.
-    Held(Box<dyn Any + Send + Sync>),
+    Held(Box<dyn DirLock>),
     /// Somebody else has it; what they left in the file.
     Taken {
-        /// The `owner` text of the holder.
+        /// The `owner` text of the holder; empty if the file is missing.
         owner: String,
     },
+}
+
+/// The lock of a directory, until it is dropped or its process ends.
+pub trait DirLock: Debug + Send + Sync {
+    /// Looks whether the file of the lock is in its place, and puts it back if that is safe.
+    ///
+    /// # Errors
+    ///
+    /// Those of `stat(2)`, `open(2)` and `flock(2)`: then it is not known.
+    fn look(&self) -> io::Result<LockFile> {
+        Ok(LockFile::InPlace)
+    }
+}
+
+impl DirLock for () {}
+
+/// What became of the file of a lock.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LockFile {
+    /// It is there.
+    InPlace,
+    /// It was gone, or another file was in its place. It is there again, and nobody got past the lock
+    /// meanwhile.
+    MadeAnew,
+    /// It is gone, or another file is in its place. It cannot be made anew: the directory is somewhere
+    /// else, or another process may be at work in it.
+    Lost,
 }

@@ -1,7 +1,7 @@
 //! The machine's file system.
 
 use std::fs;
-use std::io::{self, Read, Seek, Write};
+use std::io;
 use std::num::NonZeroU64;
 use std::os::unix::fs::{DirBuilderExt, FileExt, MetadataExt, OpenOptionsExt};
 use std::path::Path;
@@ -9,14 +9,14 @@ use std::sync::Arc;
 
 use rustix::fs::{Advice, FallocateFlags};
 
-use super::{File, Fs, LockAnswer, Pin, Pinned};
+use super::{File, Fs, LockAnswer, Pin, Pinned, lock};
 
 /// Files of the machine, through system calls that block.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct RealFs;
 
 /// Nobody but us reads what clients stored.
-const FILE_MODE: u32 = 0o600;
+pub(super) const FILE_MODE: u32 = 0o600;
 const DIR_MODE: u32 = 0o700;
 
 impl Fs for RealFs {
@@ -76,28 +76,11 @@ impl Fs for RealFs {
     }
 
     fn lock(&self, path: &Path, owner: &str) -> io::Result<LockAnswer> {
-        let mut options = fs::OpenOptions::new();
-        options.read(true).write(true).create(true).truncate(false).mode(FILE_MODE);
-        let mut file = options.open(path)?;
-        match file.try_lock() {
-            Ok(()) => {
-                // Only the holder writes, and only after it has the lock: a reader who is refused
-                // reads the present holder, or at worst an empty file.
-                // Overwritten and not emptied first, and no error if there is no room: a server
-                // must be able to start, and serve reads, on a full disk.
-                let written = file.rewind().and_then(|()| file.write_all(owner.as_bytes()));
-                if let Err(error) = written.and_then(|()| file.set_len(owner.len() as u64)) {
-                    tracing::warn!(%error, "cannot leave our pid in {}", path.display());
-                }
-                Ok(LockAnswer::Held(Box::new(file)))
-            }
-            Err(fs::TryLockError::WouldBlock) => {
-                let mut owner = String::new();
-                file.take(256).read_to_string(&mut owner)?;
-                Ok(LockAnswer::Taken { owner })
-            }
-            Err(fs::TryLockError::Error(error)) => Err(error),
-        }
+        lock::take(path, owner)
+    }
+
+    fn lock_to_read(&self, path: &Path) -> io::Result<LockAnswer> {
+        lock::take_to_read(path)
     }
 
     fn pin(&self, dir: &Path, pin: Pin) -> io::Result<Option<Pinned>> {
@@ -167,19 +150,6 @@ impl File for RealFile {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_directory_is_locked_by_one_and_names_its_holder() {
-        let dir = tempfile::tempdir().unwrap();
-        let path = dir.path().join("LOCK");
-        let held = RealFs.lock(&path, "17").unwrap();
-        assert!(matches!(held, LockAnswer::Held(_)));
-        // flock(2) excludes by open file, so a second one in the same process is refused as well.
-        let refused = RealFs.lock(&path, "18").unwrap();
-        assert!(matches!(&refused, LockAnswer::Taken { owner } if owner == "17"), "{refused:?}");
-        drop(held);
-        assert!(matches!(RealFs.lock(&path, "18").unwrap(), LockAnswer::Held(_)));
-    }
 
     #[test]
     fn many_keep_and_one_removes() {

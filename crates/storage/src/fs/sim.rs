@@ -23,7 +23,7 @@ use std::sync::Arc;
 
 use parking_lot::Mutex;
 
-use super::{File, Fs, LockAnswer};
+use super::{DirLock, File, Fs, LockAnswer};
 
 const SECTOR_BYTES: usize = 512;
 
@@ -569,11 +569,14 @@ impl SimFs {
     }
 }
 
+#[derive(Debug)]
 struct SimLock {
     disk: Arc<Mutex<Disk>>,
     path: PathBuf,
     life: u64,
 }
+
+impl DirLock for SimLock {}
 
 impl Drop for SimLock {
     fn drop(&mut self) {
