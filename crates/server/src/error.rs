@@ -83,7 +83,7 @@ impl StartError {
 }
 
 const EX_DATAERR: u8 = 65;
-const EX_IOERR: u8 = 74;
+pub(crate) const EX_IOERR: u8 = 74;
 const EX_TEMPFAIL: u8 = 75;
 const EX_CONFIG: u8 = 78;
 
@@ -94,6 +94,8 @@ pub fn storage_exit_code(error: &StorageError) -> u8 {
         StorageError::Corrupt { .. }
         | StorageError::UnsupportedVersion { .. }
         | StorageError::NotOurs { .. }
+        | StorageError::Stray { .. }
+        | StorageError::Inside { .. }
         | StorageError::NotEmpty { .. }
         | StorageError::Unrepairable { .. }
         | StorageError::NoDatabase { .. }

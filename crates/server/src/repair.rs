@@ -36,6 +36,8 @@ pub struct Request {
 
 /// Repairs. 0: written, or nothing was damaged; 65: not written.
 pub(crate) fn run(request: &Request) -> Result<ExitCode, StartError> {
+    // Nobody shall read, and say yes, for nothing.
+    repair::expect_outside(&request.dir, &request.to)?;
     let bar = check::bar();
     let repair =
         repair::examine(&RealFs, &request.dir, &mut |progress| check::show(&bar, &progress));

@@ -167,12 +167,7 @@ pub(crate) fn read_all(
 /// Tells a damaged database from a directory that never was one.
 fn expect_database(fs: &dyn Fs, dir: &Path) -> Result<(), StorageError> {
     dir::refuse_foreign(fs, dir)?;
-    for part in [dir::format(dir), dir::log(dir), dir::blocks(dir), dir::snapshots(dir)] {
-        if dir::exists(fs, &part)? {
-            return Ok(());
-        }
-    }
-    Err(StorageError::NoDatabase { dir: dir.to_path_buf() })
+    dir::expect_parts(fs, dir)
 }
 
 /// Keeps servers out while we read. A directory that has no lock file gets none from us; it is locked

@@ -181,11 +181,27 @@ pub(crate) fn pin(fs: &dyn Fs, dir: &Path, pin: Pin) -> Result<Option<Pinned>, S
 
 /// Refuses a directory in which something stands that is not ours.
 pub(crate) fn refuse_foreign(fs: &dyn Fs, dir: &Path) -> Result<(), StorageError> {
-    let names = fs.list(dir).map_err(StorageError::io("list", dir))?;
-    match names.into_iter().find(|name| !KNOWN.contains(&name.as_str())) {
-        Some(name) => Err(StorageError::NotOurs { dir: dir.to_path_buf(), name }),
-        None => Ok(()),
+    let names = fs.list(dir).map_err(StorageError::io("open", dir))?;
+    let Some(name) = names.iter().find(|name| !KNOWN.contains(&name.as_str())).cloned() else {
+        return Ok(());
+    };
+    let dir = dir.to_path_buf();
+    let has = |part: &str| names.iter().any(|name| name == part);
+    match has("FORMAT") || ["log", "blocks", "snapshots"].into_iter().all(has) {
+        true => Err(StorageError::Stray { dir, name }),
+        false => Err(StorageError::NotOurs { dir, name }),
     }
+}
+
+/// Where the database `source` really is, if what is to be made at `dest` would stand inside it: no
+/// server would start on it again. Of a disk that is none of the machine's nothing is known.
+pub(crate) fn around(dest: &Path, source: &Path) -> Option<PathBuf> {
+    let source = source.canonicalize().ok()?;
+    let dest = std::path::absolute(dest).ok()?;
+    // What is missing of the path will be made in what is there.
+    let place = dest.ancestors().find_map(|place| place.canonicalize().ok())?;
+    let is_itself = place == source && dest.exists();
+    (place.starts_with(&source) && !is_itself).then_some(source)
 }
 
 /// The data directory that a file of ours belongs to.
@@ -245,6 +261,26 @@ pub(crate) fn mark(fs: &dyn Fs, dir: &Path) -> Result<Option<Mark>, StorageError
 /// Whether the directory bears our mark; a damaged or newer mark is an error.
 pub(crate) fn is_marked(fs: &dyn Fs, dir: &Path) -> Result<bool, StorageError> {
     mark(fs, dir).map(|mark| mark.is_some())
+}
+
+/// Refuses a directory that holds no database, and one that has lost its mark, each by that.
+pub(crate) fn expect_marked(fs: &dyn Fs, dir: &Path) -> Result<(), StorageError> {
+    if is_marked(fs, dir)? {
+        return Ok(());
+    }
+    expect_parts(fs, dir)?;
+    Err(StorageError::corrupt(&format(dir), 0, Damage::Missing))
+}
+
+/// Refuses a directory in which nothing is that a database consists of.
+pub(crate) fn expect_parts(fs: &dyn Fs, dir: &Path) -> Result<(), StorageError> {
+    let names = fs.list(dir).map_err(StorageError::io("open", dir))?;
+    let is_part =
+        |name: &String| matches!(name.as_str(), "FORMAT" | "log" | "blocks" | "snapshots");
+    match names.iter().any(is_part) {
+        true => Ok(()),
+        false => Err(StorageError::NoDatabase { dir: dir.to_path_buf() }),
+    }
 }
 
 /// Puts our mark into a directory that is complete otherwise.

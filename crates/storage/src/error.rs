@@ -68,6 +68,22 @@ pub enum StorageError {
         /// The first thing that is not ours.
         name: String,
     },
+    /// The directory is a database of ours, and something else stands in it, too.
+    #[error("{}: a Headwater database, but {name} does not belong in it; move that elsewhere", .dir.display())]
+    Stray {
+        /// The directory.
+        dir: PathBuf,
+        /// The first thing that is not ours.
+        name: String,
+    },
+    /// The result would stand inside the database that it is made from.
+    #[error("{} lies inside the data directory {}; choose a place outside", .dir.display(), .source_dir.display())]
+    Inside {
+        /// What was named.
+        dir: PathBuf,
+        /// The database.
+        source_dir: PathBuf,
+    },
     /// There is nothing that a repair could begin with.
     #[error("{}: no snapshot can be read, and the log does not begin with record 1: only a backup helps", .dir.display())]
     Unrepairable {

@@ -117,6 +117,7 @@ impl LogFiles {
         let is_database = is_dir && dir::exists(fs, &inside)?;
         // Before the segments: a server that starts or stops meanwhile only adds to them.
         let clean = if is_database { CleanStop::read(fs, place) } else { Ok(None) };
+        let dir = place;
         let place = if is_database { inside } else { place.to_path_buf() };
         let segments = if is_dir {
             segments_in(fs, &place)?
@@ -127,7 +128,10 @@ impl LogFiles {
             vec![SegmentFile { path: place.clone(), first }]
         };
         if segments.is_empty() {
-            return Err(StorageError::NoDatabase { dir: place });
+            // A database without a log has lost it.
+            let is_lost = is_database && dir::exists(fs, &dir::format(dir))?;
+            let lost = if is_lost { Some(recovery::lost_log(fs, dir)?) } else { None };
+            return Err(lost.unwrap_or(StorageError::NoDatabase { dir: place }));
         }
         Ok(Self { place, is_dir, segments, clean })
     }

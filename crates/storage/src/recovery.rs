@@ -99,7 +99,7 @@ pub(crate) fn scan(
 ) -> Result<Scan, StorageError> {
     let after = from.lsn;
     let firsts = dir::list_segments(fs, dir)?;
-    let start = starting_segment(dir, &firsts, after)?;
+    let start = starting_segment(fs, dir, &firsts, after)?;
     let mut teller = Teller::new(bytes_from(fs, dir, &firsts[start..])?, progress);
 
     let mut segments: Vec<Segment> = Vec::new();
@@ -176,7 +176,7 @@ pub(crate) fn each_record(
         return Ok(from);
     }
     let firsts = dir::list_segments(fs, dir)?;
-    let start = starting_segment(dir, &firsts, after)?;
+    let start = starting_segment(fs, dir, &firsts, after)?;
     let mut next = firsts[start];
     let mut last = from;
     for &first in &firsts[start..] {
@@ -202,8 +202,23 @@ pub(crate) fn each_record(
     Err(StorageError::corrupt(&last, 0, Damage::Short { found: next - 1, expected: upto }))
 }
 
+/// That there is not one segment. Of all that are missing the one is named that begins behind the newest
+/// snapshot, whoever finds out: all before that is there.
+pub(crate) fn lost_log(fs: &dyn Fs, dir: &Path) -> Result<StorageError, StorageError> {
+    let first = dir::list_snapshots(fs, dir)?.last().map_or(1, |lsn| lsn + 1);
+    Ok(StorageError::corrupt(&dir::segment(dir, first), 0, Damage::Missing))
+}
+
 /// Index of the segment that holds record `after + 1`, or would.
-fn starting_segment(dir: &Path, firsts: &[u64], after: u64) -> Result<usize, StorageError> {
+fn starting_segment(
+    fs: &dyn Fs,
+    dir: &Path,
+    firsts: &[u64],
+    after: u64,
+) -> Result<usize, StorageError> {
+    if firsts.is_empty() {
+        return Err(lost_log(fs, dir)?);
+    }
     let start = firsts.partition_point(|&first| first <= after + 1);
     // Without it, records that no snapshot holds are gone.
     start

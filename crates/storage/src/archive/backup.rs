@@ -55,9 +55,7 @@ pub fn backup(
     options: &BackupOptions,
     progress: OnProgress<'_>,
 ) -> Result<BackupReport, ArchiveError> {
-    if !dir::is_marked(&RealFs, source)? {
-        return Err(StorageError::NoDatabase { dir: source.to_path_buf() }.into());
-    }
+    dir::expect_marked(&RealFs, source)?;
     building::expect_outside(dest, source)?;
     let building = Building::begin(dest)?;
     match fill(source, &building.dir, options, progress) {

@@ -117,14 +117,9 @@ fn sync_dir(dir: &Path) -> Result<(), StorageError> {
 
 /// Refuses a result inside the database that it is made from: a server would not start on it again.
 pub(super) fn expect_outside(dest: &Path, source: &Path) -> Result<(), ArchiveError> {
-    let parent = std::path::absolute(dest).ok();
-    let parent = parent.as_deref().and_then(Path::parent).and_then(|dir| dir.canonicalize().ok());
-    let inside = source.canonicalize().ok().zip(parent);
-    match inside {
-        Some((source, parent)) if parent.starts_with(&source) => {
-            Err(ArchiveError::Inside { dir: dest.to_path_buf(), source_dir: source })
-        }
-        _ => Ok(()),
+    match dir::around(dest, source) {
+        Some(source_dir) => Err(ArchiveError::Inside { dir: dest.to_path_buf(), source_dir }),
+        None => Ok(()),
     }
 }
 

@@ -65,7 +65,7 @@ fn keep(place: &Path) -> Result<Pinned, ArchiveError> {
     let dir = if inside.is_dir() { inside.as_path() } else { place };
     let began = Instant::now();
     loop {
-        if let Some(pin) = RealFs.pin(dir, Pin::Keep).map_err(StorageError::io("lock", dir))? {
+        if let Some(pin) = RealFs.pin(dir, Pin::Keep).map_err(StorageError::io("open", dir))? {
             return Ok(pin);
         }
         if PIN_PATIENCE < began.elapsed() {

@@ -96,9 +96,7 @@ pub fn restore(
     request: &RestoreRequest,
     progress: OnProgress<'_>,
 ) -> Result<RestoreReport, ArchiveError> {
-    if !dir::is_marked(&RealFs, &request.from)? {
-        return Err(StorageError::NoDatabase { dir: request.from.clone() }.into());
-    }
+    dir::expect_marked(&RealFs, &request.from)?;
     for place in std::iter::once(&request.from).chain(&request.log) {
         building::expect_outside(&request.to, place)?;
     }

@@ -158,13 +158,14 @@ impl Repair {
     ///
     /// # Errors
     ///
-    /// `NotEmpty`; `Io`. What was written until then is no database yet.
+    /// `Inside`, `NotEmpty`; `Io`. What was written until then is no database yet.
     pub fn write(
         self,
         fs: &dyn Fs,
         to: &Path,
         options: &Options,
     ) -> Result<CheckReport, StorageError> {
+        expect_outside(&self.dir, to)?;
         write::write(fs, (&self.dir, to), options, (self.engine, self.lsn_last))?;
         check::check(fs, to, &mut |_| {})
     }
@@ -173,6 +174,18 @@ impl Repair {
     #[must_use]
     pub fn dir(&self) -> &Path {
         &self.dir
+    }
+}
+
+/// Refuses a result inside the damaged directory, which would be of no use to anybody then.
+///
+/// # Errors
+///
+/// `Inside`.
+pub fn expect_outside(dir: &Path, to: &Path) -> Result<(), StorageError> {
+    match dir::around(to, dir) {
+        Some(source_dir) => Err(StorageError::Inside { dir: to.to_path_buf(), source_dir }),
+        None => Ok(()),
     }
 }
 
