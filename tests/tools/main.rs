@@ -2,10 +2,14 @@
 //! cannot be written.
 //!
 //! - `lock`: the lock of a directory under a running server.
+//! - `outcomes`: exit codes and messages.
+//! - `output`: standard output that is full, or that nobody reads.
 
 #![expect(clippy::unwrap_used, reason = "a test ends where its preparation fails")]
 
 mod lock;
+mod outcomes;
+mod output;
 
 use std::path::Path;
 use std::process::{Command, Stdio};
@@ -33,4 +37,11 @@ fn tool(words: &[&str]) -> (i32, String, String) {
 
 fn text(path: &Path) -> &str {
     path.to_str().unwrap()
+}
+
+/// A database with one stream, stopped.
+fn database(dir: &Path) {
+    let server = launch().dir(dir).start();
+    server.connect().ok(&["XADD", "s", "1-1", "item", "book"]);
+    server.terminate();
 }

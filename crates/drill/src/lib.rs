@@ -53,15 +53,35 @@ pub fn main(options: &Options) -> u8 {
             } else {
                 report.text()
             };
-            // A reader that has gone away does not change what was found.
-            let _ = io::stdout().write_all(text.as_bytes());
+            let printed = print(&text);
             warn(&report.warnings);
-            report.exit_code()
+            match printed {
+                Err(cause) if report.exit_code() == 0 => {
+                    let cause = DrillError::io("cannot write to standard output")(cause);
+                    let _ = writeln!(io::stderr(), "headwater drill: {cause}");
+                    cause.exit_code()
+                }
+                _ => report.exit_code(),
+            }
         }
         Err(error) => {
             let _ = writeln!(io::stderr(), "headwater drill: {error}");
-            error.exit_code()
+            let exit_code = error.exit_code();
+            if options.json {
+                let json = serde_json::json!({"error": error.to_string(), "exit_code": exit_code});
+                let _ = print(&format!("{json:#}\n"));
+            }
+            exit_code
         }
+    }
+}
+
+/// Prints on standard output. A reader that has gone away is no failure.
+fn print(text: &str) -> io::Result<()> {
+    let mut stdout = io::stdout().lock();
+    match stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush()) {
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
+        written => written,
     }
 }
 

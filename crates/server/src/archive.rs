@@ -1,6 +1,5 @@
 //! `headwater backup` and `headwater restore`: what the storage does, for people or as JSON.
 
-use std::io::{self, Write};
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::{SystemTime, UNIX_EPOCH};
@@ -14,7 +13,7 @@ use storage::archive::{
 use crate::config::{Config, Sources};
 use crate::error::{StartError, storage_exit_code};
 use crate::times::Printer;
-use crate::tools::print;
+use crate::tools::{failed, print};
 
 /// A backup that is asked for.
 #[derive(Debug, Clone)]
@@ -53,7 +52,7 @@ pub(crate) fn backup(request: &BackupRequest) -> Result<ExitCode, StartError> {
     Ok(match made {
         Ok(report) if request.json => print(&format!("{}\n", backup_json(&report))),
         Ok(report) => print(&backup_text(&report, request)),
-        Err(error) => refused("no backup was made", &error),
+        Err(error) => refused("no backup was made", &error, request.json),
     })
 }
 
@@ -74,11 +73,11 @@ pub(crate) fn restore(request: &RestoreRequest) -> ExitCode {
     match restored {
         Ok(report) if request.json => print(&format!("{}\n", restore_json(&report))),
         Ok(report) => print(&restore_text(&report, request)),
-        Err(error) => refused("nothing was restored", &error),
+        Err(error) => refused("nothing was restored", &error, request.json),
     }
 }
 
-fn refused(outcome: &str, error: &ArchiveError) -> ExitCode {
+fn refused(outcome: &str, error: &ArchiveError, json: bool) -> ExitCode {
     let what = match error {
         ArchiveError::TooEarly { wanted_ms, first, first_ms } => {
             let times = Printer::local();
@@ -89,8 +88,7 @@ fn refused(outcome: &str, error: &ArchiveError) -> ExitCode {
         }
         other => other.to_string(),
     };
-    let _ = writeln!(io::stderr(), "headwater: {outcome}: {what}");
-    ExitCode::from(match error {
+    let exit_code = match error {
         ArchiveError::Storage(error) | ArchiveError::Damaged { error, .. } => {
             storage_exit_code(error)
         }
@@ -102,7 +100,8 @@ fn refused(outcome: &str, error: &ArchiveError) -> ExitCode {
         | ArchiveError::OutOfReach { .. }
         | ArchiveError::TooEarly { .. }
         | ArchiveError::OtherHistory { .. } => 1,
-    })
+    };
+    failed(&format!("{outcome}: {what}"), exit_code, json)
 }
 
 fn backup_text(report: &BackupReport, request: &BackupRequest) -> String {
@@ -141,7 +140,7 @@ fn restore_text(report: &RestoreReport, request: &RestoreRequest) -> String {
     let at =
         report.lsn_ms.map_or_else(String::new, |ms| format!(", of {}", Printer::local().print(ms)));
     let mut text = format!(
-        "restored in {}\nlast record: {}{at}; {} later ones left out\n",
+        "restored in {}\nlast record: {}{at}; {} later ones (marks included) left out\n",
         request.to.display(),
         report.lsn,
         report.left_out

@@ -1,6 +1,5 @@
 //! `headwater check`: what the storage finds, for people or as JSON.
 
-use std::io::{self, Write};
 use std::path::Path;
 use std::process::ExitCode;
 
@@ -9,7 +8,7 @@ use storage::check::{self, CheckReport, Content, FileReport, Progress};
 use storage::fs::RealFs;
 
 use crate::error::storage_exit_code;
-use crate::tools::print;
+use crate::tools::{failed, print};
 
 /// A bar for the bytes read; nothing where nobody looks.
 pub(crate) fn bar() -> ProgressBar {
@@ -36,20 +35,14 @@ pub(crate) fn run(dir: &Path, json: bool) -> ExitCode {
     bar.finish_and_clear();
     let report = match report {
         Ok(report) => report,
-        Err(error) => {
-            let _ = writeln!(io::stderr(), "headwater: {error}");
-            return ExitCode::from(storage_exit_code(&error));
-        }
+        Err(error) => return failed(&error.to_string(), storage_exit_code(&error), json),
     };
-    if json {
-        match serde_json::to_string_pretty(&report) {
-            Ok(text) => print(&format!("{text}\n")),
-            Err(_) => ExitCode::FAILURE,
-        };
-    } else {
-        print(&report_text(&report));
-    }
-    if report.sound { ExitCode::SUCCESS } else { ExitCode::from(65) }
+    let printed = match json {
+        true => serde_json::to_string_pretty(&report)
+            .map_or(ExitCode::FAILURE, |text| print(&format!("{text}\n"))),
+        false => print(&report_text(&report)),
+    };
+    if report.sound { printed } else { ExitCode::from(65) }
 }
 
 fn report_text(report: &CheckReport) -> String {

@@ -56,6 +56,17 @@ pub enum Invocation {
 }
 
 impl Invocation {
+    /// Whether a program reads what comes of it, as one object.
+    pub(crate) fn wants_json(&self) -> bool {
+        match self {
+            Self::Check { json, .. } => *json,
+            Self::Repair(request) => request.json,
+            Self::Backup(request) => request.json,
+            Self::Restore(request) => request.json,
+            _ => false,
+        }
+    }
+
     /// Reads the arguments, the program's name first.
     ///
     /// # Errors

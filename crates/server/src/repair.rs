@@ -45,8 +45,7 @@ pub(crate) fn run(request: &Request) -> Result<ExitCode, StartError> {
     let repair = repair?;
     let mut plan = Plan::of(&repair)?;
     if !repair.is_needed() {
-        plan.print(request, None, "nothing is damaged, and nothing was written");
-        return Ok(ExitCode::SUCCESS);
+        return Ok(plan.print(request, None, "nothing is damaged, and nothing was written"));
     }
     if !request.yes {
         plan.show(request);
@@ -67,8 +66,8 @@ pub(crate) fn run(request: &Request) -> Result<ExitCode, StartError> {
         report.dir.display(),
         report.bytes
     );
-    plan.print(request, Some(&report), &text);
-    Ok(if report.sound { ExitCode::SUCCESS } else { ExitCode::from(65) })
+    let printed = plan.print(request, Some(&report), &text);
+    Ok(if report.sound { printed } else { ExitCode::from(65) })
 }
 
 fn asked(to: &Path) -> bool {
@@ -148,13 +147,13 @@ impl Plan {
         }
     }
 
-    fn print(&mut self, request: &Request, written: Option<&CheckReport>, text: &str) {
+    fn print(&mut self, request: &Request, written: Option<&CheckReport>, text: &str) -> ExitCode {
         if request.json {
             self.json["written"] = json!(written.is_some());
             self.json["to"] = json!(written.map(|report| &report.dir));
-            print(&format!("{:#}\n", self.json));
+            print(&format!("{:#}\n", self.json))
         } else {
-            print(&format!("{}{text}\n", std::mem::take(&mut self.text)));
+            print(&format!("{}{text}\n", std::mem::take(&mut self.text)))
         }
     }
 }

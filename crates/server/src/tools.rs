@@ -12,7 +12,7 @@ use crate::archive;
 use crate::check;
 use crate::cli::Invocation;
 use crate::config::{self, Config, ConfigError, Kind, Sources, UserLine};
-use crate::error::StartError;
+use crate::error::{EX_IOERR, StartError};
 use crate::log_show;
 use crate::repair;
 
@@ -21,7 +21,9 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
     // Variables that are not UTF-8 cannot be ours.
     let environment = std::env::vars_os()
         .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)));
-    let result = match Invocation::parse(arguments, environment.collect()) {
+    let invocation = Invocation::parse(arguments, environment.collect());
+    let json = invocation.as_ref().is_ok_and(Invocation::wants_json);
+    let result = match invocation {
         Ok(Invocation::Serve(sources)) => serve(sources),
         Ok(Invocation::ShowConfig { sources, origin }) => show_config(sources, origin),
         Ok(Invocation::ImportConfig { file }) => import_config(&file),
@@ -35,14 +37,13 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         Ok(Invocation::Restore(request)) => Ok(archive::restore(&request)),
         Err(error) => {
             // The text of --help goes to standard output, a mistake to standard error.
-            let _ = error.print();
-            return ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(2));
+            return match error.print() {
+                Err(cause) if !error.use_stderr() => unprinted(&cause),
+                _ => ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(2)),
+            };
         }
     };
-    result.unwrap_or_else(|error| {
-        let _ = writeln!(io::stderr(), "headwater: {error}");
-        ExitCode::from(error.exit_code())
-    })
+    result.unwrap_or_else(|error| failed(&error.to_string(), error.exit_code(), json))
 }
 
 fn serve(sources: Sources) -> Result<ExitCode, StartError> {
@@ -108,12 +109,32 @@ fn users_shown(lines: &[UserLine]) -> String {
     format!("user = [\n{}]\n", lines.iter().map(line).collect::<String>())
 }
 
-/// Standard output may be a pipe that nobody reads any more; that is no failure.
+/// Prints on standard output; the exit code of one who has nothing else to say.
 pub(crate) fn print(text: &str) -> ExitCode {
-    match io::stdout().write_all(text.as_bytes()) {
-        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => ExitCode::FAILURE,
-        _ => ExitCode::SUCCESS,
+    let mut stdout = io::stdout().lock();
+    match stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush()) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(cause) => unprinted(&cause),
     }
+}
+
+/// Standard output may be a pipe that nobody reads any more; that is no failure. Everything else is, for
+/// whoever wanted to read it.
+fn unprinted(cause: &io::Error) -> ExitCode {
+    if cause.kind() == io::ErrorKind::BrokenPipe {
+        return ExitCode::SUCCESS;
+    }
+    let _ = writeln!(io::stderr(), "headwater: cannot write to standard output: {cause}");
+    ExitCode::from(EX_IOERR)
+}
+
+/// Says why a tool did not do what it was asked for; also to a program, if one asked.
+pub(crate) fn failed(error: &str, exit_code: u8, json: bool) -> ExitCode {
+    let _ = writeln!(io::stderr(), "headwater: {error}");
+    if json {
+        print(&format!("{}\n", serde_json::json!({"error": error, "exit_code": exit_code})));
+    }
+    ExitCode::from(exit_code)
 }
 
 /// Connects, says PING and expects PONG. A server that asks for a password is alive, too.

@@ -83,7 +83,9 @@ pub(crate) fn run(show: &LogShow) -> Result<ExitCode, StartError> {
     if shown.is_ok() {
         shower.release(u64::MAX);
     }
-    let _ = shower.stdout.flush();
+    if let Err(error) = shower.stdout.flush() {
+        shower.failed.get_or_insert(Failure::Pipe(error));
+    }
     match shower.failed {
         Some(Failure::Damaged(error)) => return Err(error.into()),
         Some(Failure::Pipe(error)) if error.kind() == io::ErrorKind::BrokenPipe => {
