@@ -108,7 +108,10 @@ impl Invocation {
                 _ => Self::ExampleConfig,
             },
             Some((_, matches)) => Self::Serve(sources(matches, environment)),
-            None => Self::Serve(sources(&matches, environment)),
+            None => {
+                refuse_mistyped(&matches)?;
+                Self::Serve(sources(&matches, environment))
+            }
         })
     }
 }
@@ -172,6 +175,25 @@ pub fn command() -> Command {
             archive::backup(),
             archive::restore(),
         ])
+}
+
+/// A word in the place of a command is taken for a configuration file. One that looks like a command and
+/// is no file was meant to be one.
+fn refuse_mistyped(matches: &ArgMatches) -> Result<(), clap::Error> {
+    let Some(word) = matches.get_one::<PathBuf>("FILE").and_then(|file| file.to_str()) else {
+        return Ok(());
+    };
+    let is_word = word.bytes().all(|byte| byte.is_ascii_lowercase());
+    if !is_word || PathBuf::from(word).exists() {
+        return Ok(());
+    }
+    let mut command = command();
+    let near = command.get_subcommands().map(Command::get_name);
+    let near = near.min_by_key(|name| directives::edit_distance(word, name));
+    let hint = near.filter(|name| directives::edit_distance(word, name) <= 2);
+    let hint = hint.map_or_else(String::new, |name| format!(", did you mean '{name}'?"));
+    let what = format!("there is no command and no file '{word}'{hint}");
+    Err(command.error(clap::error::ErrorKind::InvalidSubcommand, what))
 }
 
 fn with_directives(command: Command) -> Command {
@@ -324,6 +346,10 @@ mod tests {
         for mistake in [&["--prot", "1"][..], &["--port"], &["a", "b"], &["config"]] {
             assert_eq!(parse(mistake).expect_err("a mistake").exit_code(), 2, "{mistake:?}");
         }
+        let mistyped = parse(&["chekc"]).expect_err("a mistake");
+        assert_eq!(mistyped.exit_code(), 2);
+        let says = "there is no command and no file 'chekc', did you mean 'check'?";
+        assert!(mistyped.to_string().contains(says), "{mistyped}");
         assert_eq!(parse(&["--version"]).expect_err("a text").exit_code(), 0);
     }
 }

@@ -21,7 +21,7 @@ pub(super) fn log() -> Command {
             Arg::new("key")
                 .long("key")
                 .value_name("KEY")
-                .help("Only what touched this key, FLUSHALL and its like included")
+                .help("Only what touched this key, FLUSHALL and its like included; also as it is printed here: 'k\\xff'")
                 .value_parser(clap::value_parser!(OsString)),
         )
         .arg(
@@ -48,7 +48,7 @@ pub(super) fn log_show(matches: &ArgMatches) -> LogShow {
     let matches = matches.subcommand().map_or(matches, |(_, matches)| matches);
     LogShow {
         place: matches.get_one::<PathBuf>("DIR").cloned().unwrap_or_else(|| "data".into()),
-        key: matches.get_one::<OsString>("key").cloned().map(OsString::into_vec),
+        key: matches.get_one::<OsString>("key").cloned().map(|key| names(key.into_vec())),
         db: matches.get_one("db").copied(),
         from: matches.get_one("from").copied(),
         to: matches.get_one("to").copied(),
@@ -56,6 +56,38 @@ pub(super) fn log_show(matches: &ArgMatches) -> LogShow {
         all: matches.get_flag("all"),
         full: matches.get_flag("full"),
     }
+}
+
+/// The names that a key may have been meant by: as it was typed, and as the log is printed, with
+/// escapes and perhaps in quotes.
+fn names(typed: Vec<u8>) -> Vec<Vec<u8>> {
+    let inner = typed.strip_prefix(b"\"").and_then(|rest| rest.strip_suffix(b"\""));
+    let meant = unescaped(inner.unwrap_or(&typed));
+    let other = meant.filter(|meant| *meant != typed);
+    std::iter::once(typed).chain(other).collect()
+}
+
+/// The bytes that `escape_ascii` makes this of; `None` if it makes that of none.
+fn unescaped(text: &[u8]) -> Option<Vec<u8>> {
+    let mut bytes = Vec::with_capacity(text.len());
+    let mut rest = text;
+    while let [first, behind @ ..] = rest {
+        let (byte, behind) = match (first, behind) {
+            (b'\\', [b'n', behind @ ..]) => (b'\n', behind),
+            (b'\\', [b'r', behind @ ..]) => (b'\r', behind),
+            (b'\\', [b't', behind @ ..]) => (b'\t', behind),
+            (b'\\', [quoted @ (b'\\' | b'\'' | b'"'), behind @ ..]) => (*quoted, behind),
+            (b'\\', [b'x', high, low, behind @ ..]) => {
+                let digit = |digit: &u8| char::from(*digit).to_digit(16);
+                (u8::try_from(digit(high)? * 16 + digit(low)?).ok()?, behind)
+            }
+            (b'\\', _) => return None,
+            (plain, behind) => (*plain, behind),
+        };
+        bytes.push(byte);
+        rest = behind;
+    }
+    Some(bytes)
 }
 
 /// `headwater backup`.
@@ -173,4 +205,30 @@ fn bound(name: &'static str, help: &'static str) -> Arg {
         .help(help)
         .allow_hyphen_values(true)
         .value_parser(Bound::parse)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_key_may_be_given_as_it_is_printed() {
+        let check = |typed: &[u8], meant: &[&[u8]]| {
+            assert_eq!(names(typed.to_vec()), meant, "{}", typed.escape_ascii());
+        };
+        check(b"orders", &[b"orders"]);
+        check(b"k\\xff\\xfe", &[b"k\\xff\\xfe", b"k\xff\xfe"]);
+        check(b"\"k\\xff \\\"\\n\"", &[b"\"k\\xff \\\"\\n\"", b"k\xff \"\n"]);
+        check(b"\"plain\"", &[b"\"plain\"", b"plain"]);
+        check(b"k\\y", &[b"k\\y"]);
+        check(b"k\\xf", &[b"k\\xf"]);
+        check(b"k\\", &[b"k\\"]);
+        check(b"k\xff", &[b"k\xff"]);
+    }
+
+    #[test]
+    fn every_byte_comes_back() {
+        let all: Vec<u8> = (0..=255).collect();
+        assert_eq!(unescaped(all.escape_ascii().to_string().as_bytes()), Some(all));
+    }
 }

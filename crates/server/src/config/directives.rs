@@ -559,7 +559,7 @@ pub fn suggestion(name: &str) -> Option<&'static str> {
 
 /// Letters to add, drop, replace, or swap with their neighbour between two names. Names are short,
 /// so that the square costs nothing; a longer one is cut.
-fn edit_distance(a: &str, b: &str) -> usize {
+pub(crate) fn edit_distance(a: &str, b: &str) -> usize {
     let a = &a.as_bytes()[..a.len().min(64)];
     let b = b.as_bytes();
     let mut rows = vec![(0..=b.len()).collect::<Vec<usize>>()];

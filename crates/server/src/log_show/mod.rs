@@ -27,8 +27,8 @@ const VALUE_BYTES: usize = 256;
 pub struct LogShow {
     /// A data directory, a backup, a directory of segments, or one segment.
     pub(crate) place: PathBuf,
-    /// Only what touched this key.
-    pub(crate) key: Option<Vec<u8>>,
+    /// Only what touched this key: it has one of these names.
+    pub(crate) key: Option<Vec<Vec<u8>>>,
     /// Only what touched this database.
     pub(crate) db: Option<u8>,
     /// From here on.
@@ -171,7 +171,8 @@ impl<W: Write> Shower<'_, W> {
     fn is_asked_for(&self, op: &Op<'_>) -> bool {
         let is_db = |db: u8| self.show.db.is_none_or(|asked| asked == db);
         let is_key = |db: u8, key: &[u8]| {
-            is_db(db) && self.show.key.as_ref().is_none_or(|asked| asked == key)
+            is_db(db)
+                && self.show.key.as_ref().is_none_or(|asked| asked.iter().any(|asked| asked == key))
         };
         let is_copied_from = matches!(*op, Op::Copy { db, key, .. } if is_key(db, key));
         is_copied_from
