@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use fastrand::Rng;
 
 use crate::clock::Clock;
-use crate::error::DrillError;
+use crate::error::{DrillError, last_words};
 use crate::finding::{Findings, Kind};
 use crate::load::{Ending, Load, Tally, says_disk_full};
 use crate::options::{Ends, Options};
@@ -190,7 +190,7 @@ impl<'a> Drill<'a> {
             Err(NoStart::Interrupted) => return Ok((Outcome::Stop, None)),
             Err(_) if says_disk_full(&self.launch.last_words()) => return Err(self.disk_full()),
             Err(why) => {
-                let what = format!("{}; its last words:\n{}", why.text(), self.launch.last_words());
+                let what = format!("{}{}", why.text(), last_words(&self.launch.last_words()));
                 self.findings.add(Kind::NoStart, what);
                 return Ok((Outcome::Stop, None));
             }

@@ -26,7 +26,7 @@ pub enum DrillError {
         error: io::Error,
     },
     /// The server did not even start the first time.
-    #[error("{server} does not start: {why}\nits last words:\n{output}")]
+    #[error("{server} does not start: {why}{}", last_words(.output))]
     NoServer {
         /// The program.
         server: PathBuf,
@@ -35,6 +35,14 @@ pub enum DrillError {
         /// The end of what it printed.
         output: String,
     },
+}
+
+/// What a server printed last, as the end of a sentence.
+pub(crate) fn last_words(output: &str) -> String {
+    match output {
+        "" => "; it printed nothing".to_owned(),
+        output => format!("; its last words:\n{output}"),
+    }
 }
 
 impl DrillError {

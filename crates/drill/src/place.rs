@@ -1,5 +1,6 @@
 //! The scratch directory: always a fresh one, never somebody's data.
 
+use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
 
 use rustix::fs::{statfs, statvfs};
@@ -43,9 +44,7 @@ impl Place {
         let wants_disk = matches!(options.kill, Ends::Cut | Ends::Mix);
         check_room(&parent, DATA_BYTES + if wants_disk { DISK_BYTES } else { 0 })?;
         let dir = tempfile::Builder::new().prefix("headwater-drill-").tempdir_in(&parent);
-        let dir = dir.map_err(|error| {
-            DrillError::NoRoom(format!("no scratch directory in {}: {error}", parent.display()))
-        })?;
+        let dir = dir.map_err(|error| no_directory(&parent, error))?;
         let file_system = file_system_of(&parent, warnings);
         let disk = match wants_disk.then(disk::obstacle) {
             None => None,
@@ -89,6 +88,8 @@ impl Place {
 
     /// Leaves everything where it is, to be looked at; returns what to look at.
     pub(crate) fn keep(self) -> (PathBuf, Vec<String>) {
+        // Another server's directory is nothing that we could look at.
+        let is_headwater = self.data().join("FORMAT").exists();
         let image = self.disk.as_ref().map(|disk| (disk.image.clone(), disk.mount_point.clone()));
         drop(self.disk);
         let dir = self.dir.keep();
@@ -102,7 +103,9 @@ impl Place {
             }
             None => dir.join("data").display().to_string(),
         };
-        hints.push(format!("headwater check {data}"));
+        if is_headwater {
+            hints.push(format!("headwater check {data}"));
+        }
         (dir, hints)
     }
 }
@@ -114,6 +117,17 @@ fn no_cuts(options: &Options, why: String, warnings: &mut Vec<String>) -> Result
     }
     warnings.push(format!("no power cuts, only kill -9 and SIGTERM: {why}"));
     Ok(())
+}
+
+/// Why there is no scratch directory: room is one reason of many.
+fn no_directory(parent: &Path, error: io::Error) -> DrillError {
+    let what = format!("no scratch directory in {}", parent.display());
+    match error.kind() {
+        ErrorKind::StorageFull | ErrorKind::QuotaExceeded => {
+            DrillError::NoRoom(format!("{what}: {error}"))
+        }
+        _ => DrillError::Io { what, error },
+    }
 }
 
 fn check_room(dir: &Path, wanted: u64) -> Result<(), DrillError> {
@@ -160,4 +174,17 @@ fn file_system_of(dir: &Path, warnings: &mut Vec<String>) -> &'static str {
         warnings.push(format!("{} is {name}, which {trouble}", dir.display()));
     }
     name
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_keeps_a_directory_from_being_made_is_not_always_room() {
+        let code = |kind: ErrorKind| no_directory(Path::new("/d"), kind.into()).exit_code();
+        assert_eq!(code(ErrorKind::StorageFull), 73);
+        assert_eq!(code(ErrorKind::PermissionDenied), 74);
+        assert_eq!(code(ErrorKind::ReadOnlyFilesystem), 74);
+    }
 }

@@ -91,9 +91,11 @@ impl Plan {
         plan.json["snapshot_lsn"] = json!(repair.snapshot_lsn);
         plan.json["last_lsn"] = json!(repair.lsn_last);
         plan.json["promised_lsn"] = json!(repair.lsn_promised);
+        let is_all = repair.lost_blocks.is_empty() && repair.lost_records().is_empty();
         plan.text += &format!(
-            "\nWhat is kept: everything up to record {}, but for what is listed here.\n",
-            repair.lsn_last
+            "\nWhat is kept: everything up to record {}{}.\n",
+            repair.lsn_last,
+            if is_all { "" } else { ", but for what is listed here" }
         );
         plan.blocks(repair);
         plan.records(repair)?;
