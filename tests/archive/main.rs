@@ -3,10 +3,12 @@
 //! - `backup`: made under load, restored, compared; on a disk that is full.
 //! - `retention`: how far the log goes back, and what `log show` prints.
 //! - `undo`: the steps of `docs/operations.md`, typed.
+//! - `untrim`: the program there that brings back what an XTRIM took.
 
 mod backup;
 mod retention;
 mod undo;
+mod untrim;
 
 use std::path::Path;
 use std::process::{Command, Output};

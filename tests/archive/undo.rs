@@ -5,7 +5,7 @@ use std::process::{Command, Stdio};
 
 use support::{Server, free_port, require_tool};
 
-fn document() -> String {
+pub(crate) fn document() -> String {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/operations.md");
     std::fs::read_to_string(path).expect("the page is there")
 }
@@ -38,7 +38,7 @@ fn masked(text: &str) -> String {
 }
 
 /// A Python that has redis-py, as `scripts/test` installs it.
-fn python() -> PathBuf {
+pub(crate) fn python() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../../target/test-venv/bin/python")
 }
 
