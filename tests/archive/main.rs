@@ -2,11 +2,13 @@
 //!
 //! - `backup`: made under load, restored, compared; on a disk that is full.
 //! - `retention`: how far the log goes back, and what `log show` prints.
+//! - `times`: times and other bounds of `log show` and `restore`.
 //! - `undo`: the steps of `docs/operations.md`, typed.
 //! - `untrim`: the program there that brings back what an XTRIM took.
 
 mod backup;
 mod retention;
+mod times;
 mod undo;
 mod untrim;
 

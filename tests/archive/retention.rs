@@ -4,7 +4,7 @@ use std::process::Command;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use support::Client;
+use support::{Client, Clock};
 
 /// How long the server may take to give log up.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -71,6 +71,69 @@ fn log_is_kept_by_size_and_by_time_and_can_be_gone_back_to() {
     assert!(kept <= field(&mut client, "log_retained_bytes"), "an hour has not passed");
     client.ok(&["CONFIG", "SET", "log-retention-time", "0"]);
     wait_for(&mut client, "off", |client| field(client, "log_retained_bytes") == 0);
+}
+
+/// Three hours of log, by a clock that is set; none of them passes.
+#[test]
+fn log_is_given_up_when_it_is_too_old_and_not_before() {
+    const OF_AN_HOUR: i64 = 300;
+    let clock = Clock::new();
+    clock.set(-2 * 3600);
+    let launch = clock.around(crate::launch().args([
+        "--log-segment-size",
+        "1mb",
+        "--auto-aof-rewrite-min-size",
+        "64mb",
+        "--log-retention-time",
+        "5400",
+    ]));
+    let server = launch.start();
+    let mut client = server.connect();
+    let payload = "x".repeat(10_000);
+    let write = |client: &mut Client, hour: i64| {
+        for n in 1..=OF_AN_HOUR {
+            let id = format!("{}-0", hour * OF_AN_HOUR + n);
+            client.ok(&["XADD", "s", &id, "data", &payload]);
+            if n % 100 == 0 {
+                client.ok(&["SAVE"]);
+            }
+        }
+    };
+    write(&mut client, 0);
+    clock.set(-3600);
+    write(&mut client, 1);
+    assert_eq!(field(&mut client, "log_first_lsn"), 1, "an hour and a half has not passed");
+    clock.set(0);
+    write(&mut client, 2);
+
+    // Of what is two hours old the beginning goes, and of what is one hour old nothing.
+    let kept = |client: &mut Client, from: u64| {
+        wait_for(client, "too old", |client| from < field(client, "log_first_lsn"));
+        let lines = crate::done(&["log", "show", "--json", "--key", "s"], &[server.dir()]);
+        let first = lines.lines().next().expect("a line");
+        let (_, id) = first.split_once("\"args\":[\"").expect("arguments");
+        let id = id.split('-').next().and_then(|id| id.parse::<i64>().ok()).expect("an ID");
+        (id, field(client, "log_first_lsn"), field(client, "log_first_time_ms"))
+    };
+    let (id, first, first_ms) = kept(&mut client, 1);
+    assert!((2..=OF_AN_HOUR + 1).contains(&id), "the log begins with entry {id}");
+    let home = support::temp_dir();
+    let restored = home.path().join("restored");
+    crate::done(&["restore", "--to-time", "90m ago"], &[server.dir(), &restored]);
+    let restored = crate::launch().dir(&restored).start();
+    assert_eq!(restored.connect().ok(&["XLEN", "s"]).int(), OF_AN_HOUR, "as promised");
+    drop(restored);
+    let gone = home.path().join("gone");
+    let output = crate::tool(&["restore", "--to-lsn", "50"], &[server.dir(), &gone]);
+    assert_eq!(output.status.code(), Some(1), "{}", String::from_utf8_lossy(&output.stderr));
+
+    // An hour later the same is too old: nothing but the clock has changed.
+    clock.set(3600);
+    client.ok(&["SET", "more", "1"]);
+    client.ok(&["SAVE"]);
+    let (id, later, later_ms) = kept(&mut client, first);
+    assert!((OF_AN_HOUR + 2..=2 * OF_AN_HOUR + 1).contains(&id), "the log begins with entry {id}");
+    assert!(first < later && first_ms + 3_000_000 < later_ms, "{first_ms} {later_ms}");
 }
 
 #[test]
