@@ -8,6 +8,7 @@ mod numbers;
 mod panics;
 mod pressure;
 mod security;
+mod steps;
 mod supply;
 mod sync;
 

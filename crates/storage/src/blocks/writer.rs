@@ -8,6 +8,7 @@ use engine::BlockLocation;
 use super::{BlockFile, PacedFile, TRAILER_BYTES, Trailer};
 use crate::dir;
 use crate::error::StorageError;
+use crate::failpoint;
 use crate::format::header::{FileHeader, FileKind, HEADER_BYTES};
 use crate::fs::Fs;
 
@@ -83,6 +84,7 @@ impl<'a> BlockWriter<'a> {
             // the files' names.
             let blocks = dir::blocks(self.dir);
             self.fs.sync_dir(&blocks).map_err(StorageError::io("sync", &blocks))?;
+            failpoint::pass("blocks-durable");
         }
         Ok(self.written)
     }
@@ -109,7 +111,9 @@ impl<'a> BlockWriter<'a> {
         let Some(Current { number, mut file, blocks, crc }) = current else { return Ok(()) };
         let bytes = file.position() - HEADER_BYTES as u64;
         file.write(&Trailer { blocks, bytes, crc: crc.finalize() }.encode())?;
+        failpoint::pass("blocks-written");
         let length = file.finish()?;
+        failpoint::pass("blocks-synced");
         self.written.files.push(BlockFile { number, length, blocks, live_bytes: bytes });
         Ok(())
     }

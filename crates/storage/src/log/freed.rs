@@ -7,6 +7,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use crate::error::StorageError;
+use crate::failpoint;
 use crate::fs::{File, Fs};
 use crate::sync::Mutex;
 
@@ -69,7 +70,9 @@ impl Freed {
 pub(super) fn unlink(fs: &dyn Fs, path: &Path) -> Result<Option<Arc<dyn File>>, StorageError> {
     let file = fs.open_write(path).ok();
     let file = file.filter(|file| file.links().is_ok_and(|links| links == 1));
+    failpoint::pass("remove");
     fs.remove(path).map_err(StorageError::io("remove", path))?;
+    failpoint::pass("removed");
     Ok(file)
 }
 

@@ -276,7 +276,9 @@ impl Log {
             let mut writer = self.writer.lock();
             failpoint::pass("commit");
             let last = self.write_out(&mut writer)?;
+            failpoint::pass("commit-written");
             writer.sync(self)?;
+            failpoint::pass("commit-synced");
             self.became_durable(last);
             self.bytes_synced.fetch_max(writer.bytes, Ordering::Relaxed);
         }

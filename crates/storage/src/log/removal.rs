@@ -6,6 +6,7 @@ use super::freed::{FILES_MAX, unlink};
 use super::{Log, Segment, segment};
 use crate::dir;
 use crate::error::StorageError;
+use crate::failpoint;
 use crate::fs::{File, Pin};
 use crate::sync::Ordering;
 
@@ -124,6 +125,7 @@ impl Log {
     fn free(&self, files: Vec<Arc<dyn File>>) -> Result<(), StorageError> {
         if !files.is_empty() {
             dir::sync_log(&*self.fs, &self.dir)?;
+            failpoint::pass("removed-durable");
             self.freed.add(files);
         }
         Ok(())

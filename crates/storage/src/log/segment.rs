@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use crate::dir;
 use crate::error::StorageError;
+use crate::failpoint;
 use crate::format::header::{FileHeader, FileKind};
 use crate::format::record::RECORD_HEADER_BYTES;
 use crate::fs::{File, Fs};
@@ -128,6 +129,7 @@ pub(super) fn create_spare(
         let _ = fs.remove(&path);
         return Err(StorageError::io("allocate", &path)(error));
     }
+    failpoint::pass("spare-laid-out");
     Ok(Spare { path, file, bytes, recycled: false })
 }
 
@@ -223,11 +225,16 @@ fn head_and_name(
     let encoded = header.encode();
     page[..encoded.len()].copy_from_slice(&encoded);
     spare.file.write_all_at(&page, 0).map_err(StorageError::io("write", &spare.path))?;
+    failpoint::pass("header-written");
     spare.file.sync_data().map_err(StorageError::io("sync", &spare.path))?;
+    failpoint::pass("header-synced");
     fs.rename(&spare.path, path).map_err(StorageError::io("rename", &spare.path))?;
+    failpoint::pass("segment-named");
     // The new segment's name is not durable until its directory is. Without this a power cut could
     // keep the records we acknowledged and lose the file that holds them.
-    dir::sync_log(fs, dir)
+    dir::sync_log(fs, dir)?;
+    failpoint::pass("segment-durable");
+    Ok(())
 }
 
 /// Makes a spare of a segment file that nobody needs any more. `None` if a backup has linked it: its
@@ -244,10 +251,13 @@ pub(crate) fn recycle(
     if 1 < file.links().map_err(StorageError::io("examine", from))? {
         return Ok(None);
     }
+    failpoint::pass("recycle");
     fs.rename(from, &path).map_err(StorageError::io("rename", from))?;
+    failpoint::pass("recycle-renamed");
     // Before its header is overwritten, the old name must be gone for good: a power cut that brought
     // it back would show a segment with a foreign header, which is damage.
     dir::sync_log(fs, dir)?;
+    failpoint::pass("recycle-durable");
     Ok(Some(Spare { path, file, bytes, recycled: true }))
 }
 

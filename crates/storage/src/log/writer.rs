@@ -6,6 +6,7 @@ use std::sync::Arc;
 use super::buffer::{Batch, Roll};
 use super::segment::{self, Successor};
 use crate::error::StorageError;
+use crate::failpoint;
 use crate::format::record;
 use crate::fs::{File, Fs};
 
@@ -79,6 +80,7 @@ impl Writer {
         rolling: &impl Rolling,
     ) -> Result<(), StorageError> {
         let Roll { first, successor, .. } = roll;
+        failpoint::pass("roll");
         let salt = successor.salt();
         let (file, path, bytes) = match successor {
             Successor::Ready(ready) => {
@@ -93,9 +95,11 @@ impl Writer {
                 (spare.file, path, spare.bytes)
             }
         };
+        failpoint::pass("roll-entered");
         // Last, when the successor can no longer vanish: a sealed segment without one has lost it.
         let seal = record::seal((first, salt), rolling.durable(), self.salt);
         self.put(&seal)?;
+        failpoint::pass("roll-sealed");
         rolling.rolled(first, bytes);
         let left = Left {
             file: std::mem::replace(&mut self.file, file),

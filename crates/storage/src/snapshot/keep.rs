@@ -8,7 +8,7 @@ use crate::blocks::BlockFile;
 use crate::dir;
 use crate::error::StorageError;
 use crate::fs::{Fs, Pin};
-use crate::{recovery, retention};
+use crate::{failpoint, recovery, retention};
 
 /// The snapshots that are kept, and the block files that they refer to.
 #[derive(Debug)]
@@ -59,6 +59,7 @@ impl Keep {
         for lsn in dir::list_snapshots(fs, dir)? {
             if !self.lsns.contains(&lsn) {
                 remove(fs, &dir::snapshot(dir, lsn))?;
+                failpoint::pass("snapshot-removed");
             }
         }
         let mut files = dir::list_block_files(fs, dir)?;
@@ -68,7 +69,12 @@ impl Keep {
             let snapshots = dir::snapshots(dir);
             fs.sync_dir(&snapshots).map_err(StorageError::io("sync", &snapshots))?;
         }
-        files.into_iter().try_for_each(|number| remove(fs, &dir::block_file(dir, number)))
+        for number in files {
+            failpoint::pass("block-file-remove");
+            remove(fs, &dir::block_file(dir, number))?;
+            failpoint::pass("block-file-removed");
+        }
+        Ok(())
     }
 }
 

@@ -8,6 +8,7 @@ use super::section::{SectionHeader, SectionKind, Trailer};
 use crate::blocks::{BlockFile, PacedFile};
 use crate::dir;
 use crate::error::StorageError;
+use crate::failpoint;
 use crate::format::codec;
 use crate::format::header::{FileHeader, FileKind};
 use crate::fs::Fs;
@@ -79,12 +80,16 @@ impl<'a> SnapshotWriter<'a> {
             crc: self.crc.clone().finalize(),
         };
         self.section(SectionKind::Trailer, &trailer.encode())?;
+        failpoint::pass("snapshot-written");
         let length = self.file.finish()?;
+        failpoint::pass("snapshot-synced");
         let name = dir::snapshot(self.dir, self.lsn);
         self.fs.rename(&self.temporary, &name).map_err(StorageError::io("name", &name))?;
+        failpoint::pass("snapshot-named");
         // Only now does the snapshot count: what it replaces may go after this, and not before.
         let snapshots = dir::snapshots(self.dir);
         self.fs.sync_dir(&snapshots).map_err(StorageError::io("sync", &snapshots))?;
+        failpoint::pass("snapshot-durable");
         Ok(length)
     }
 
