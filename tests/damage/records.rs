@@ -186,6 +186,7 @@ fn a_refused_start_says_where_and_what_is_good_and_what_to_do() {
         name,
         format!("offset {offset}"),
         format!("record {lsn} is not readable"),
+        format!("record {} is the last good one", lsn - 1),
         format!("`headwater check {dir}`"),
         format!("`headwater repair {dir} --to NEWDIR`"),
     ] {
