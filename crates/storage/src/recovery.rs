@@ -143,7 +143,7 @@ pub(crate) fn scan(
         proven.leave(&reader, next, sealed.is_some());
         let ends_here = sealed.is_none()
             && clean.is_some_and(|clean| clean.is_at((next - 1, first, reader.offset())));
-        match chain.follow(&reader, next, sealed, ends_here)? {
+        match chain.follow(&reader, next, sealed, ends_here, &mut || teller.tell())? {
             Follow::Segment(following, salt) => {
                 proven.succeeded(salt);
                 if following.path != dir::segment(dir, next) {
@@ -152,8 +152,11 @@ pub(crate) fn scan(
                 place = following;
             }
             Follow::End { unused } => {
-                teller.end();
-                let torn = if ends_here { None } else { judge_tail(&reader, next)? };
+                teller.tell();
+                let torn = match ends_here {
+                    true => None,
+                    false => judge_tail_telling(&reader, next, &mut || teller.tell())?,
+                };
                 let unproven = proven.end();
                 let (last, offset, salt) = (next - 1, reader.offset(), reader.salt());
                 let end = LogEnd { segments, last, offset, salt, history: mark.history };
@@ -261,8 +264,18 @@ pub(crate) fn judge_tail(
     reader: &SegmentReader,
     next: u64,
 ) -> Result<Option<TornTail>, StorageError> {
+    judge_tail_telling(reader, next, &mut || {})
+}
+
+/// As [`judge_tail`]. Calls `tell` now and then.
+fn judge_tail_telling(
+    reader: &SegmentReader,
+    next: u64,
+    tell: &mut dyn FnMut(),
+) -> Result<Option<TornTail>, StorageError> {
     let remainder = reader.remainder()?;
-    let later = reader.later_records(&remainder, next);
+    let upto = next.saturating_add(SegmentReader::records_max(remainder.len() as u64));
+    let later = reader.later_records(&remainder, &(next + 1..=upto), tell);
     if let Some(proof) = later.iter().find(|record| next <= record.durable) {
         let reason = Damage::Record { lsn: next, durable_says: proof.lsn };
         return Err(StorageError::corrupt(reader.path(), reader.offset(), reason));

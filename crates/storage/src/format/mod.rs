@@ -4,3 +4,4 @@
 pub mod codec;
 pub mod header;
 pub mod record;
+pub(crate) mod search;

@@ -9,6 +9,9 @@ pub const RECORD_HEADER_BYTES: usize = 48;
 /// Records begin at multiples of this.
 pub const RECORD_ALIGN: usize = 8;
 
+/// Where in a record begins what its checksum covers.
+pub(super) const COVERED_FROM: usize = 8;
+
 /// For replication, which does not exist yet: one group, in its first term.
 const GROUP: u32 = 1;
 const TERM: u32 = 1;
@@ -116,7 +119,7 @@ pub fn finish(out: &mut Vec<u8>, start: usize, stamp: Stamp, salt: u32) {
     header[36..40].copy_from_slice(&TERM.to_le_bytes());
     header[40] = stamp.kind.code();
     header[41] = PAYLOAD_FORMAT;
-    let checksum = checksum(&out[start + 8..], salt);
+    let checksum = checksum(&out[start + COVERED_FROM..], salt);
     out[start + 4..start + 8].copy_from_slice(&checksum.to_le_bytes());
     out.resize(start + size_of_record(payload_len), 0);
 }
@@ -147,23 +150,36 @@ pub fn claimed_size(bytes: &[u8], rest: u64) -> Option<usize> {
 /// The record at the front of `bytes`, or `None` if there is none that carries its checksum.
 #[must_use]
 pub fn parse(bytes: &[u8], salt: u32) -> Option<Record<'_>> {
+    let claim = claim(bytes)?;
+    (claim.checksum == checksum(claim.covered, salt)).then_some(claim.record)
+}
+
+/// What might be a record.
+pub(super) struct Claim<'a> {
+    /// If it is one.
+    pub(super) record: Record<'a>,
+    /// What it says of `covered`.
+    pub(super) checksum: u32,
+    pub(super) covered: &'a [u8],
+}
+
+/// What the bytes claim to be, without a look at their checksum.
+pub(super) fn claim(bytes: &[u8]) -> Option<Claim<'_>> {
     if bytes.len() < RECORD_HEADER_BYTES {
         return None;
     }
     let payload_len = u32_at(bytes, 0) as usize;
-    let covered = bytes.get(8..RECORD_HEADER_BYTES.checked_add(payload_len)?)?;
+    let covered = bytes.get(COVERED_FROM..RECORD_HEADER_BYTES.checked_add(payload_len)?)?;
     let kind = Kind::from_code(bytes[40])?;
-    if u32_at(bytes, 4) != checksum(covered, salt) {
-        return None;
-    }
     let stamp = Stamp {
         lsn: u64_at(bytes, 8),
         time_ms: u64_at(bytes, 16),
         durable: u64_at(bytes, 24),
         kind,
     };
-    let payload = &covered[RECORD_HEADER_BYTES - 8..];
-    Some(Record { stamp, payload_format: bytes[41], payload })
+    let payload = &covered[RECORD_HEADER_BYTES - COVERED_FROM..];
+    let record = Record { stamp, payload_format: bytes[41], payload };
+    Some(Claim { record, checksum: u32_at(bytes, 4), covered })
 }
 
 /// The number that the bytes at a record's place claim, valid or not.

@@ -3,6 +3,7 @@
 //! A reader only reads and only tells what is there. What a bad record means is for recovery to say.
 
 use std::cmp::Ordering;
+use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -10,11 +11,16 @@ use super::segment::{PAGE_BYTES, SEGMENT_HEADER_BYTES};
 use crate::dir;
 use crate::error::{Damage, StorageError};
 use crate::format::header::{FileHeader, FileKind};
-use crate::format::record::{self, Kind, RECORD_ALIGN, RECORD_HEADER_BYTES, Record};
+use crate::format::record::{self, Kind, RECORD_ALIGN, RECORD_HEADER_BYTES, Record, Stamp};
+use crate::format::search::Search;
 use crate::fs::{File, Fs};
 
 /// Read at a time; a longer record makes its own window.
 const WINDOW_BYTES: usize = 1 << 20;
+
+/// Whoever waits for a search is told once in so many bytes: some ten times a second, whatever they are.
+const TOLD_BYTES: usize = 1 << 20;
+const _: () = assert!(TOLD_BYTES.is_multiple_of(RECORD_ALIGN));
 
 /// A place in the log: behind a record.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -236,21 +242,31 @@ impl SegmentReader {
         Ok(bytes)
     }
 
-    /// Valid records with numbers above `lsn` in `remainder`, wherever they stand.
-    pub(crate) fn later_records(&self, remainder: &[u8], lsn: u64) -> Vec<Later> {
+    /// Valid records with these numbers in `remainder`, wherever they stand. Calls `tell` now and then.
+    pub(crate) fn later_records(
+        &self,
+        remainder: &[u8],
+        lsns: &RangeInclusive<u64>,
+        tell: &mut dyn FnMut(),
+    ) -> Vec<Later> {
+        let mut search = Search::new(remainder, self.header.salt);
         let mut found = Vec::new();
-        let possible = remainder.len() as u64 / RECORD_HEADER_BYTES as u64;
-        for at in (0..remainder.len()).step_by(RECORD_ALIGN) {
-            let bytes = &remainder[at..];
-            let Some(claimed) = record::claimed_lsn(bytes) else { break };
-            if claimed <= lsn || possible < claimed - lsn {
-                continue;
+        for from in (0..remainder.len()).step_by(TOLD_BYTES) {
+            let to = remainder.len().min(from + TOLD_BYTES);
+            let mut at = from;
+            while let Some((place, record)) = search.next(at..to, lsns) {
+                let Stamp { lsn, durable, .. } = record.stamp;
+                let end = self.offset + (place + record.size()) as u64;
+                found.push(Later { lsn, durable, end });
+                at = place + RECORD_ALIGN;
             }
-            if let Some(record) = record::parse(bytes, self.header.salt) {
-                let end = self.offset + (at + record.size()) as u64;
-                found.push(Later { lsn: claimed, durable: record.stamp.durable, end });
-            }
+            tell();
         }
         found
+    }
+
+    /// No more records than this can stand in so many bytes.
+    pub(crate) fn records_max(bytes: u64) -> u64 {
+        bytes / RECORD_HEADER_BYTES as u64
     }
 }

@@ -42,6 +42,7 @@ impl Chain<'_> {
         next: u64,
         sealed: Option<u32>,
         ends_here: bool,
+        tell: &mut dyn FnMut(),
     ) -> Result<Follow, StorageError> {
         if let Some((&following, later)) = self.firsts.split_first()
             && following == next
@@ -63,7 +64,7 @@ impl Chain<'_> {
                 return Ok(Follow::Segment(Place { first: next, path }, other.salt()));
             }
         }
-        self.end(reader, next, sealed.is_some(), ends_here)
+        self.end(reader, next, sealed.is_some(), ends_here, tell)
     }
 
     /// There is no successor: the end of the log, or damage.
@@ -73,6 +74,7 @@ impl Chain<'_> {
         next: u64,
         is_sealed: bool,
         ends_here: bool,
+        tell: &mut dyn FnMut(),
     ) -> Result<Follow, StorageError> {
         let refuse = |durable_says| {
             let reason = Damage::Record { lsn: next, durable_says };
@@ -92,7 +94,7 @@ impl Chain<'_> {
             if 1 < self.firsts.len() || next < other.header().number {
                 return refuse(says);
             }
-            if !ends_here && let Some(proof) = proof_in(&other, next)? {
+            if !ends_here && let Some(proof) = proof_in_telling(&other, next, tell)? {
                 return refuse(proof);
             }
             unused.push(path);
@@ -104,10 +106,21 @@ impl Chain<'_> {
 /// The record by which a segment that stands behind the end of the log proves that record `next` was
 /// durable, if it does.
 pub(crate) fn proof_in(other: &SegmentReader, next: u64) -> Result<Option<u64>, StorageError> {
+    proof_in_telling(other, next, &mut || {})
+}
+
+/// As [`proof_in`]. Calls `tell` now and then.
+fn proof_in_telling(
+    other: &SegmentReader,
+    next: u64,
+    tell: &mut dyn FnMut(),
+) -> Result<Option<u64>, StorageError> {
     let number = other.header().number;
     if next < number {
         return Ok(Some(number));
     }
-    let later = other.later_records(&other.remainder()?, next);
+    let remainder = other.remainder()?;
+    let upto = next + SegmentReader::records_max(remainder.len() as u64);
+    let later = other.later_records(&remainder, &(next + 1..=upto), tell);
     Ok(later.iter().find(|record| next <= record.durable).map(|record| record.lsn))
 }

@@ -48,7 +48,8 @@ impl fmt::Display for Progress {
     }
 }
 
-/// Told about progress, at least once in every few MiB, and at the end of each phase.
+/// Told about progress, at least once in every few MiB, and at the end of each phase. Behind the last
+/// record the log is looked through, without coming further.
 pub type OnProgress<'a> = &'a mut dyn FnMut(Progress);
 
 /// Progress is told once in so many bytes: some ten times a second.
@@ -77,7 +78,8 @@ impl<'a> Teller<'a> {
         }
     }
 
-    pub(super) fn end(&mut self) {
+    /// It has come no further, and goes on: so that nobody takes it for dead.
+    pub(super) fn tell(&mut self) {
         (self.progress)(self.told);
     }
 }

@@ -7,6 +7,7 @@ use crate::dir;
 use crate::error::StorageError;
 use crate::format::header::{FileHeader, FileKind, u32_at};
 use crate::format::record::{self, Kind, RECORD_ALIGN, RECORD_HEADER_BYTES, Record};
+use crate::format::search::Search;
 use crate::fs::{File, Fs};
 use crate::log::SEGMENT_HEADER_BYTES;
 
@@ -131,11 +132,12 @@ impl Remains {
 
 /// The stretches in the bytes of one segment.
 fn stretches_of(bytes: &[u8], path: &Path, first: u64, salt: u32) -> Vec<Stretch> {
+    let mut search = Search::new(bytes, salt);
     let mut stretches = Vec::new();
     let (mut offset, mut lsn) = (RECORDS_AT, first);
     loop {
         let begin = (offset, lsn);
-        while let Some(record) = record_at(bytes, offset, salt, lsn) {
+        while let Some(record) = search.record_at(offset).filter(|record| is_record(record, lsn)) {
             offset += record.size();
             lsn += 1;
         }
@@ -144,18 +146,24 @@ fn stretches_of(bytes: &[u8], path: &Path, first: u64, salt: u32) -> Vec<Stretch
             stretches.push(Stretch { path: path.to_path_buf(), salt, lsns, offset: begin.0 });
         }
         // What follows the gap?
-        let rest = (offset..bytes.len()).step_by(RECORD_ALIGN);
-        let found = rest.filter_map(|at| {
-            let claimed = record::claimed_lsn(&bytes[at..])?;
-            let possible = ((bytes.len() - offset) / RECORD_HEADER_BYTES) as u64;
-            let is_possible = lsn < claimed && claimed - lsn <= possible;
-            (is_possible && record_at(bytes, at, salt, claimed).is_some()).then_some((at, claimed))
-        });
-        match { found }.next() {
-            Some(found) => (offset, lsn) = found,
-            None => return stretches,
+        let upto = lsn + (bytes.len().saturating_sub(offset) / RECORD_HEADER_BYTES) as u64;
+        let mut at = offset;
+        loop {
+            match search.next(at..bytes.len(), &(lsn + 1..=upto)) {
+                None => return stretches,
+                Some((place, record)) if is_record(&record, record.stamp.lsn) => {
+                    (offset, lsn) = (place, record.stamp.lsn);
+                    break;
+                }
+                Some((place, _)) => at = place + RECORD_ALIGN,
+            }
         }
     }
+}
+
+/// Whether it is this one; the seal is none.
+fn is_record(record: &Record<'_>, lsn: u64) -> bool {
+    record.stamp.lsn == lsn && record.stamp.kind != Kind::Sealed
 }
 
 /// The record that stands there, if it is this one; the seal is none.
@@ -164,7 +172,7 @@ fn record_at(bytes: &[u8], offset: usize, salt: u32, lsn: u64) -> Option<Record<
     if record::claimed_lsn(bytes) != Some(lsn) {
         return None;
     }
-    record::parse(bytes, salt).filter(|record| record.stamp.kind != Kind::Sealed)
+    record::parse(bytes, salt).filter(|record| is_record(record, lsn))
 }
 
 /// The salt of a segment whose header is damaged: the damage may be elsewhere in it, or one bit. The
