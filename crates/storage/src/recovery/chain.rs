@@ -119,8 +119,8 @@ fn proof_in_telling(
     if next < number {
         return Ok(Some(number));
     }
-    let remainder = other.remainder()?;
-    let upto = next + SegmentReader::records_max(remainder.len() as u64);
-    let later = other.later_records(&remainder, &(next + 1..=upto), tell);
+    // Between `next` and its first record lie all the numbers that went with the end of the segment
+    // before, however many: its own length says nothing about them.
+    let later = other.later_records(&other.remainder()?, &(next + 1..=u64::MAX), tell);
     Ok(later.iter().find(|record| next <= record.durable).map(|record| record.lsn))
 }

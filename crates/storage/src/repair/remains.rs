@@ -145,8 +145,11 @@ fn stretches_of(bytes: &[u8], path: &Path, first: u64, salt: u32) -> Vec<Stretch
             let lsns = begin.1..lsn;
             stretches.push(Stretch { path: path.to_path_buf(), salt, lsns, offset: begin.0 });
         }
-        // What follows the gap?
-        let upto = lsn + (bytes.len().saturating_sub(offset) / RECORD_HEADER_BYTES) as u64;
+        // What follows the gap? The number of a segment may be far below that of its first record.
+        let upto = match stretches.is_empty() {
+            true => u64::MAX,
+            false => lsn + (bytes.len().saturating_sub(offset) / RECORD_HEADER_BYTES) as u64,
+        };
         let mut at = offset;
         loop {
             match search.next(at..bytes.len(), &(lsn + 1..=upto)) {

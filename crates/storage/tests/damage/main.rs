@@ -9,6 +9,7 @@
 mod commands;
 mod files;
 mod log;
+mod segments;
 mod small;
 #[path = "../common/state.rs"]
 mod state;
