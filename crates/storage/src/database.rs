@@ -264,11 +264,14 @@ impl Database {
         now: UnixMillis,
         payload: usize,
     ) -> Result<(), CommandError> {
-        self.log.reserve(payload, Urgency::Ordinary).map_err(|error| refusal(&error))?;
-        self.begin_transaction(now);
-        if let Some(transaction) = &mut self.transaction {
-            transaction.has_room = true;
+        assert!(self.transaction.is_none(), "transactions do not nest");
+        // Before there is room: from then on the background leaves it alone.
+        let lsn = self.log.hold();
+        if let Err(error) = self.log.reserve(payload, Urgency::Ordinary) {
+            self.log.release();
+            return Err(refusal(&error));
         }
+        self.transaction = Some(Transaction { payload: Vec::new(), lsn, now, has_room: true });
         Ok(())
     }
 

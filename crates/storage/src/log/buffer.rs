@@ -229,9 +229,11 @@ impl Buffer {
         self.first
     }
 
-    /// Whether there is a spare, and no segment ready.
+    /// Whether there is a spare, and no segment ready. While one gets ready it is nobody's room, so a
+    /// transaction that was promised some comes first.
     pub(super) fn can_get_ready(&self) -> bool {
-        self.ready.is_none() && self.preparing_bytes == 0 && !self.spares.is_empty()
+        let is_wanted = self.ready.is_none() && self.preparing_bytes == 0;
+        is_wanted && !self.spares.is_empty() && !self.is_held
     }
 
     /// A spare to get ready, for [`Buffer::end_ready`]. A record that needs another segment meanwhile
@@ -293,8 +295,12 @@ impl Buffer {
         self.spares_kept = rolls.min(SPARES_KEPT_MAX).max(self.options.spares + 1);
     }
 
-    /// The log rests: takes out a spare beyond those that are prepared anyway.
+    /// The log rests: takes out a spare beyond those that are prepared anyway, unless a transaction was
+    /// promised room.
     pub(super) fn take_surplus(&mut self) -> Option<Spare> {
+        if self.is_held {
+            return None;
+        }
         self.spares_kept = self.options.spares + 1;
         if self.spare_count() <= self.options.spares { None } else { self.spares.pop_back() }
     }

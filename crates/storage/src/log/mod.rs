@@ -19,6 +19,8 @@ mod freed;
 mod reader;
 mod removal;
 mod segment;
+#[cfg(test)]
+mod tests;
 mod turn;
 mod writer;
 

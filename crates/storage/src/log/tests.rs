@@ -1,0 +1,184 @@
+//! Room in the log, and who gets it, on a disk that fills up.
+
+use std::io;
+use std::path::Path;
+use std::sync::Arc;
+
+use engine::{Command, CommandError, Context};
+use parking_lot::Mutex;
+
+use crate::fs::sim::SimFs;
+use crate::fs::{File, Fs, LockAnswer, Pin, Pinned};
+use crate::{Database, Options, StorageError};
+
+const DIR: &str = "/data";
+const CONTEXT: Context = Context { db: 0, now: 1 };
+const KIB: u64 = 1 << 10;
+
+type Hook = Box<dyn FnOnce() + Send>;
+
+/// A simulated disk that lets something happen right before a segment gets its name of
+/// one that is ready.
+#[derive(Clone)]
+struct Watched {
+    sim: SimFs,
+    hook: Arc<Mutex<Option<Hook>>>,
+}
+
+impl std::fmt::Debug for Watched {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        self.sim.fmt(f)
+    }
+}
+
+impl Watched {
+    fn new() -> Self {
+        Self { sim: SimFs::new(1), hook: Arc::default() }
+    }
+
+    fn open(&self, options: Options) -> Result<Database, StorageError> {
+        let fs = Arc::new(self.clone());
+        Database::open(fs, Path::new(DIR), options, 1, &mut |_| {}).map(|(database, _)| database)
+    }
+
+    /// Leaves so many bytes.
+    fn leave(&self, bytes: u64) {
+        self.sim.set_capacity(Some(self.sim.used() + bytes));
+    }
+}
+
+impl Fs for Watched {
+    fn create(&self, path: &Path) -> io::Result<Arc<dyn File>> {
+        self.sim.create(path)
+    }
+
+    fn open(&self, path: &Path) -> io::Result<Arc<dyn File>> {
+        Fs::open(&self.sim, path)
+    }
+
+    fn open_write(&self, path: &Path) -> io::Result<Arc<dyn File>> {
+        self.sim.open_write(path)
+    }
+
+    fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {
+        let hook = if to.extension().is_some_and(|is| is == "next") {
+            self.hook.lock().take()
+        } else {
+            None
+        };
+        hook.into_iter().for_each(|hook| hook());
+        self.sim.rename(from, to)
+    }
+
+    fn remove(&self, path: &Path) -> io::Result<()> {
+        self.sim.remove(path)
+    }
+
+    fn sync_dir(&self, dir: &Path) -> io::Result<()> {
+        self.sim.sync_dir(dir)
+    }
+
+    fn list(&self, dir: &Path) -> io::Result<Vec<String>> {
+        self.sim.list(dir)
+    }
+
+    fn exists(&self, path: &Path) -> io::Result<bool> {
+        self.sim.exists(path)
+    }
+
+    fn create_dir(&self, path: &Path) -> io::Result<()> {
+        self.sim.create_dir(path)
+    }
+
+    fn space_free(&self, dir: &Path) -> io::Result<u64> {
+        self.sim.space_free(dir)
+    }
+
+    fn lock(&self, path: &Path, owner: &str) -> io::Result<LockAnswer> {
+        self.sim.lock(path, owner)
+    }
+
+    fn pin(&self, dir: &Path, pin: Pin) -> io::Result<Option<Pinned>> {
+        self.sim.pin(dir, pin)
+    }
+
+    fn random(&self) -> u64 {
+        self.sim.random()
+    }
+}
+
+fn options(segment: u64, first: u64) -> Options {
+    Options {
+        segment_bytes: segment,
+        first_segment_bytes: first,
+        reserve_bytes: 512,
+        ..Options::default()
+    }
+}
+
+fn append(database: &mut Database, bytes: u64) -> Result<(), CommandError> {
+    let value = vec![b'x'; usize::try_from(bytes).unwrap()];
+    database.execute(&Command::Append { key: b"key", value: &value }, CONTEXT)?;
+    database.log().commit().unwrap();
+    Ok(())
+}
+
+#[test]
+fn a_transaction_keeps_the_room_it_was_promised_from_a_segment_that_gets_ready() {
+    let disk = Watched::new();
+    let mut database = disk.open(options(KIB << 10, 64 * KIB)).unwrap();
+    append(&mut database, 1).unwrap();
+    // Room for one more segment, which the transaction is promised.
+    disk.leave(700 * KIB);
+    database.begin_transaction_with_room(1, 300 << 10).unwrap();
+    let value = vec![b'x'; 200 << 10];
+    database.execute(&Command::Append { key: b"key", value: &value }, CONTEXT).unwrap();
+    let log = database.log().clone();
+    let (database, ended) = (Arc::new(Mutex::new(database)), Arc::new(Mutex::new(None)));
+    let end = {
+        let (database, ended) = (database.clone(), ended.clone());
+        move || *ended.lock() = Some(database.lock().end_transaction())
+    };
+    // Whatever the background does, the transaction may end in the middle of it, or after it.
+    *disk.hook.lock() = Some(Box::new(end.clone()));
+    let _ = log.prepare_segment();
+    if disk.hook.lock().take().is_some() {
+        end();
+    }
+    assert!(matches!(*ended.lock(), Some(Ok(2))), "{:?}", ended.lock());
+    assert!(log.commit().is_ok());
+    // What was put off is done afterwards.
+    disk.sim.set_capacity(None);
+    while log.wants_segment() && log.prepare_segment().unwrap() {}
+    let ready = crate::dir::list_ready(&disk.sim, Path::new(DIR)).unwrap();
+    assert_eq!(ready.len(), 1);
+}
+
+#[test]
+fn a_transaction_keeps_the_room_it_was_promised_from_a_log_that_rests() {
+    let disk = Watched::new();
+    let mut database = disk.open(options(64 * KIB, 64 * KIB)).unwrap();
+    append(&mut database, 1).unwrap();
+    while database.log().wants_segment() && database.log().prepare_segment().unwrap() {}
+    database.begin_transaction_with_room(1, 300 << 10).unwrap();
+    database.log().mark(1).unwrap();
+    disk.leave(0);
+    let value = vec![b'x'; 200 << 10];
+    database.execute(&Command::Append { key: b"key", value: &value }, CONTEXT).unwrap();
+    assert_eq!(database.end_transaction().unwrap(), 2);
+}
+
+#[test]
+fn a_refused_transaction_holds_nothing() {
+    let disk = Watched::new();
+    let mut database = disk.open(options(64 * KIB, 64 * KIB)).unwrap();
+    append(&mut database, 1).unwrap();
+    disk.leave(0);
+    assert!(database.begin_transaction_with_room(1, 300 << 10).is_err());
+    disk.sim.set_capacity(None);
+    let log = database.log();
+    while log.wants_segment() && log.prepare_segment().unwrap() {}
+    assert_eq!(crate::dir::list_ready(&disk.sim, Path::new(DIR)).unwrap().len(), 1);
+    log.mark(1).unwrap();
+    assert_eq!(log.durable(), 2);
+}
