@@ -134,6 +134,8 @@ pub enum StorageError {
     NoSpace {
         /// The directory of the log.
         dir: PathBuf,
+        /// Bytes of the segment that it takes.
+        needed: u64,
     },
     /// A checkpoint ended early because its caller wanted that. Nothing is left of it.
     #[error("the checkpoint was given up")]

@@ -167,12 +167,12 @@ impl Buffer {
         if self.has_room(size, margin) {
             return Ok(());
         }
+        let needed = segment::bytes_for(size + margin);
         if self.is_disk_full {
-            return Err(StorageError::NoSpace { dir: self.dir.clone() });
+            return Err(StorageError::NoSpace { dir: self.dir.clone(), needed });
         }
         // The background has not kept up, or the record is larger than a segment. Allocating without
         // writing is quick enough to do it here.
-        let needed = segment::bytes_for(size + margin);
         let usual = segment::bytes_affordable(&*self.fs, &self.dir, self.options.segment_bytes);
         let number = self.take_spare_number();
         let bytes = usual.max(needed);
@@ -184,7 +184,7 @@ impl Buffer {
             Err(error) if error.is_space() => {
                 // That there is no room for a record longer than a segment says nothing about others.
                 self.is_disk_full |= needed <= usual;
-                Err(StorageError::NoSpace { dir: self.dir.clone() })
+                Err(StorageError::NoSpace { dir: self.dir.clone(), needed })
             }
             Err(error) => Err(error),
         }

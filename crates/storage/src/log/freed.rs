@@ -20,9 +20,14 @@ const STEPS_MIN: u64 = 4;
 /// No more files than this are kept open; what is beyond goes at once.
 pub(super) const FILES_MAX: usize = 16;
 
-/// Files to give back, in a lock that nobody holds while the disk is asked for anything.
+/// Files to give back.
 #[derive(Debug, Default)]
-pub(super) struct Freed(Mutex<Vec<FreedFile>>);
+pub(super) struct Freed {
+    /// Nobody holds this lock while the disk is asked for anything.
+    files: Mutex<Vec<FreedFile>>,
+    /// Whoever needs room while a step is made waits for its end: it gives some.
+    step: Mutex<()>,
+}
 
 #[derive(Debug)]
 struct FreedFile {
@@ -40,28 +45,31 @@ impl Freed {
             FreedFile { file, rest, step: STEP_BYTES.min(rest / STEPS_MIN) }
         });
         let mut files: Vec<_> = files.collect();
-        let mut freed = self.0.lock();
+        let mut freed = self.files.lock();
         let room = FILES_MAX.saturating_sub(freed.len()).min(files.len());
         freed.extend(files.drain(..room));
     }
 
-    /// Gives back one step; whether there was anything to give. Nobody who runs out of room meanwhile
-    /// waits for it.
+    /// Gives back one step; whether there was anything to give.
     pub(super) fn step(&self) -> bool {
-        let last = self.0.lock().pop();
-        let Some(mut last) = last else { return false };
-        last.rest = last.rest.saturating_sub(last.step);
+        let _one_at_a_time = self.step.lock();
+        // It stays in the list meanwhile, in front: those that come are put behind it.
+        let first = self.files.lock().first().map(|file| (file.file.clone(), file.rest, file.step));
+        let Some((file, rest, step)) = first else { return false };
+        let rest = rest.saturating_sub(step);
         // What cannot be cut off goes with the file, when it is closed.
-        if last.rest != 0 && last.file.set_len(last.rest).is_ok() {
-            self.0.lock().push(last);
+        if step != 0 && rest != 0 && file.set_len(rest).is_ok() {
+            self.files.lock()[0].rest = rest;
+        } else {
+            let gone = self.files.lock().remove(0);
+            drop((gone, file));
         }
         true
     }
 
-    /// Gives back everything; whether there was anything to give.
-    pub(super) fn give_back(&self) -> bool {
-        let files = std::mem::take(&mut *self.0.lock());
-        !files.is_empty()
+    /// Bytes that there are to give.
+    pub(super) fn bytes(&self) -> u64 {
+        self.files.lock().iter().map(|file| file.rest).sum()
     }
 }
 
@@ -78,6 +86,9 @@ pub(super) fn unlink(fs: &dyn Fs, path: &Path) -> Result<Option<Arc<dyn File>>, 
 
 #[cfg(test)]
 mod tests {
+    use std::io;
+    use std::sync::mpsc::{Receiver, Sender, channel};
+
     use super::*;
     use crate::fs::RealFs;
 
@@ -102,7 +113,7 @@ mod tests {
             assert_eq!(reader.size().unwrap(), left * STEP_BYTES);
         }
         assert!(freed.step(), "the last one closes it");
-        assert!(!freed.step() && !freed.give_back());
+        assert!(!freed.step() && freed.bytes() == 0);
 
         let path = file(dir.path());
         let reader = Arc::downgrade(&{
@@ -111,7 +122,61 @@ mod tests {
             unlinked
         });
         assert!(freed.step() && reader.upgrade().is_some());
-        assert!(freed.give_back() && reader.upgrade().is_none(), "it is closed");
+        while freed.step() {}
+        assert!(reader.upgrade().is_none(), "it is closed");
+    }
+
+    /// A file whose cut takes until it is told to go on.
+    #[derive(Debug)]
+    struct Slow {
+        reached: Sender<()>,
+        go_on: Mutex<Receiver<()>>,
+    }
+
+    impl File for Slow {
+        fn read_at(&self, _: &mut [u8], _: u64) -> io::Result<usize> {
+            Ok(0)
+        }
+
+        fn write_at(&self, bytes: &[u8], _: u64) -> io::Result<usize> {
+            Ok(bytes.len())
+        }
+
+        fn sync_data(&self) -> io::Result<()> {
+            Ok(())
+        }
+
+        fn size(&self) -> io::Result<u64> {
+            Ok(BYTES)
+        }
+
+        fn set_len(&self, _: u64) -> io::Result<()> {
+            self.reached.send(()).unwrap();
+            self.go_on.lock().recv().unwrap();
+            Ok(())
+        }
+
+        fn allocate(&self, _: u64) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    #[test]
+    fn who_needs_room_finds_what_is_being_given_back() {
+        let (reached, is_reached) = channel();
+        let (go_on, wait) = channel();
+        let freed = Freed::default();
+        freed.add(vec![Arc::new(Slow { reached, go_on: Mutex::new(wait) })]);
+        let (found, has_stepped) = std::thread::scope(|scope| {
+            let step = scope.spawn(|| freed.step());
+            is_reached.recv().unwrap();
+            let found = freed.bytes();
+            let other = scope.spawn(|| freed.step());
+            (0..2).for_each(|_| go_on.send(()).unwrap());
+            (found, [step, other].map(|step| step.join().unwrap()))
+        });
+        assert_eq!((found, has_stepped), (BYTES, [true; 2]));
+        assert_eq!(freed.bytes(), BYTES - 2 * STEP_BYTES);
     }
 
     #[test]
@@ -132,6 +197,6 @@ mod tests {
             let path = file(dir.path());
             freed.add(unlink(&RealFs, &path).unwrap().into_iter().collect());
         }
-        assert_eq!(freed.0.lock().len(), FILES_MAX);
+        assert_eq!(freed.files.lock().len(), FILES_MAX);
     }
 }

@@ -252,18 +252,6 @@ impl Log {
         }
     }
 
-    /// For lack of space, lets segments go that are only kept for going back; another failure is one.
-    fn make_way(&self, error: StorageError) -> Result<(), StorageError> {
-        let has_given = matches!(error, StorageError::NoSpace { .. }) && self.give_way()?;
-        if has_given { Ok(()) } else { Err(error) }
-    }
-
-    /// Records below this one serve no restart: their segments may be kept to go back with, and go
-    /// when there is no room for the log. 0, the beginning, gives nothing.
-    pub fn set_needed_from(&self, lsn: u64) {
-        self.needed_from.store(lsn, Ordering::Release);
-    }
-
     /// Makes everything appended so far durable, and returns [`Log::durable`]. One caller at a time
     /// does the work for all; a caller whose records another one has made durable returns at once.
     ///

@@ -86,6 +86,12 @@ impl Log {
         unlink(&*self.fs, &path)
     }
 
+    /// Records below this one serve no restart: their segments may be kept to go back with, and go
+    /// when there is no room for the log. 0, the beginning, gives nothing.
+    pub fn set_needed_from(&self, lsn: u64) {
+        self.needed_from.store(lsn, Ordering::Release);
+    }
+
     /// Makes room at once: gives back what [`Log::free_step`] has not come to, or gives up the oldest
     /// segment that no restart needs, if there is one.
     ///
@@ -93,13 +99,12 @@ impl Log {
     ///
     /// As [`Log::remove_before`].
     pub fn give_way(&self) -> Result<bool, StorageError> {
-        if self.freed.give_back() {
+        if self.freed.step() {
+            while self.freed.step() {}
             self.buffer.lock().set_disk_full(false);
             return Ok(true);
         }
-        let needed = self.needed_from.load(Ordering::Acquire);
-        let oldest = self.segments.lock().get(1).map(|second| second.first);
-        let Some(second) = oldest.filter(|second| *second <= needed) else { return Ok(false) };
+        let Some(second) = self.end_of_dispensable() else { return Ok(false) };
         // The files are closed at once.
         let (count, _) = self.take_out_before(second)?;
         let has_given = 0 < count;
@@ -108,6 +113,45 @@ impl Log {
             self.buffer.lock().set_disk_full(false);
         }
         Ok(has_given)
+    }
+
+    /// The append failed: for lack of space, lets go what serves no restart, as long as that can give the
+    /// room that is missing. Another failure is one.
+    ///
+    /// Everybody waits for whoever asks, so this gives no more at a time than it must.
+    pub(super) fn make_way(&self, error: StorageError) -> Result<(), StorageError> {
+        let StorageError::NoSpace { needed, .. } = error else { return Err(error) };
+        let given = self.freed.bytes() + self.bytes_dispensable();
+        let could_be = self.space_free().saturating_add(given).min(self.fs.file_bytes_max());
+        if given == 0 || could_be < needed {
+            return Err(error);
+        }
+        if self.freed.step() {
+            self.buffer.lock().set_disk_full(false);
+            return Ok(());
+        }
+        if self.give_way()? { Ok(()) } else { Err(error) }
+    }
+
+    /// Where the oldest segment ends, if no restart needs it.
+    fn end_of_dispensable(&self) -> Option<u64> {
+        let needed = self.needed_from.load(Ordering::Acquire);
+        let second = self.segments.lock().get(1).map(|second| second.first);
+        second.filter(|second| *second <= needed)
+    }
+
+    /// Of all segments that no restart needs.
+    fn bytes_dispensable(&self) -> u64 {
+        let needed = self.needed_from.load(Ordering::Acquire);
+        let segments = self.segments.lock();
+        let nexts = segments.iter().skip(1).map(|next| next.first);
+        let pairs = segments.iter().zip(nexts).take_while(|(_, next)| *next <= needed);
+        pairs.map(|(segment, _)| segment.bytes).sum()
+    }
+
+    /// Where that cannot be told there may be some.
+    fn space_free(&self) -> u64 {
+        self.fs.space_free(&dir::log(&self.dir)).unwrap_or(u64::MAX)
     }
 
     /// Gives back one of the segments that were kept to be used again.

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use engine::{Command, CommandError, Context};
 use parking_lot::Mutex;
 
+use crate::checkpoint::Checkpointer;
 use crate::fs::sim::SimFs;
 use crate::fs::{File, Fs, LockAnswer, Pin, Pinned};
 use crate::{Database, Options, StorageError};
@@ -181,4 +182,35 @@ fn a_refused_transaction_holds_nothing() {
     assert_eq!(crate::dir::list_ready(&disk.sim, Path::new(DIR)).unwrap().len(), 1);
     log.mark(1).unwrap();
     assert_eq!(log.durable(), 2);
+}
+
+/// Segments that are only kept to go back with, and a disk with little room.
+fn with_kept_segments(disk: &Watched) -> Database {
+    let mut database = disk.open(options(8 * KIB, 8 * KIB)).unwrap();
+    let mut checkpointer = Checkpointer::new(Arc::new(disk.sim.clone()), DIR.into(), 0);
+    for _ in 0..200 {
+        append(&mut database, 400).unwrap();
+    }
+    checkpointer.run(database.log().durable()).unwrap();
+    append(&mut database, 1).unwrap();
+    let report = checkpointer.run(database.log().durable()).unwrap();
+    database.log().set_needed_from(report.log_needed_from);
+    database
+}
+
+#[test]
+fn a_request_that_cannot_fit_takes_nothing_that_is_kept() {
+    let disk = Watched::new();
+    let mut database = with_kept_segments(&disk);
+    disk.leave(8 * KIB);
+    let segments = || crate::dir::list_segments(&disk.sim, Path::new(DIR)).unwrap().len();
+    let before = segments();
+    assert!(10 < before);
+    assert!(append(&mut database, 10 << 20).is_err());
+    assert_eq!(segments(), before);
+    // Three segments have room for what one has not.
+    append(&mut database, 20 * KIB).unwrap();
+    let after = segments();
+    assert!((before - 4..before).contains(&after), "{before} segments, and then {after}");
+    append(&mut database, 1).unwrap();
 }
