@@ -9,6 +9,7 @@
 
 mod lock;
 mod real;
+mod removals;
 #[cfg(any(test, feature = "sim"))]
 pub mod sim;
 
@@ -121,7 +122,8 @@ pub trait Fs: Debug + Send + Sync {
 
     /// Tries to keep the files in a directory from being removed or used again by other processes
     /// (many may hold such a pin), or to make sure that nobody does while we remove some (only one
-    /// can, and it pins out all others). `None`: somebody is in the way just now.
+    /// can, and it pins out all others). `None`: somebody is in the way just now. Of those in one process
+    /// that remove, the second waits for the first.
     ///
     /// A disk that only one process sees has nobody to agree with.
     ///

@@ -9,6 +9,7 @@ use std::sync::Arc;
 
 use rustix::fs::{Advice, FallocateFlags};
 
+use super::removals::Removal;
 use super::{File, Fs, LockAnswer, Pin, Pinned, lock};
 
 /// Files of the machine, through system calls that block.
@@ -86,13 +87,15 @@ impl Fs for RealFs {
     fn pin(&self, dir: &Path, pin: Pin) -> io::Result<Option<Pinned>> {
         // The directory itself is locked: there is nothing to create, so those may pin who can only
         // read, and the lock of a process that is killed goes with it.
+        let removal = (pin == Pin::Remove).then(|| Removal::begin(dir));
         let file = fs::File::open(dir)?;
         let locked = match pin {
             Pin::Keep => file.try_lock_shared(),
             Pin::Remove => file.try_lock(),
         };
         match locked {
-            Ok(()) => Ok(Some(Box::new(file))),
+            // In this order: the next one of this process must not meet the lock of this one.
+            Ok(()) => Ok(Some(Box::new((file, removal)))),
             Err(fs::TryLockError::WouldBlock) => Ok(None),
             Err(fs::TryLockError::Error(error)) => Err(error),
         }
@@ -161,8 +164,24 @@ mod tests {
         drop((first, second));
         let removing = pin(Pin::Remove).unwrap();
         assert!(pin(Pin::Keep).is_none());
-        assert!(pin(Pin::Remove).is_none());
         drop(removing);
+        // Of ours, each waits for its turn.
+        let together = std::sync::Barrier::new(4);
+        let take_turns = || {
+            let mut refused = 0;
+            for _ in 0..100 {
+                together.wait();
+                let pin = pin(Pin::Remove);
+                std::thread::yield_now();
+                refused += usize::from(pin.is_none());
+            }
+            refused
+        };
+        let refused: usize = std::thread::scope(|scope| {
+            let threads: Vec<_> = (0..4).map(|_| scope.spawn(take_turns)).collect();
+            threads.into_iter().map(|thread| thread.join().unwrap()).sum()
+        });
+        assert_eq!(refused, 0);
         assert!(pin(Pin::Keep).is_some());
     }
 

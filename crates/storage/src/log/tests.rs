@@ -18,12 +18,13 @@ const KIB: u64 = 1 << 10;
 
 type Hook = Box<dyn FnOnce() + Send>;
 
-/// A simulated disk that lets something happen right before a segment gets its name of
+/// A simulated disk that counts pins, and lets something happen right before a segment gets its name of
 /// one that is ready.
 #[derive(Clone)]
 struct Watched {
     sim: SimFs,
     hook: Arc<Mutex<Option<Hook>>>,
+    pins: Arc<Mutex<usize>>,
 }
 
 impl std::fmt::Debug for Watched {
@@ -34,7 +35,7 @@ impl std::fmt::Debug for Watched {
 
 impl Watched {
     fn new() -> Self {
-        Self { sim: SimFs::new(1), hook: Arc::default() }
+        Self { sim: SimFs::new(1), hook: Arc::default(), pins: Arc::default() }
     }
 
     fn open(&self, options: Options) -> Result<Database, StorageError> {
@@ -100,6 +101,7 @@ impl Fs for Watched {
     }
 
     fn pin(&self, dir: &Path, pin: Pin) -> io::Result<Option<Pinned>> {
+        *self.pins.lock() += 1;
         self.sim.pin(dir, pin)
     }
 
@@ -213,4 +215,17 @@ fn a_request_that_cannot_fit_takes_nothing_that_is_kept() {
     let after = segments();
     assert!((before - 4..before).contains(&after), "{before} segments, and then {after}");
     append(&mut database, 1).unwrap();
+}
+
+#[test]
+fn who_removes_nothing_keeps_nobody_from_removing() {
+    let disk = Watched::new();
+    let database = with_kept_segments(&disk);
+    let pins = || *disk.pins.lock();
+    let before = pins();
+    assert_eq!(database.log().remove_before(1).unwrap(), 0);
+    assert_eq!(pins(), before);
+    let needed = database.log().durable();
+    assert!(0 < database.log().remove_before(needed).unwrap());
+    assert_eq!(pins(), before + 1);
 }
