@@ -83,7 +83,13 @@ impl Database {
         let (engine, log, report) = recover(fs.clone(), dir, &options, &damaged, progress)?;
         let (log, dir) = (Arc::new(log), dir.to_path_buf());
         let mut database = Self { engine, log, fs, dir, damaged, transaction: None, lock };
-        database.configure(options.settings, options.idmp_settings, now)?;
+        match database.configure(options.settings, options.idmp_settings, now) {
+            // Whoever has filled the disk can only make room on a server that runs.
+            Err(error) if error.is_space() => {
+                tracing::warn!(%error, "the limits of new blocks and streams stay as they were");
+            }
+            other => other?,
+        }
         Ok((database, report))
     }
 

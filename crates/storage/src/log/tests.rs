@@ -4,7 +4,7 @@ use std::io;
 use std::path::Path;
 use std::sync::Arc;
 
-use engine::{Command, CommandError, Context};
+use engine::{Command, CommandError, Context, Settings};
 use parking_lot::Mutex;
 
 use crate::checkpoint::Checkpointer;
@@ -228,4 +228,27 @@ fn who_removes_nothing_keeps_nobody_from_removing() {
     let needed = database.log().durable();
     assert!(0 < database.log().remove_before(needed).unwrap());
     assert_eq!(pins(), before + 1);
+}
+
+#[test]
+fn a_start_on_a_full_disk_leaves_the_limits_as_they_were() {
+    let disk = Watched::new();
+    let old = Settings { block_entries_max: 7, block_bytes_max: 0 };
+    let with = |settings| Options { settings, ..options(8 * KIB, 8 * KIB) };
+    let mut database = disk.open(with(old)).unwrap();
+    disk.leave(0);
+    while append(&mut database, 100).is_ok() {}
+    // The reserve as well.
+    while database.record(&[engine::Op::Flush { db: Some(9) }], 1).is_ok() {
+        database.log().commit().unwrap();
+    }
+    drop(database);
+    disk.sim.kill();
+    let new = Settings { block_entries_max: 9, block_bytes_max: 0 };
+    let database = disk.open(with(new)).unwrap();
+    assert_eq!(database.engine().settings(), old);
+    drop(database);
+    disk.sim.set_capacity(None);
+    disk.sim.kill();
+    assert_eq!(disk.open(with(new)).unwrap().engine().settings(), new);
 }
