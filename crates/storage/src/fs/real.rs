@@ -141,7 +141,8 @@ impl File for RealFile {
     }
 
     fn allocate(&self, len: u64) -> io::Result<()> {
-        match rustix::fs::fallocate(&self.0, FallocateFlags::empty(), 0, len) {
+        let allocate = || rustix::fs::fallocate(&self.0, FallocateFlags::empty(), 0, len);
+        match rustix::io::retry_on_intr(allocate) {
             // Some file systems cannot promise space (ZFS, old NFS): a length is all they give, and a
             // full disk is then met while writing.
             Err(rustix::io::Errno::OPNOTSUPP) => self.0.set_len(len),
