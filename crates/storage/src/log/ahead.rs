@@ -24,8 +24,9 @@ impl Log {
     ///
     /// # Errors
     ///
-    /// `Io`, also for a full disk: the log stays usable, and makes do with the room that it has.
-    /// After any other failure of a segment that gets ready, it does not.
+    /// `Io`. If none could be laid out, also for a full disk, the log stays usable and makes do with the
+    /// room that it has. If one could not be got ready, for whatever reason, the log takes nothing more:
+    /// its space was laid out before.
     pub fn prepare_segment(&self) -> Result<bool, StorageError> {
         self.prepare_segment_gently(&|_| true)
     }

@@ -115,11 +115,6 @@ impl Buffer {
         }
     }
 
-    /// Bytes of records that the writer has not taken yet.
-    pub(super) fn bytes_buffered(&self) -> u64 {
-        self.batch.bytes.len() as u64
-    }
-
     /// Appends a record whose payload `fill` writes, and returns its LSN.
     pub(super) fn append(
         &mut self,
@@ -257,6 +252,7 @@ impl Buffer {
         std::mem::replace(&mut self.batch, next)
     }
 
+    /// Bytes of records that the writer has not taken yet.
     pub(super) fn pending_bytes(&self) -> usize {
         self.batch.bytes.len()
     }

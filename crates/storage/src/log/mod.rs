@@ -399,7 +399,7 @@ impl Log {
         let (spares, spare_bytes, is_disk_full, bytes_buffered) = {
             let buffer = self.buffer.lock();
             let (spares, bytes) = buffer.spare_bytes();
-            (spares, bytes, buffer.is_disk_full(), buffer.bytes_buffered())
+            (spares, bytes, buffer.is_disk_full(), buffer.pending_bytes() as u64)
         };
         let segments = self.segments.lock();
         LogStats {
