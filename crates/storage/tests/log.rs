@@ -433,7 +433,7 @@ fn a_directory_is_refused_by_name() {
     drop(database);
     fs.create(&Path::new(DIR).join("dump.rdb")).unwrap();
     let error = open(&fs, SEGMENT).unwrap_err();
-    assert!(matches!(&error, StorageError::NotOurs { name, .. } if name == "dump.rdb"), "{error}");
+    assert!(matches!(&error, StorageError::Stray { name, .. } if name == "dump.rdb"), "{error}");
 }
 
 #[test]
