@@ -166,6 +166,12 @@ impl Disk {
         crate::launch().dir(self.path("mnt/db")).wrapper([&nsenter[..], wrapper].concat())
     }
 
+    /// Runs a tool of the program inside the namespace; it must succeed.
+    pub(crate) fn tool(&self, paths: &[PathBuf], arguments: &[&str]) {
+        let mut command = self.inside("env");
+        run(command.arg(env!("CARGO_BIN_EXE_headwater")).args(arguments).args(paths));
+    }
+
     /// What stands at `name` beside the image, as this process names it.
     pub(crate) fn path(&self, name: &str) -> PathBuf {
         self.home.path().join(name)
@@ -199,7 +205,7 @@ impl Drop for Disk {
 }
 
 /// `require_tool`, also for those that only root has in its path.
-fn tool(name: &str) -> PathBuf {
+pub(crate) fn tool(name: &str) -> PathBuf {
     let candidates = [Path::new("/usr/sbin").join(name), Path::new("/sbin").join(name)];
     candidates.into_iter().find(|path| path.is_file()).unwrap_or_else(|| require_tool(name))
 }

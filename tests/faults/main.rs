@@ -5,6 +5,7 @@
 //! - `syskill`: SIGKILL from inside chosen system calls.
 //! - `cuts`: power cuts of a disk with a volatile write cache, and a disk whose writes fail.
 //! - `full`: no space left, on a small disk and under a limit on the length of files.
+//! - `shared`: blocks of the log that a backup shares, on a file system that can.
 //! - `slow`: syncs that take seconds.
 //! - `tails`: a log that ends anywhere.
 //! - `order`: no reply leaves before the sync that covers it, seen from the system calls.
@@ -19,6 +20,7 @@ mod inject;
 mod load;
 mod model;
 mod order;
+mod shared;
 mod slow;
 mod syskill;
 mod tails;

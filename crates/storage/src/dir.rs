@@ -215,6 +215,11 @@ pub(crate) fn of_file(file: &Path) -> &Path {
     }
 }
 
+/// Whether this is a segment, in use or not.
+pub(crate) fn is_in_log(file: &Path) -> bool {
+    file.parent().is_some_and(|parent| parent == log(of_file(file)))
+}
+
 /// What the mark of a directory says: whose past this is.
 ///
 /// Two directories that share a past up to some record (one was restored from the other) go on with

@@ -7,6 +7,7 @@ use std::path::Path;
 
 use rustix::fs::{Advice, fadvise, ioctl_ficlone};
 
+use crate::dir;
 use crate::error::StorageError;
 
 /// Read and written at a time.
@@ -36,7 +37,9 @@ pub(super) fn link(from: &Path, to: &Path) -> Result<bool, StorageError> {
 }
 
 /// Copies the first `bytes` bytes of an open file into a new one and syncs it. Shares the blocks
-/// where the file system can. `told` hears how many bytes there are so far.
+/// where the file system can, but for segments: they are overwritten, in place or to be used again, and
+/// to write over a shared block takes a new one, which a full disk does not have. `told` hears how many
+/// bytes there are so far.
 pub(super) fn copy(
     from: &File,
     bytes: u64,
@@ -46,7 +49,7 @@ pub(super) fn copy(
     let mut options = OpenOptions::new();
     options.read(true).write(true).create_new(true).mode(0o600);
     let target = options.open(to).map_err(StorageError::io("create", to))?;
-    if ioctl_ficlone(&target, from).is_ok() {
+    if !dir::is_in_log(to) && ioctl_ficlone(&target, from).is_ok() {
         target.set_len(bytes).map_err(StorageError::io("cut", to))?;
     } else {
         let mut buffer = vec![0; CHUNK_BYTES];
