@@ -8,6 +8,7 @@
 #[cfg(test)]
 mod tests;
 
+use std::collections::BTreeSet;
 use std::io;
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
@@ -20,7 +21,7 @@ use crate::error::{Damage, StorageError};
 use crate::format::header::HEADER_BYTES;
 use crate::fs::Fs;
 use crate::log::{Found, SegmentReader};
-use crate::snapshot::{SectionKind, SnapshotReader};
+use crate::snapshot::{SectionKind, SnapshotReader, block_files};
 
 /// Bytes of a segment between two calls of the pace.
 const SEGMENT_STEP: u64 = 1 << 20;
@@ -80,7 +81,8 @@ pub fn scrub(
     pace: Pace<'_>,
 ) -> Result<ScrubReport, StorageError> {
     damaged.begin_pass();
-    let mut scrub = Scrub { fs, dir, durable, damaged, pace, report: ScrubReport::default() };
+    let (counted_on, report) = (CountedOn::default(), ScrubReport::default());
+    let mut scrub = Scrub { fs, dir, durable, damaged, counted_on, pace, report };
     if scrub.everything()?.is_continue() {
         scrub.report.is_complete = true;
         damaged.end_pass();
@@ -93,6 +95,7 @@ struct Scrub<'a> {
     dir: &'a Path,
     durable: &'a dyn Fn() -> u64,
     damaged: &'a DamagedBlocks,
+    counted_on: CountedOn,
     pace: Pace<'a>,
     report: ScrubReport,
 }
@@ -233,6 +236,10 @@ impl Scrub<'_> {
     }
 
     fn block_file(&mut self, number: u64) -> Flow {
+        // Before it is read: a file is finished before a snapshot refers to it.
+        if !self.counted_on.has(self.fs, self.dir, number)? {
+            return Ok(ControlFlow::Continue(()));
+        }
         let path = dir::block_file(self.dir, number);
         let file = match self.fs.open(&path) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => {
@@ -307,6 +314,33 @@ impl Scrub<'_> {
     fn read(&mut self, bytes: u64) -> ControlFlow<()> {
         self.report.bytes += bytes;
         (self.pace)(bytes)
+    }
+}
+
+/// The block files that snapshots refer to, and with them the engine. One beyond these is being written
+/// by a checkpoint, or was left by one that failed.
+#[derive(Default)]
+struct CountedOn {
+    numbers: BTreeSet<u64>,
+    /// Some snapshot does not say.
+    is_unknown: bool,
+}
+
+impl CountedOn {
+    /// Looks again if it has to: there may be a new snapshot.
+    fn has(&mut self, fs: &dyn Fs, dir: &Path, number: u64) -> Result<bool, StorageError> {
+        if !self.numbers.contains(&number) {
+            self.is_unknown = false;
+            for lsn in dir::list_snapshots(fs, dir)? {
+                match block_files(fs, dir, lsn) {
+                    Ok(files) => self.numbers.extend(files.iter().map(|file| file.number)),
+                    Err(StorageError::Corrupt { reason: Damage::Missing, .. }) => {}
+                    Err(error) if is_damage(&error) => self.is_unknown = true,
+                    Err(error) => return Err(error),
+                }
+            }
+        }
+        Ok(self.is_unknown || self.numbers.contains(&number))
     }
 }
 
