@@ -78,11 +78,13 @@ pub(crate) fn checkpoint_loop(shared: &Shared, hash_seed: u64) {
             }
             Err(error) => {
                 tracing::error!(%error, "a checkpoint failed: the log is kept, nothing is lost");
-                has_room = !error.is_space();
-                if !has_room && !shared.is_stopping() {
-                    retention::give_way(shared);
-                }
+                let is_full = error.is_space() && !shared.is_stopping();
+                let is_again = is_full && retention::give_way(&shared.log);
+                has_room = !error.is_space() || is_again;
                 shared.checkpoints.failed();
+                if is_again {
+                    shared.checkpoints.request();
+                }
             }
         }
     }

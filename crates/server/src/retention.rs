@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use parking_lot::Mutex;
 use storage::fs::Fs;
 use storage::retention::{self, Kept};
-use storage::{RecoveryReport, StorageError};
+use storage::{Log, RecoveryReport, StorageError};
 
 use crate::core::Shared;
 
@@ -47,14 +47,22 @@ pub(crate) fn enforce(shared: &Shared) -> usize {
     })
 }
 
-/// After a checkpoint that found no room: what is only kept for going back goes first.
-pub(crate) fn give_way(shared: &Shared) {
-    match shared.log.give_way() {
-        Ok(true) | Err(StorageError::Poisoned { .. }) => {}
-        Ok(false) => return,
-        Err(error) => tracing::warn!(%error, "older log could not be given up"),
+/// After a checkpoint that found no room. What nobody needs goes first: `true`, as that may be enough
+/// for the next one. Otherwise all that is only kept for going back.
+pub(crate) fn give_way(log: &Log) -> bool {
+    if log.give_back() {
+        return true;
     }
-    while shared.log.give_way().unwrap_or(false) {}
+    loop {
+        match log.give_way() {
+            Ok(true) => {}
+            Ok(false) | Err(StorageError::Poisoned { .. }) => return false,
+            Err(error) => {
+                tracing::warn!(%error, "older log could not be given up");
+                return false;
+            }
+        }
+    }
 }
 
 fn removed(shared: &Shared) -> Result<usize, StorageError> {
@@ -66,4 +74,48 @@ fn removed(shared: &Shared) -> Result<usize, StorageError> {
     let segments = shared.log.remove_before(from)?;
     *shared.retained.kept.lock() = retention::kept(&**fs, dir, needed)?;
     Ok(segments)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use engine::{Command, Context};
+    use storage::fs::RealFs;
+    use storage::{Database, Options};
+
+    use super::*;
+
+    #[test]
+    fn what_nobody_needs_goes_before_what_is_kept() {
+        let dir = tempfile::tempdir().unwrap();
+        let segment_bytes = 64 << 10;
+        let options = Options {
+            segment_bytes,
+            first_segment_bytes: segment_bytes,
+            reserve_bytes: 4 << 10,
+            spares: 0,
+            ..Options::default()
+        };
+        let opened = Database::open(Arc::new(RealFs), dir.path(), options, 1, &mut |_| {});
+        let (mut database, _) = opened.unwrap();
+        let append = Command::Append { key: b"k", value: &[7; 8 << 10] };
+        while database.log().stats().segments < 25 {
+            database.execute(&append, Context { db: 0, now: 1 }).unwrap();
+            database.log().commit().unwrap();
+        }
+        let log = database.log();
+        // There is a snapshot, as far as the log is told: the first half is of no use to anybody, and
+        // more than a few spares.
+        let last = log.durable();
+        log.set_needed_from(last);
+        let removed = log.remove_before(last / 2).unwrap();
+        let left = log.stats().segments;
+        assert!(5 < removed && 3 < left, "{removed} {left}");
+        assert!(give_way(log), "removed, but not given back yet");
+        assert_eq!(log.stats().segments, left);
+        assert!(!give_way(log));
+        assert!(log.stats().segments < left);
+        assert!(!give_way(log), "nothing is left that could go");
+    }
 }

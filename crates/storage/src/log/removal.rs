@@ -18,7 +18,8 @@ impl Log {
     ///
     /// # Errors
     ///
-    /// `Io`: what was not given up yet is given up by the next call.
+    /// `Io`: what was not given up yet is given up by the next call. `Poisoned`, also if the reason was
+    /// a sync of names: then nothing more is given up.
     pub fn remove_before(&self, lsn: u64) -> Result<usize, StorageError> {
         let (count, unlinked) = self.take_out_before(lsn)?;
         self.free(unlinked)?;
@@ -27,6 +28,7 @@ impl Log {
 
     /// As [`Log::remove_before`], and leaves to the caller what becomes of the files without a name.
     fn take_out_before(&self, lsn: u64) -> Result<(usize, Vec<Arc<dyn File>>), StorageError> {
+        self.check()?;
         // Most of the time nothing goes, and nobody who removes anything else shall wait.
         if self.segments.lock().get(1).is_none_or(|second| lsn < second.first) {
             return Ok((0, Vec::new()));
@@ -101,9 +103,7 @@ impl Log {
     ///
     /// As [`Log::remove_before`].
     pub fn give_way(&self) -> Result<bool, StorageError> {
-        if self.freed.step() {
-            while self.freed.step() {}
-            self.buffer.lock().set_disk_full(false);
+        if self.give_back() {
             return Ok(true);
         }
         let Some(second) = self.end_of_dispensable() else { return Ok(false) };
@@ -154,6 +154,16 @@ impl Log {
     /// Where that cannot be told there may be some.
     fn space_free(&self) -> u64 {
         self.fs.space_free(&dir::log(&self.dir)).unwrap_or(u64::MAX)
+    }
+
+    /// Makes room of what nobody needs any more, all of it; whether there was any.
+    pub fn give_back(&self) -> bool {
+        let has_given = self.freed.step();
+        if has_given {
+            while self.freed.step() {}
+            self.buffer.lock().set_disk_full(false);
+        }
+        has_given
     }
 
     /// Gives back one of the segments that were kept to be used again.
