@@ -7,7 +7,7 @@ use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard};
 
 use crate::format::record;
-use crate::fs::{File, Fs, LockAnswer};
+use crate::fs::{Directory, File, Fs, LockAnswer};
 use crate::sync::{AtomicU64, Ordering};
 
 #[derive(Debug, Clone)]
@@ -125,6 +125,12 @@ impl File for MemoryFile {
     }
 }
 
+impl Directory for Memory {
+    fn sync(&self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
 impl Fs for Memory {
     fn create(&self, _: &Path) -> io::Result<Arc<dyn File>> {
         Ok(self.file())
@@ -136,6 +142,10 @@ impl Fs for Memory {
 
     fn open_write(&self, _: &Path) -> io::Result<Arc<dyn File>> {
         Ok(self.file())
+    }
+
+    fn open_dir(&self, _: &Path) -> io::Result<Arc<dyn Directory>> {
+        Ok(Arc::new(self.clone()))
     }
 
     fn rename(&self, _: &Path, _: &Path) -> io::Result<()> {

@@ -2,6 +2,7 @@
 //! little of everything.
 
 mod clock;
+mod descriptors;
 mod hostile;
 mod network;
 mod numbers;

@@ -80,8 +80,8 @@ impl Database {
             initialize(&*fs, dir, &options)?;
         }
         let damaged = DamagedBlocks::default();
-        let (engine, log, report) = recover(fs.clone(), dir, &options, &damaged, progress)?;
-        let (log, dir) = (Arc::new(log), dir.to_path_buf());
+        let (engine, log, report) = recover(fs, dir, &options, &damaged, progress)?;
+        let (fs, log, dir) = (log.fs().clone(), Arc::new(log), dir.to_path_buf());
         let mut database = Self { engine, log, fs, dir, damaged, transaction: None, lock };
         match database.configure(options.settings, options.idmp_settings, now) {
             // Whoever has filled the disk can only make room on a server that runs.
@@ -123,7 +123,8 @@ impl Database {
         self.engine.adopt(cursor, budget, &|file| adoption.stays(file), place)
     }
 
-    /// The disk that the database is on.
+    /// The disk that the database is on, for checkpoints as well: a sync of one of its directories that
+    /// fails ends the log, and no other is tried.
     #[must_use]
     pub fn fs(&self) -> &Arc<dyn Fs> {
         &self.fs

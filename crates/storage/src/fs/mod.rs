@@ -44,6 +44,13 @@ pub trait Fs: Debug + Send + Sync {
     /// Those of `open(2)`.
     fn open_write(&self, path: &Path) -> io::Result<Arc<dyn File>>;
 
+    /// A directory, to sync the names in it later: that needs no descriptor then.
+    ///
+    /// # Errors
+    ///
+    /// Those of `open(2)`.
+    fn open_dir(&self, dir: &Path) -> io::Result<Arc<dyn Directory>>;
+
     /// Gives a file another name, replacing what had it.
     ///
     /// # Errors
@@ -137,6 +144,16 @@ pub trait Fs: Debug + Send + Sync {
 
     /// A number that nobody can guess, to tell the records of one segment from those of another.
     fn random(&self) -> u64;
+}
+
+/// An open directory.
+pub trait Directory: Debug + Send + Sync {
+    /// Makes the names in it durable.
+    ///
+    /// # Errors
+    ///
+    /// As for [`Fs::sync_dir`].
+    fn sync(&self) -> io::Result<()>;
 }
 
 /// One open file. All methods take a position; none moves one.

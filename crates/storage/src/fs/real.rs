@@ -10,7 +10,7 @@ use std::sync::Arc;
 use rustix::fs::{Advice, FallocateFlags};
 
 use super::removals::Removal;
-use super::{File, Fs, LockAnswer, Pin, Pinned, lock};
+use super::{Directory, File, Fs, LockAnswer, Pin, Pinned, lock};
 
 /// Files of the machine, through system calls that block.
 #[derive(Debug, Clone, Copy, Default)]
@@ -35,6 +35,10 @@ impl Fs for RealFs {
         Ok(Arc::new(RealFile(fs::OpenOptions::new().read(true).write(true).open(path)?)))
     }
 
+    fn open_dir(&self, dir: &Path) -> io::Result<Arc<dyn Directory>> {
+        Ok(Arc::new(RealDirectory(fs::File::open(dir)?)))
+    }
+
     fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {
         fs::rename(from, to)
     }
@@ -44,7 +48,7 @@ impl Fs for RealFs {
     }
 
     fn sync_dir(&self, dir: &Path) -> io::Result<()> {
-        fs::File::open(dir)?.sync_all()
+        self.open_dir(dir)?.sync()
     }
 
     fn list(&self, dir: &Path) -> io::Result<Vec<String>> {
@@ -105,6 +109,15 @@ impl Fs for RealFs {
         // The standard library seeds its hash maps from the operating system.
         use std::hash::{BuildHasher, RandomState};
         RandomState::new().hash_one(std::process::id())
+    }
+}
+
+#[derive(Debug)]
+struct RealDirectory(fs::File);
+
+impl Directory for RealDirectory {
+    fn sync(&self) -> io::Result<()> {
+        self.0.sync_all()
     }
 }
 

@@ -5,7 +5,9 @@
 //! - Power cut at any call. Of the bytes written since a file's last sync, every sector of 512 bytes
 //!   is kept, lost or torn, in any combination; a new length arrives with or without its bytes.
 //! - Names made, changed or removed since their directory's last sync are kept or lost, each for
-//!   itself.
+//!   itself. A sync of a directory that fails may lose some of them for good: the next one says yes, and
+//!   they are gone after a power cut. Not beyond the process, though. A file system that cannot write a
+//!   directory has nothing to say yes with until it is mounted again, but for those without a journal.
 //! - EIO from any call. A sync that fails drops what it should have written, keeps it readable until
 //!   the power goes, and the next sync says yes. What is written to such a place once more is synced
 //!   without an error, and not there after a power cut, unless the cache was made to forget the place
@@ -23,7 +25,7 @@ use std::sync::Arc;
 
 use parking_lot::Mutex;
 
-use super::{DirLock, File, Fs, LockAnswer};
+use super::{DirLock, Directory, File, Fs, LockAnswer, Pin, Pinned};
 
 const SECTOR_BYTES: usize = 512;
 
@@ -64,10 +66,15 @@ struct Disk {
     names_durable: BTreeMap<PathBuf, Node>,
     /// What happened to names since their directory was synced, in order.
     names_pending: Vec<NameChange>,
+    /// What a failed sync has lost of it.
+    names_stuck: Vec<NameChange>,
     locks: BTreeSet<PathBuf>,
+    pins: BTreeMap<PathBuf, Pins>,
     calls: u64,
     faults: BTreeMap<u64, Fault>,
     fault_from: Option<(u64, Fault)>,
+    /// Syncs of directories until one fails.
+    dir_syncs_left: Option<u64>,
     is_dead: bool,
     is_aside: bool,
     /// Counts power cuts: handles from before one are of no use after it.
@@ -90,8 +97,17 @@ struct NameChange {
     gone: Option<PathBuf>,
 }
 
+/// Who has pinned a directory.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Pins {
+    Kept(usize),
+    Removed,
+}
+
 #[derive(Debug, Clone, Default)]
 struct Content {
+    /// Handles that are open in this life.
+    opens: usize,
     /// What reads see. Shared with copies of the disk until one of them changes it.
     seen: Arc<Vec<u8>>,
     durable: Arc<Vec<u8>>,
@@ -123,9 +139,7 @@ impl SimFs {
     #[must_use]
     pub fn fork(&self) -> Self {
         let mut disk = self.disk.lock().clone();
-        disk.locks.clear();
-        disk.faults.clear();
-        disk.fault_from = None;
+        disk.end_process();
         Self { disk: Arc::new(Mutex::new(disk)) }
     }
 
@@ -134,11 +148,9 @@ impl SimFs {
         let mut disk = self.disk.lock();
         disk.random = Random(seed);
         disk.cut_names();
+        disk.end_process();
         disk.drop_nameless();
         disk.cut_files();
-        disk.locks.clear();
-        disk.faults.clear();
-        disk.fault_from = None;
         disk.is_dead = false;
         disk.life += 1;
     }
@@ -146,9 +158,7 @@ impl SimFs {
     /// Ends the process without cutting the power (kill -9): what was written stays readable.
     pub fn kill(&self) {
         let mut disk = self.disk.lock();
-        disk.locks.clear();
-        disk.faults.clear();
-        disk.fault_from = None;
+        disk.end_process();
         disk.is_dead = false;
         disk.life += 1;
     }
@@ -178,9 +188,15 @@ impl SimFs {
         disk.fault_from = Some((disk.calls + nth, fault));
     }
 
+    /// Lets the `nth` sync of a directory from now on fail once.
+    pub fn fail_dir_sync(&self, nth: u64) {
+        self.disk.lock().dir_syncs_left = Some(nth);
+    }
+
     /// Takes injected faults back.
     pub fn heal(&self) {
         let mut disk = self.disk.lock();
+        disk.dir_syncs_left = None;
         disk.faults.clear();
         disk.fault_from = None;
     }
@@ -198,7 +214,7 @@ impl SimFs {
         self.disk.lock().capacity = capacity;
     }
 
-    /// Bytes that all files have together.
+    /// Bytes that all files have together, those that are open without a name included.
     #[must_use]
     pub fn used(&self) -> u64 {
         self.disk.lock().used()
@@ -207,6 +223,19 @@ impl SimFs {
     /// Lets the disk lie from now on.
     pub fn lie(&self, lies: Lies) {
         self.disk.lock().lies = lies;
+    }
+
+    /// Gives a file one more name, as a backup does in a process of its own: no call of ours.
+    ///
+    /// # Panics
+    ///
+    /// If there is no such file.
+    pub fn link(&self, from: &Path, to: &Path) {
+        let mut disk = self.disk.lock();
+        let node = Node::File(disk.file(from).expect("there is such a file"));
+        let change = NameChange { made: Some((to.to_path_buf(), node)), gone: None };
+        change.apply(&mut disk.names);
+        disk.names_pending.push(change);
     }
 
     /// Files in a directory and below, sorted.
@@ -264,11 +293,28 @@ impl Disk {
     }
 
     fn used(&self) -> u64 {
-        let size = |node: &Node| match node {
-            Node::File(index) => self.files[*index].seen.len() as u64,
-            Node::Dir => 0,
-        };
-        self.names.values().map(size).sum()
+        let named = self.named();
+        let files = self.files.iter().enumerate();
+        let counted = files.filter(|(index, file)| 0 < file.opens || named.contains(index));
+        counted.map(|(_, file)| file.seen.len() as u64).sum()
+    }
+
+    /// Files that have a name.
+    fn named(&self) -> BTreeSet<usize> {
+        self.names.values().filter_map(Node::file).collect()
+    }
+
+    /// What a process holds is gone with it.
+    fn end_process(&mut self) {
+        self.locks.clear();
+        self.pins.clear();
+        self.faults.clear();
+        self.fault_from = None;
+        self.dir_syncs_left = None;
+        self.files.iter_mut().for_each(|file| file.opens = 0);
+        let since = std::mem::take(&mut self.names_pending);
+        self.names_pending = std::mem::take(&mut self.names_stuck);
+        self.names_pending.extend(since);
     }
 
     /// Counts a call and lets it meet its fault. `Ok(Some(_))` are the faults that the call itself
@@ -321,6 +367,7 @@ impl Disk {
     }
 
     fn cut_names(&mut self) {
+        self.names_stuck.clear();
         for change in std::mem::take(&mut self.names_pending) {
             if self.random.one_in(2) {
                 change.apply(&mut self.names_durable);
@@ -370,18 +417,20 @@ impl Disk {
 
     /// Forgets the bytes of files that no name leads to; nobody has them open after a power cut.
     fn drop_nameless(&mut self) {
-        let named: BTreeSet<_> = self
-            .names
-            .values()
-            .filter_map(|node| match node {
-                Node::File(index) => Some(*index),
-                Node::Dir => None,
-            })
-            .collect();
+        let named = self.named();
         for (index, content) in self.files.iter_mut().enumerate() {
             if !named.contains(&index) {
                 *content = Content::default();
             }
+        }
+    }
+}
+
+impl Node {
+    fn file(&self) -> Option<usize> {
+        match self {
+            Node::File(index) => Some(*index),
+            Node::Dir => None,
         }
     }
 }
@@ -455,14 +504,27 @@ impl Fs for SimFs {
         disk.files.push(Content::default());
         let made = Some((path.to_path_buf(), Node::File(index)));
         disk.change_names(NameChange { made, gone: None })?;
-        Ok(self.handle(index, disk.life))
+        Ok(self.handle(&mut disk, index))
     }
 
     fn open(&self, path: &Path) -> io::Result<Arc<dyn File>> {
         let mut disk = self.disk.lock();
         disk.call(Call::Read)?;
         let index = disk.file(path)?;
-        Ok(self.handle(index, disk.life))
+        Ok(self.handle(&mut disk, index))
+    }
+
+    fn open_dir(&self, dir: &Path) -> io::Result<Arc<dyn Directory>> {
+        let mut disk = self.disk.lock();
+        disk.call(Call::Read)?;
+        match disk.names.get(dir) {
+            Some(Node::Dir) => {
+                let (fs, path) = (self.clone(), dir.to_path_buf());
+                Ok(Arc::new(SimDirectory { fs, path, life: disk.life }))
+            }
+            Some(Node::File(_)) => Err(io::ErrorKind::NotADirectory.into()),
+            None => Err(io::ErrorKind::NotFound.into()),
+        }
     }
 
     fn open_write(&self, path: &Path) -> io::Result<Arc<dyn File>> {
@@ -483,8 +545,16 @@ impl Fs for SimFs {
     }
 
     fn sync_dir(&self, dir: &Path) -> io::Result<()> {
-        let mut disk = self.disk.lock();
-        if disk.call(Call::Sync)?.is_some() {
+        let disk = &mut *self.disk.lock();
+        disk.dir_syncs_left = disk.dir_syncs_left.map(|left| left.saturating_sub(1));
+        let is_its_turn =
+            !disk.is_aside && disk.dir_syncs_left.take_if(|left| *left == 0).is_some();
+        if disk.call(Call::Sync)?.is_some() || is_its_turn {
+            for change in std::mem::take(&mut disk.names_pending) {
+                let is_lost = change.dir() == Some(dir) && disk.random.one_in(2);
+                let kept = if is_lost { &mut disk.names_stuck } else { &mut disk.names_pending };
+                kept.push(change);
+            }
             return Err(eio());
         }
         if disk.lies.sync_dir {
@@ -558,14 +628,64 @@ impl Fs for SimFs {
         Ok(LockAnswer::Held(Box::new(SimLock { disk: disk_of, path, life })))
     }
 
+    fn pin(&self, dir: &Path, pin: Pin) -> io::Result<Option<Pinned>> {
+        let mut disk = self.disk.lock();
+        disk.call(Call::Read)?;
+        let pins = match (disk.pins.get(dir), pin) {
+            (None, Pin::Keep) => Pins::Kept(1),
+            (None, Pin::Remove) => Pins::Removed,
+            (Some(Pins::Kept(count)), Pin::Keep) => Pins::Kept(count + 1),
+            _ => return Ok(None),
+        };
+        disk.pins.insert(dir.to_path_buf(), pins);
+        let (disk_of, path, life) = (self.disk.clone(), dir.to_path_buf(), disk.life);
+        Ok(Some(Box::new(SimPin { disk: disk_of, path, life })))
+    }
+
     fn random(&self) -> u64 {
         self.disk.lock().random.next()
     }
 }
 
 impl SimFs {
-    fn handle(&self, index: usize, life: u64) -> Arc<dyn File> {
-        Arc::new(SimFile { disk: self.disk.clone(), index, life })
+    fn handle(&self, disk: &mut Disk, index: usize) -> Arc<dyn File> {
+        disk.files[index].opens += 1;
+        Arc::new(SimFile { disk: self.disk.clone(), index, life: disk.life })
+    }
+}
+
+#[derive(Debug)]
+struct SimDirectory {
+    fs: SimFs,
+    path: PathBuf,
+    life: u64,
+}
+
+impl Directory for SimDirectory {
+    fn sync(&self) -> io::Result<()> {
+        let is_of_today = self.fs.disk.lock().life == self.life;
+        if is_of_today { self.fs.sync_dir(&self.path) } else { Err(eio()) }
+    }
+}
+
+struct SimPin {
+    disk: Arc<Mutex<Disk>>,
+    path: PathBuf,
+    life: u64,
+}
+
+impl Drop for SimPin {
+    fn drop(&mut self) {
+        let mut disk = self.disk.lock();
+        if disk.life != self.life {
+            return;
+        }
+        match disk.pins.remove(&self.path) {
+            Some(Pins::Kept(count)) if 1 < count => {
+                disk.pins.insert(self.path.clone(), Pins::Kept(count - 1));
+            }
+            _ => {}
+        }
     }
 }
 
@@ -608,6 +728,15 @@ impl SimFile {
         let len = if only_grow { len.max(content.seen.len()) } else { len };
         Arc::make_mut(&mut content.seen).resize(len, 0);
         if fault.is_some() { Err(eio()) } else { Ok(()) }
+    }
+}
+
+impl Drop for SimFile {
+    fn drop(&mut self) {
+        let mut disk = self.disk.lock();
+        if disk.life == self.life {
+            disk.files[self.index].opens -= 1;
+        }
     }
 }
 
@@ -663,6 +792,13 @@ impl File for SimFile {
         let disk = &mut *self.disk.lock();
         self.call(disk, Call::Read)?;
         Ok(disk.files[self.index].seen.len() as u64)
+    }
+
+    fn links(&self) -> io::Result<u64> {
+        let disk = &mut *self.disk.lock();
+        self.call(disk, Call::Read)?;
+        let is_name = |node: &&Node| node.file() == Some(self.index);
+        Ok(disk.names.values().filter(is_name).count() as u64)
     }
 
     fn set_len(&self, len: u64) -> io::Result<()> {

@@ -10,12 +10,14 @@
 //!
 //! Reading order: `segment` (files), `buffer` (where a record goes), `writer` (how it gets there),
 //! `turn` (who does it), `ahead` (what comes next), `reader` (the way back), `removal` and `freed` (how a
-//! segment ends).
+//! segment ends), `names` and `poison` (how the log does).
 
 mod ahead;
 mod buffer;
 mod clean;
 mod freed;
+mod names;
+mod poison;
 mod reader;
 mod removal;
 mod segment;
@@ -35,12 +37,14 @@ use crate::failpoint;
 use crate::format::record::Kind;
 use crate::fs::{File, Fs};
 use crate::options::Options;
-use crate::sync::{AtomicBool, AtomicU64, Mutex, Ordering};
+use crate::sync::{AtomicU64, Mutex, Ordering};
 
 pub use buffer::Urgency;
 use buffer::{Buffer, Place};
 pub(crate) use clean::CleanStop;
 use freed::Freed;
+use names::Names;
+use poison::Poison;
 pub(crate) use reader::{Found, LogPosition, SegmentReader};
 use segment::Layout;
 pub(crate) use segment::{SEAL_BYTES, SEGMENT_HEADER_BYTES, recycle};
@@ -71,8 +75,7 @@ pub struct Log {
     durable: AtomicU64,
     /// See [`Log::set_needed_from`].
     needed_from: AtomicU64,
-    is_poisoned: AtomicBool,
-    poison: Mutex<Option<Arc<StorageError>>>,
+    poison: Arc<Poison>,
     bytes_written: AtomicU64,
     bytes_synced: AtomicU64,
     syncs: AtomicU64,
@@ -150,6 +153,8 @@ impl Log {
         mut options: Options,
         end: LogEnd,
     ) -> Result<Self, StorageError> {
+        let poison = Arc::new(Poison::new());
+        let fs: Arc<dyn Fs> = Arc::new(Names::open(fs, dir, poison.clone())?);
         // A limit on the length of files makes for shorter segments, not for a log that cannot grow.
         options.segment_bytes = segment::bytes_allowed(&*fs, options.segment_bytes);
         let active = end.segments.last().expect("a log has a segment");
@@ -177,8 +182,7 @@ impl Log {
             written: AtomicU64::new(last),
             durable: AtomicU64::new(last),
             needed_from: AtomicU64::new(0),
-            is_poisoned: AtomicBool::new(false),
-            poison: Mutex::new(None),
+            poison,
             bytes_written: AtomicU64::new(0),
             bytes_synced: AtomicU64::new(0),
             syncs: AtomicU64::new(0),
@@ -431,24 +435,24 @@ impl Log {
     /// The first failure of the disk, if there was one: nothing is acknowledged any more.
     #[must_use]
     pub fn poison(&self) -> Option<Arc<StorageError>> {
-        self.poison.lock().clone()
+        self.poison.cause()
+    }
+
+    /// The disk that the log is on. A sync of a directory that fails through it ends the log.
+    pub(crate) fn fs(&self) -> &Arc<dyn Fs> {
+        &self.fs
     }
 
     pub(crate) fn poison_with(&self, cause: &StorageError) {
-        self.poison.lock().get_or_insert_with(|| Arc::new(cause.clone()));
-        self.is_poisoned.store(true, Ordering::Release);
+        self.poison.set(cause);
     }
 
     fn is_poisoned(&self) -> bool {
-        self.is_poisoned.load(Ordering::Acquire)
+        self.poison.is_set()
     }
 
     fn check(&self) -> Result<(), StorageError> {
-        if !self.is_poisoned() {
-            return Ok(());
-        }
-        let cause = self.poison().expect("the cause is set before the flag");
-        Err(StorageError::Poisoned { cause })
+        self.poison.check()
     }
 
     /// Writes what has gathered. The caller leads.

@@ -9,7 +9,7 @@ use parking_lot::Mutex;
 
 use crate::checkpoint::Checkpointer;
 use crate::fs::sim::SimFs;
-use crate::fs::{File, Fs, LockAnswer, Pin, Pinned};
+use crate::fs::{Directory, File, Fs, LockAnswer, Pin, Pinned};
 use crate::{Database, Options, StorageError};
 
 const DIR: &str = "/data";
@@ -60,6 +60,10 @@ impl Fs for Watched {
 
     fn open_write(&self, path: &Path) -> io::Result<Arc<dyn File>> {
         self.sim.open_write(path)
+    }
+
+    fn open_dir(&self, dir: &Path) -> io::Result<Arc<dyn Directory>> {
+        self.sim.open_dir(dir)
     }
 
     fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {

@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use parking_lot::Mutex;
 use storage::fs::sim::SimFs;
-use storage::fs::{File, Fs, LockAnswer};
+use storage::fs::{Directory, File, Fs, LockAnswer, Pin, Pinned};
 
 /// A bug that the simulation must find.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -28,6 +28,8 @@ pub enum Plant {
     SegmentOfOlderSnapshotDeleted,
     /// A sync that failed is tried again.
     SyncRetried,
+    /// So is one of a directory.
+    DirectorySyncRetried,
     /// A start writes through the pages that a failed sync has left.
     PagesOfFailedSyncKept,
     /// A record of a file's former life passes for the next one.
@@ -127,6 +129,15 @@ impl Disk {
         }
     }
 
+    fn sync_names(&self, sync: &dyn Fn() -> io::Result<()>) -> io::Result<()> {
+        self.between();
+        match self.plant {
+            Plant::NoDirectorySync => Ok(()),
+            Plant::DirectorySyncRetried => sync().or_else(|_| sync()),
+            _ => sync(),
+        }
+    }
+
     fn file(&self, path: &Path, file: io::Result<Arc<dyn File>>) -> io::Result<Arc<dyn File>> {
         let (path, disk) = (path.to_path_buf(), self.clone());
         file.map(|inner| Arc::new(DiskFile { inner, path, disk }) as Arc<dyn File>)
@@ -149,6 +160,12 @@ impl Fs for Disk {
         self.file(path, self.inner.open_write(path))
     }
 
+    fn open_dir(&self, dir: &Path) -> io::Result<Arc<dyn Directory>> {
+        self.between();
+        let inner = self.inner.open_dir(dir)?;
+        Ok(Arc::new(DiskDirectory { inner, disk: self.clone() }))
+    }
+
     fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {
         self.between();
         self.inner.rename(from, to)?;
@@ -168,8 +185,7 @@ impl Fs for Disk {
     }
 
     fn sync_dir(&self, dir: &Path) -> io::Result<()> {
-        self.between();
-        if self.plant == Plant::NoDirectorySync { Ok(()) } else { self.inner.sync_dir(dir) }
+        self.sync_names(&|| self.inner.sync_dir(dir))
     }
 
     fn list(&self, dir: &Path) -> io::Result<Vec<String>> {
@@ -195,8 +211,25 @@ impl Fs for Disk {
         self.inner.lock(path, owner)
     }
 
+    fn pin(&self, dir: &Path, pin: Pin) -> io::Result<Option<Pinned>> {
+        self.between();
+        self.inner.pin(dir, pin)
+    }
+
     fn random(&self) -> u64 {
         if self.plant == Plant::StaleBytesAccepted { 1 } else { self.inner.random() }
+    }
+}
+
+#[derive(Debug)]
+struct DiskDirectory {
+    inner: Arc<dyn Directory>,
+    disk: Disk,
+}
+
+impl Directory for DiskDirectory {
+    fn sync(&self) -> io::Result<()> {
+        self.disk.sync_names(&|| self.inner.sync())
     }
 }
 
@@ -260,6 +293,11 @@ impl File for DiskFile {
     fn size(&self) -> io::Result<u64> {
         self.disk.between();
         self.inner.size()
+    }
+
+    fn links(&self) -> io::Result<u64> {
+        self.disk.between();
+        self.inner.links()
     }
 
     fn set_len(&self, len: u64) -> io::Result<()> {

@@ -19,6 +19,7 @@
     reason = "a test"
 )]
 
+mod backup;
 #[path = "../common/commands.rs"]
 mod commands;
 mod disk;

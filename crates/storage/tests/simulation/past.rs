@@ -59,7 +59,7 @@ impl Past {
 
 /// A first life.
 fn lived() -> Shared {
-    let mut world = World::new(1, Plant::Nothing);
+    let mut world = World::new(5, Plant::Nothing);
     (world.is_calm, world.options.spares) = (true, 1);
     // Room for some ten records.
     world.options.segment_bytes = 4096 + 1024;

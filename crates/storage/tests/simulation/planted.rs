@@ -5,7 +5,7 @@ use crate::fails_quietly;
 use crate::lives::{PLAN, Plan, Tally, run};
 
 /// A bug that takes more cuts than this to be found might as well not be found in CI.
-const CUTS_MAX: u64 = 2_000;
+const CUTS_MAX: u64 = 5_000;
 
 fn check(plant: Plant) {
     let plan = Plan { plant, ..PLAN };
@@ -44,6 +44,7 @@ fn a_segment_deleted_early_is_noticed() {
 #[test]
 fn a_sync_retried_after_an_error_is_noticed() {
     check(Plant::SyncRetried);
+    check(Plant::DirectorySyncRetried);
 }
 
 #[test]

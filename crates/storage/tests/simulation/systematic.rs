@@ -50,7 +50,7 @@ fn the_power_goes_at_every_call() {
 type Arm<'a> = &'a dyn Fn(&World, u64);
 
 fn every_call(fault: &str, arm: Arm<'_>) {
-    let first = || World::new(6, Plant::Nothing);
+    let first = || World::new(5, Plant::Nothing);
     let calls = each(&format!("first life: {fault}"), &first, &first_life, arm);
     assert!(200 < calls, "the first life has only {calls} calls");
     let past = Past::new();

@@ -14,6 +14,7 @@ use storage::format::codec;
 use storage::fs::sim::{Fault, Random, SimFs};
 use storage::{Database, Options, StorageError};
 
+use crate::backup::Backup;
 use crate::commands;
 use crate::disk::{Disk, Plant};
 use crate::history::{History, LEDGER, Model};
@@ -48,6 +49,7 @@ pub struct World {
     pub model: Model,
     pub seen: Seen,
     pub disk: Disk,
+    backup: Backup,
     pub options: Options,
     pub now: u64,
     /// The policy of this life: replies leave when records are written, not when they are durable.
@@ -86,6 +88,7 @@ impl World {
             model,
             seen: Seen::default(),
             disk,
+            backup: Backup::default(),
             options,
             now: 1_700_000_000_000,
             is_lazy: false,
@@ -105,6 +108,7 @@ impl World {
             history: self.history.clone(),
             model: Model::new(),
             seen: Seen::default(),
+            backup: Backup::default(),
             options: self.options.clone(),
             database: None,
             ..*self
@@ -139,7 +143,7 @@ impl World {
 
     /// The life ends with the power.
     pub fn cut_power(&mut self) {
-        self.database = None;
+        self.end();
         self.sim.power_cut(self.random.next());
         self.history.written = self.history.durable;
     }
@@ -150,8 +154,14 @@ impl World {
             // What was handed over after a failed write is worth nothing.
             self.history.written = self.history.durable;
         }
-        self.database = None;
+        self.end();
         self.sim.kill();
+    }
+
+    fn end(&mut self) {
+        self.database = None;
+        self.backup.check(&self.sim);
+        self.backup.forget(&self.sim);
     }
 
     /// The life ends on request.
@@ -189,7 +199,11 @@ impl World {
             72..80 if self.is_lazy => self.commit(|database| database.log().write().map(|_| ())),
             72..86 => self.commit(|database| database.log().commit().map(|_| ())),
             86..92 => self.commit(|database| database.log().write().map(|_| ())),
-            92..96 => self.commit(|database| database.log().sync().map(|_| ())),
+            92..94 => self.commit(|database| database.log().sync().map(|_| ())),
+            94 => self.backup(),
+            95 => {
+                self.database().log().free_step();
+            }
             _ => {
                 let now = self.now;
                 self.commit(|database| database.log().mark(now));
@@ -275,6 +289,14 @@ impl World {
         let expired = database.engine().expired(now, 3);
         if let Ok(lsn @ 1..) = database.record(&expired.ops(), now) {
             self.history.note(lsn, durable, encode(&expired.ops()));
+        }
+    }
+
+    /// Another process makes a backup.
+    fn backup(&mut self) {
+        let Self { backup, sim, random, .. } = self;
+        if !self.is_calm && !sim.is_dead() {
+            backup.make(sim, random);
         }
     }
 
@@ -410,6 +432,9 @@ fn checkpoint(world: &Shared, disk: &Disk, meanwhile: impl FnMut() + Clone + Sen
         if !world.is_calm && world.random.one_in(5) {
             let nth = 1 + world.random.below(70) as u64;
             world.sim.fail_call(nth, Fault::PowerCut);
+        } else if world.is_harsh && !world.is_calm && world.random.one_in(8) {
+            let nth = 1 + world.random.below(4) as u64;
+            world.sim.fail_dir_sync(nth);
         }
         (world.plant, world.database().log().clone())
     };
@@ -417,7 +442,8 @@ fn checkpoint(world: &Shared, disk: &Disk, meanwhile: impl FnMut() + Clone + Sen
     if plant == Plant::SegmentDeletedBeforeSnapshot {
         let _ = log.remove_before(upto + 1);
     }
-    let mut checkpointer = Checkpointer::new(Arc::new(disk.clone()), PathBuf::from(DIR), HASH_SEED);
+    let fs = world.lock().database().fs().clone();
+    let mut checkpointer = Checkpointer::new(fs, PathBuf::from(DIR), HASH_SEED);
     {
         let mut world = world.lock();
         if world.random.one_in(3) {
@@ -425,6 +451,12 @@ fn checkpoint(world: &Shared, disk: &Disk, meanwhile: impl FnMut() + Clone + Sen
             checkpointer.set_memory_max(world.random.below(2000) as u64);
         }
     }
+    let pin = {
+        let mut world = world.lock();
+        // A backup is being made, all the time.
+        let is_made = !world.is_calm && world.random.one_in(8);
+        if is_made { Backup::pin(&world.sim) } else { None }
+    };
     let result = disk.interleave(meanwhile.clone(), || checkpointer.run(upto));
     let Ok(report) = result else {
         // Nothing is lost by it, which the rest of the life shows.
@@ -454,8 +486,19 @@ fn checkpoint(world: &Shared, disk: &Disk, meanwhile: impl FnMut() + Clone + Sen
         Plant::SegmentOfOlderSnapshotDeleted => report.lsn + 1,
         _ => report.log_needed_from,
     };
-    let removed = disk.interleave(meanwhile, || log.remove_before(needed_from));
+    log.set_needed_from(needed_from);
+    {
+        let mut world = world.lock();
+        if !world.is_calm && world.random.one_in(8) {
+            // Kept for going back, and given up only if there is no room.
+            return;
+        }
+    }
+    let remove = || disk.interleave(meanwhile.clone(), || log.remove_before(needed_from));
+    // What has failed is tried again, as by a server.
+    let removed = remove().or_else(|_| remove());
     world.lock().seen.segments_given_up += removed.unwrap_or(0) as u64;
+    drop(pin);
 }
 
 /// Where the blocks lie that are on disk.
