@@ -66,8 +66,6 @@ struct Disk {
     names_durable: BTreeMap<PathBuf, Node>,
     /// What happened to names since their directory was synced, in order.
     names_pending: Vec<NameChange>,
-    /// What a failed sync has lost of it.
-    names_stuck: Vec<NameChange>,
     locks: BTreeSet<PathBuf>,
     pins: BTreeMap<PathBuf, Pins>,
     calls: u64,
@@ -95,6 +93,8 @@ struct NameChange {
     made: Option<(PathBuf, Node)>,
     /// The name that is gone, if any.
     gone: Option<PathBuf>,
+    /// A failed sync has lost it: no other of this process makes it durable.
+    is_stuck: bool,
 }
 
 /// Who has pinned a directory.
@@ -233,7 +233,7 @@ impl SimFs {
     pub fn link(&self, from: &Path, to: &Path) {
         let mut disk = self.disk.lock();
         let node = Node::File(disk.file(from).expect("there is such a file"));
-        let change = NameChange { made: Some((to.to_path_buf(), node)), gone: None };
+        let change = NameChange::new(Some((to.to_path_buf(), node)), None);
         change.apply(&mut disk.names);
         disk.names_pending.push(change);
     }
@@ -312,9 +312,7 @@ impl Disk {
         self.fault_from = None;
         self.dir_syncs_left = None;
         self.files.iter_mut().for_each(|file| file.opens = 0);
-        let since = std::mem::take(&mut self.names_pending);
-        self.names_pending = std::mem::take(&mut self.names_stuck);
-        self.names_pending.extend(since);
+        self.names_pending.iter_mut().for_each(|change| change.is_stuck = false);
     }
 
     /// Counts a call and lets it meet its fault. `Ok(Some(_))` are the faults that the call itself
@@ -367,9 +365,8 @@ impl Disk {
     }
 
     fn cut_names(&mut self) {
-        self.names_stuck.clear();
         for change in std::mem::take(&mut self.names_pending) {
-            if self.random.one_in(2) {
+            if !change.is_stuck && self.random.one_in(2) {
                 change.apply(&mut self.names_durable);
             }
         }
@@ -436,6 +433,10 @@ impl Node {
 }
 
 impl NameChange {
+    fn new(made: Option<(PathBuf, Node)>, gone: Option<PathBuf>) -> Self {
+        Self { made, gone, is_stuck: false }
+    }
+
     fn apply(&self, names: &mut BTreeMap<PathBuf, Node>) {
         if let Some(path) = &self.gone {
             names.remove(path);
@@ -503,7 +504,7 @@ impl Fs for SimFs {
         let index = disk.files.len();
         disk.files.push(Content::default());
         let made = Some((path.to_path_buf(), Node::File(index)));
-        disk.change_names(NameChange { made, gone: None })?;
+        disk.change_names(NameChange::new(made, None))?;
         Ok(self.handle(&mut disk, index))
     }
 
@@ -535,13 +536,13 @@ impl Fs for SimFs {
         let mut disk = self.disk.lock();
         let node = *disk.names.get(from).ok_or(io::ErrorKind::NotFound)?;
         let made = Some((to.to_path_buf(), node));
-        disk.change_names(NameChange { made, gone: Some(from.to_path_buf()) })
+        disk.change_names(NameChange::new(made, Some(from.to_path_buf())))
     }
 
     fn remove(&self, path: &Path) -> io::Result<()> {
         let mut disk = self.disk.lock();
         disk.file(path)?;
-        disk.change_names(NameChange { made: None, gone: Some(path.to_path_buf()) })
+        disk.change_names(NameChange::new(None, Some(path.to_path_buf())))
     }
 
     fn sync_dir(&self, dir: &Path) -> io::Result<()> {
@@ -550,10 +551,8 @@ impl Fs for SimFs {
         let is_its_turn =
             !disk.is_aside && disk.dir_syncs_left.take_if(|left| *left == 0).is_some();
         if disk.call(Call::Sync)?.is_some() || is_its_turn {
-            for change in std::mem::take(&mut disk.names_pending) {
-                let is_lost = change.dir() == Some(dir) && disk.random.one_in(2);
-                let kept = if is_lost { &mut disk.names_stuck } else { &mut disk.names_pending };
-                kept.push(change);
+            for change in &mut disk.names_pending {
+                change.is_stuck |= change.dir() == Some(dir) && disk.random.one_in(2);
             }
             return Err(eio());
         }
@@ -561,7 +560,7 @@ impl Fs for SimFs {
             return Ok(());
         }
         for change in std::mem::take(&mut disk.names_pending) {
-            if change.dir() == Some(dir) {
+            if !change.is_stuck && change.dir() == Some(dir) {
                 change.apply(&mut disk.names_durable);
             } else {
                 disk.names_pending.push(change);
@@ -595,7 +594,7 @@ impl Fs for SimFs {
             .map(Path::to_path_buf)
             .collect();
         for dir in missing.into_iter().rev() {
-            disk.change_names(NameChange { made: Some((dir, Node::Dir)), gone: None })?;
+            disk.change_names(NameChange::new(Some((dir, Node::Dir)), None))?;
         }
         Ok(())
     }
@@ -618,7 +617,7 @@ impl Fs for SimFs {
                 let index = disk.files.len();
                 disk.files.push(Content::default());
                 let made = Some((path.to_path_buf(), Node::File(index)));
-                disk.change_names(NameChange { made, gone: None })?;
+                disk.change_names(NameChange::new(made, None))?;
                 index
             }
         };
