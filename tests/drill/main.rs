@@ -68,13 +68,14 @@ fn show(report: &Value) {
 }
 
 /// A load that does not meet all of this proves little. Few cycles may have no checkpoint (one comes after a
-/// MiB of log) and no end at rest (one in five is).
+/// MiB of log, which no life between two clean stops writes) and no end at rest (one in five is).
 fn met_everything(report: &Value) {
     let of = |field| number(report, field);
     let cycles = of("cycles");
     assert!(100 * cycles < of("acknowledged"), "hardly a load: {report}");
     assert!(cycles < 10 || 0 < of("in_flight") && 0 < of("shown"), "{report}");
-    assert!(cycles < 40 || 0 < of("checkpoints"), "no checkpoint under the load: {report}");
+    let has_replayed = of("ends.term") < cycles;
+    assert!(cycles < 40 || !has_replayed || 0 < of("checkpoints"), "no checkpoint: {report}");
     assert!(cycles < 40 || 0 < of("ends.quiet"), "no end at rest: {report}");
 }
 
