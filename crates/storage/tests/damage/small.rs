@@ -26,7 +26,8 @@ pub struct Small {
     pub states: BTreeMap<u64, State>,
     /// Where each record ends in its segment; record 0 is the beginning.
     pub ends: BTreeMap<u64, u64>,
-    segment_bytes: u64,
+    /// Of the segments to come.
+    pub segment_bytes: u64,
     random: Random,
     now: u64,
 }
