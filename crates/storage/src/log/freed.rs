@@ -20,14 +20,9 @@ const STEPS_MIN: u64 = 4;
 /// No more files than this are kept open; what is beyond goes at once.
 pub(super) const FILES_MAX: usize = 16;
 
-/// Files to give back.
+/// Files to give back, in a lock that nobody holds while the disk is asked for anything.
 #[derive(Debug, Default)]
-pub(super) struct Freed {
-    /// Nobody holds this lock while the disk is asked for anything.
-    files: Mutex<Vec<FreedFile>>,
-    /// Whoever needs room while a step is made waits for its end: it gives some.
-    step: Mutex<()>,
-}
+pub(super) struct Freed(Mutex<Vec<FreedFile>>);
 
 #[derive(Debug)]
 struct FreedFile {
@@ -35,6 +30,8 @@ struct FreedFile {
     /// Bytes that it still has.
     rest: u64,
     step: u64,
+    /// Somebody is at it.
+    is_under_way: bool,
 }
 
 impl Freed {
@@ -42,34 +39,49 @@ impl Freed {
     pub(super) fn add(&self, files: Vec<Arc<dyn File>>) {
         let files = files.into_iter().map(|file| {
             let rest = file.size().unwrap_or(0);
-            FreedFile { file, rest, step: STEP_BYTES.min(rest / STEPS_MIN) }
+            let step = STEP_BYTES.min(rest / STEPS_MIN);
+            FreedFile { file, rest, step, is_under_way: false }
         });
         let mut files: Vec<_> = files.collect();
-        let mut freed = self.files.lock();
+        let mut freed = self.0.lock();
         let room = FILES_MAX.saturating_sub(freed.len()).min(files.len());
         freed.extend(files.drain(..room));
     }
 
-    /// Gives back one step; whether there was anything to give.
+    /// Gives back one step; whether there was anything to give. Nobody waits for the step of another: where
+    /// nothing else is left, that file goes whole as soon as the step is made.
     pub(super) fn step(&self) -> bool {
-        let _one_at_a_time = self.step.lock();
-        // It stays in the list meanwhile, in front: those that come are put behind it.
-        let first = self.files.lock().first().map(|file| (file.file.clone(), file.rest, file.step));
-        let Some((file, rest, step)) = first else { return false };
-        let rest = rest.saturating_sub(step);
+        let (file, rest) = {
+            let mut files = self.0.lock();
+            match files.iter_mut().find(|file| !file.is_under_way) {
+                Some(next) => {
+                    next.is_under_way = true;
+                    let rest = if next.step == 0 { 0 } else { next.rest.saturating_sub(next.step) };
+                    (next.file.clone(), rest)
+                }
+                None => return files.pop().is_some(),
+            }
+        };
         // What cannot be cut off goes with the file, when it is closed.
-        if step != 0 && rest != 0 && file.set_len(rest).is_ok() {
-            self.files.lock()[0].rest = rest;
-        } else {
-            let gone = self.files.lock().remove(0);
-            drop((gone, file));
+        let is_cut = rest != 0 && file.set_len(rest).is_ok();
+        let mut files = self.0.lock();
+        let place = files.iter().position(|other| Arc::ptr_eq(&other.file, &file));
+        match place {
+            Some(place) if is_cut => {
+                files[place].rest = rest;
+                files[place].is_under_way = false;
+            }
+            // This one's own handle is the last to go, behind the lock.
+            Some(place) => drop(files.remove(place)),
+            None => {}
         }
+        drop(files);
         true
     }
 
     /// Bytes that there are to give.
     pub(super) fn bytes(&self) -> u64 {
-        self.files.lock().iter().map(|file| file.rest).sum()
+        self.0.lock().iter().map(|file| file.rest).sum()
     }
 }
 
@@ -171,12 +183,13 @@ mod tests {
             let step = scope.spawn(|| freed.step());
             is_reached.recv().unwrap();
             let found = freed.bytes();
-            let other = scope.spawn(|| freed.step());
-            (0..2).for_each(|_| go_on.send(()).unwrap());
-            (found, [step, other].map(|step| step.join().unwrap()))
+            // That may be under its locks: it does not wait for the disk.
+            let others = [freed.step(), freed.step()];
+            go_on.send(()).unwrap();
+            (found, (step.join().unwrap(), others))
         });
-        assert_eq!((found, has_stepped), (BYTES, [true; 2]));
-        assert_eq!(freed.bytes(), BYTES - 2 * STEP_BYTES);
+        assert_eq!((found, has_stepped), (BYTES, (true, [true, false])));
+        assert_eq!(freed.bytes(), 0, "it goes whole");
     }
 
     #[test]
@@ -197,6 +210,6 @@ mod tests {
             let path = file(dir.path());
             freed.add(unlink(&RealFs, &path).unwrap().into_iter().collect());
         }
-        assert_eq!(freed.files.lock().len(), FILES_MAX);
+        assert_eq!(freed.0.lock().len(), FILES_MAX);
     }
 }
