@@ -5,10 +5,11 @@ use std::io;
 use std::os::unix::fs::{FileExt, OpenOptionsExt};
 use std::path::Path;
 
-use rustix::fs::{Advice, fadvise, ioctl_ficlone};
+use rustix::fs::ioctl_ficlone;
 
 use crate::dir;
 use crate::error::StorageError;
+use crate::fs::{Fs, RealFs};
 
 /// Read and written at a time.
 const CHUNK_BYTES: usize = 1 << 20;
@@ -82,15 +83,23 @@ pub(super) fn write(to: &Path, bytes: &[u8]) -> Result<(), StorageError> {
 
 /// Length and CRC-32 of a file, read from the disk rather than from memory as far as that can be
 /// asked for.
-pub(super) fn sum(file: &Path, told: &mut dyn FnMut(u64)) -> Result<(u64, u32), StorageError> {
-    let open = File::open(file).map_err(StorageError::io("open", file))?;
-    // Advice is all it is: what is mapped or dirty stays.
-    let _ = fadvise(&open, 0, None, Advice::DontNeed);
+pub(super) fn sum(path: &Path, told: &mut dyn FnMut(u64)) -> Result<(u64, u32), StorageError> {
+    let file = RealFs.open(path).map_err(StorageError::io("open", path))?;
+    file.forget_cached(0, 0);
+    sum_of(&*file, path, told)
+}
+
+/// Length and CRC-32 of an open file, from wherever it is. `told` hears how many bytes there are so far.
+pub(crate) fn sum_of(
+    file: &dyn crate::fs::File,
+    path: &Path,
+    told: &mut dyn FnMut(u64),
+) -> Result<(u64, u32), StorageError> {
     let mut hasher = crc32fast::Hasher::new();
     let mut buffer = vec![0; CHUNK_BYTES];
     let mut done = 0;
     loop {
-        match open.read_at(&mut buffer, done).map_err(StorageError::io("read", file))? {
+        match file.read_at(&mut buffer, done).map_err(StorageError::io("read", path))? {
             0 => return Ok((done, hasher.finalize())),
             count => {
                 hasher.update(&buffer[..count]);

@@ -22,6 +22,8 @@ use std::path::Path;
 use std::thread;
 use std::time::{Duration, Instant};
 
+pub(crate) use copy::sum_of;
+
 pub use backup::{BackupOptions, BackupReport, backup};
 pub use error::ArchiveError;
 pub use manifest::{Manifest, ManifestFile};

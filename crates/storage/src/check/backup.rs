@@ -3,13 +3,9 @@
 use std::path::Path;
 
 use super::{Check, Content, Problem, bytes_if_there};
-use crate::archive::Manifest;
+use crate::archive::{Manifest, sum_of};
 use crate::dir;
 use crate::error::{Damage, StorageError};
-use crate::fs::Fs;
-
-/// Read at a time.
-const WINDOW_BYTES: usize = 1 << 20;
 
 impl Check<'_> {
     /// Compares each file that the manifest names with its length and its sum there. A directory without
@@ -25,7 +21,7 @@ impl Check<'_> {
         for noted in manifest.into_iter().flat_map(|manifest| manifest.files) {
             let file = self.dir.join(&noted.name);
             let found = match bytes_if_there(self.fs, &file)? {
-                Some(bytes) => noted.compare(&file, bytes, || sum(self.fs, &file, bytes)),
+                Some(bytes) => noted.compare(&file, bytes, || self.sum(&file)),
                 None => Err(StorageError::corrupt(&file, 0, Damage::Missing)),
             };
             self.advance(&file, 0);
@@ -40,19 +36,9 @@ impl Check<'_> {
         }
         Ok(())
     }
-}
 
-fn sum(fs: &dyn Fs, path: &Path, bytes: u64) -> Result<u32, StorageError> {
-    let file = fs.open(path).map_err(StorageError::io("open", path))?;
-    let mut hasher = crc32fast::Hasher::new();
-    let mut buffer = vec![0; WINDOW_BYTES];
-    let mut at = 0;
-    while at < bytes {
-        let count = usize::try_from(bytes - at).unwrap_or(WINDOW_BYTES).min(WINDOW_BYTES);
-        let read = file.read_exact_at(&mut buffer[..count], at);
-        read.map_err(StorageError::io("read", path))?;
-        hasher.update(&buffer[..count]);
-        at += count as u64;
+    fn sum(&self, path: &Path) -> Result<u32, StorageError> {
+        let file = self.fs.open(path).map_err(StorageError::io("open", path))?;
+        Ok(sum_of(&*file, path, &mut |_| {})?.1)
     }
-    Ok(hasher.finalize())
 }
